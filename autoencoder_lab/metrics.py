@@ -1,0 +1,212 @@
+"""What is measured on a trained model, each figure with its standard error.
+
+A model here is anything with `encode` and `reconstruct`. Figures about images take one split; figures about codes take
+the whole data set, fit on data.train and score on data.test.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from autoencoder_lab.corruptions import Corruption
+
+CORRUPTION_SEED = 0
+
+
+class Estimate(NamedTuple):
+    """A figure and its standard error; prints as `0.00446 ± 0.00006`."""
+
+    value: float
+    error: float
+
+    def __str__(self) -> str:
+        if not (math.isfinite(self.error) and self.error > 0):
+            return f"{self.value:.4g}"
+        decimals = max(0, 1 - math.floor(math.log10(self.error)))
+        return f"{self.value:.{decimals}f} ± {self.error:.{decimals}f}"
+
+
+def mse(model: Any, split: Any, corrupt: Corruption | None = None) -> Estimate:
+    """Squared error per pixel between reconstruction and clean image, averaged over the split.
+
+    corrupt: the model sees corrupt(x), always with the same noise, and is scored against x.
+    The error is that of a mean over images.
+    """
+    return _mean(_squared_errors(model, split, corrupt, clip=False))
+
+
+def psnr(model: Any, split: Any, corrupt: Corruption | None = None) -> Estimate:
+    """Peak signal-to-noise ratio in dB: −10 log₁₀ of the squared error pooled over all pixels, outputs clipped to [0, 1].
+
+    Pooled, not averaged over images: one perfect image would make an average infinite. Error by the delta method.
+    """
+    pooled = _mean(_squared_errors(model, split, corrupt, clip=True))
+    if pooled.value == 0:
+        return Estimate(math.inf, math.nan)
+    return Estimate(-10 * math.log10(pooled.value), 10 / math.log(10) * pooled.error / pooled.value)
+
+
+def ssim(model: Any, split: Any, corrupt: Corruption | None = None) -> Estimate:
+    """Structural similarity (Wang et al., 2004) in [−1, 1], 1 is perfect; outputs clipped to [0, 1], averaged over images.
+
+    scikit-image's, with its 7×7 window; images smaller than that are refused there.
+    """
+    from skimage.metrics import structural_similarity
+
+    outputs, targets = (images.numpy() for images in _outputs_and_targets(model, split, corrupt))
+    scores = [
+        structural_similarity(x, x_hat, data_range=1.0, channel_axis=0)
+        for x_hat, x in zip(outputs.clip(0, 1), targets, strict=True)
+    ]
+    return _mean(torch.tensor(scores))
+
+
+def probe(model: Any, data: Any) -> Estimate:
+    """Accuracy on data.test of a linear classifier (logistic regression on standardised codes) fitted on data.train.
+
+    In [0, 1]; it tells how much of the class can be read off the code by straight lines.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    train, test = encode(model, data.train).numpy(), encode(model, data.test).numpy()
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, tol=1e-3))
+    classifier.fit(train, data.train.labels.numpy())
+    return _mean(torch.from_numpy(classifier.predict(test) == data.test.labels.numpy()))
+
+
+def knn(model: Any, data: Any, neighbours: int = 5) -> Estimate:
+    """Accuracy on data.test of a vote among the nearest codes of data.train (Euclidean distance)."""
+    nearest = data.train.labels[_nearest(model, data, neighbours)]
+    return _mean(nearest.mode(dim=1).values == data.test.labels)
+
+
+def retrieval_precision(model: Any, data: Any, k: int = 10) -> Estimate:
+    """The share of the k nearest training images, by code, that show the query's class; queries are data.test.
+
+    The images of one query count as one observation.
+    """
+    found = data.train.labels[_nearest(model, data, k)]
+    return _mean((found == data.test.labels[:, None]).float().mean(dim=1))
+
+
+def principal_angles(a: Any, b: Any) -> Tensor:
+    """Angles in degrees, smallest first, between the subspaces that two linear decoders span: (k,).
+
+    a, b: models with `decoder_matrix()` of shape (pixels, k), or such matrices. 0 everywhere: the same subspace.
+    cos θ_i are the singular values of Q_aᵀ Q_b (Björck and Golub, 1973). A property of the models, hence no
+    standard error.
+    """
+    bases = []
+    for model in (a, b):
+        matrix = model if isinstance(model, Tensor) else model.decoder_matrix()
+        bases.append(torch.linalg.qr(matrix.detach().double()).Q)
+    # the sines are exact for small angles, where the arccosine loses half the digits
+    residual = bases[1] - bases[0] @ (bases[0].T @ bases[1])
+    sines = torch.linalg.svdvals(residual).clamp(0, 1).flip(0)
+    cosines = torch.linalg.svdvals(bases[0].T @ bases[1]).clamp(0, 1)
+    angles = torch.where(cosines**2 > 0.5, torch.asin(sines), torch.acos(cosines))
+    return torch.rad2deg(angles)
+
+
+def effective_rank(model: Any, split: Any, resamples: int = 20) -> Estimate:
+    """How many directions the codes really use, between 1 and their dimension.
+
+    exp of the entropy of the covariance's eigenvalue shares, exp(−Σ p_i log p_i) (after Roy and Vetterli, 2007);
+    0 where all codes are equal. Error by bootstrap over images.
+    """
+    codes = encode(model, split).double()
+
+    def rank(sample: Tensor) -> float:
+        centred = sample - sample.mean(dim=0)
+        eigenvalues = torch.linalg.eigvalsh(centred.T @ centred).clamp(min=0)
+        if eigenvalues.sum() <= 1e-24 * sample.numel():
+            return 0.0
+        share = eigenvalues / eigenvalues.sum()
+        return float(torch.exp(-torch.xlogy(share, share).sum()))
+
+    generator = torch.Generator().manual_seed(0)
+    again = [rank(codes[torch.randint(len(codes), (len(codes),), generator=generator)]) for _ in range(resamples)]
+    return Estimate(rank(codes), float(torch.tensor(again).std()))
+
+
+def sharpness(images: Tensor) -> Estimate:
+    """Mean absolute Laplacian per pixel of images (N, C, H, W): blur lowers it. Error over images."""
+    laplacian = (
+        4 * images[..., 1:-1, 1:-1]
+        - images[..., :-2, 1:-1]
+        - images[..., 2:, 1:-1]
+        - images[..., 1:-1, :-2]
+        - images[..., 1:-1, 2:]
+    )
+    return _mean(laplacian.abs().flatten(1).mean(dim=1))
+
+
+def power_spectrum(images: Tensor) -> Tensor:
+    """Power at each spatial frequency, averaged over images, channels and directions: (min(H, W) // 2 + 1,).
+
+    Entry f holds the mean of |FFT|² / (H·W) over the ring of f cycles per image.
+    """
+    height, width = images.shape[2:]
+    power = torch.fft.fft2(images).abs().square().mean(dim=(0, 1)) / (height * width)
+    row, column = torch.fft.fftfreq(height) * height, torch.fft.fftfreq(width) * width
+    ring = (row[:, None].square() + column[None, :].square()).sqrt().round().long()
+    count = min(height, width) // 2 + 1
+    return torch.stack([power[ring == frequency].mean() for frequency in range(count)])
+
+
+def checkerboard_energy(images: Tensor) -> Estimate:
+    """The share of an image's variance at the three frequencies a stride of 2 can imprint. Error over images.
+
+    Those are (H/2, 0), (0, W/2) and (H/2, W/2) cycles: patterns that alternate with every pixel. Needs even H and W.
+    Source: Odena, Dumoulin and Olah (2016), "Deconvolution and checkerboard artifacts".
+    """
+    height, width = images.shape[2:]
+    if height % 2 or width % 2:
+        raise ValueError(f"checkerboards of period 2 need an even height and width, got {height}×{width}")
+    power = torch.fft.fft2(images).abs().square().mean(dim=1)
+    alternating = power[:, height // 2, 0] + power[:, 0, width // 2] + power[:, height // 2, width // 2]
+    varying = power.sum(dim=(1, 2)) - power[:, 0, 0]
+    return _mean(alternating / varying.clamp(min=1e-12))
+
+
+def encode(model: Any, split: Any) -> Tensor:
+    """The codes of a whole split, (N, d), computed in batches without gradients."""
+    return in_batches(model.encode, split.images)
+
+
+@torch.inference_mode()
+def in_batches(function: Callable[[Tensor], Tensor], images: Tensor, batch_size: int = 500) -> Tensor:
+    """function(images), a batch at a time and without gradients."""
+    return torch.cat([function(batch) for batch in images.split(batch_size)])
+
+
+def _outputs_and_targets(model: Any, split: Any, corrupt: Corruption | None) -> tuple[Tensor, Tensor]:
+    targets = split.images
+    inputs = targets if corrupt is None else corrupt(targets, torch.Generator().manual_seed(CORRUPTION_SEED))
+    return in_batches(model.reconstruct, inputs), targets
+
+
+def _squared_errors(model: Any, split: Any, corrupt: Corruption | None, clip: bool) -> Tensor:
+    """One squared error per pixel for each image, (N,), in double precision."""
+    outputs, targets = _outputs_and_targets(model, split, corrupt)
+    return ((outputs.clamp(0, 1) if clip else outputs) - targets).double().square().flatten(1).mean(dim=1)
+
+
+def _nearest(model: Any, data: Any, k: int) -> Tensor:
+    """Indices into data.train of the k nearest codes to each code of data.test: (N, k), nearest first."""
+    train, test = encode(model, data.train), encode(model, data.test)
+    if k > len(train):
+        raise ValueError(f"asked for {k} neighbours among {len(train)} training images")
+    return torch.cdist(test, train).topk(k, largest=False).indices
+
+
+def _mean(values: Tensor) -> Estimate:
+    """The mean over images and its standard error, s/√N; nan for a single image."""
+    values = values.double()
+    error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan
+    return Estimate(float(values.mean()), error)

@@ -1,0 +1,141 @@
+"""What every model of the course shares: encode, decode, reconstruct, loss, steps."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from autoencoder_lab import losses
+
+Output = Literal["sigmoid", "linear", "tanh"]
+ReconstructionLoss = Literal["squared_error", "cross_entropy"]
+Activation = Literal["silu", "relu", "sigmoid", "tanh", "identity"]
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "silu": nn.SiLU,
+    "relu": nn.ReLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "identity": nn.Identity,
+}
+OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "linear": lambda logits: logits,
+    "tanh": torch.tanh,
+}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A differentiable total and the named parts it is made of, each a scalar per image."""
+
+    total: Tensor
+    parts: dict[str, Tensor] = field(default_factory=dict)
+
+
+Step = tuple[list[nn.Parameter], Callable[..., Loss]]
+
+
+class Autoencoder(nn.Module):
+    """An encoder to `latent` numbers and a decoder back to an image.
+
+    A subclass sets `self.encoder`: (B, C, H, W) → (B, latent) and `self.decoder`: (B, latent) → (B, C, H, W), the
+    values before the output function f. Slide 001: h = g(Wx + b), x̂ = f(W*h + c).
+
+    latent: size of the code; image_shape: (C, H, W), take it from `data.shape`; output: the function f;
+    loss: "squared_error", or "cross_entropy" (needs output="sigmoid").
+    """
+
+    code_only = True  # False where the decoder needs more than the code
+    learning_rate = 3e-3
+    suggested_steps = 2000  # what `fit` trains for when told neither epochs nor steps
+
+    encoder: Callable[..., Tensor]
+    decoder: Callable[..., Tensor]
+    trained_steps: Tensor
+
+    def __init__(
+        self,
+        latent: int,
+        image_shape: Sequence[int] = (1, 28, 28),
+        output: Output = "sigmoid",
+        loss: ReconstructionLoss = "squared_error",
+    ) -> None:
+        super().__init__()
+        if latent < 1:
+            raise ValueError(f"latent is the number of values in the code and must be at least 1, got {latent}")
+        if len(image_shape) != 3 or min(image_shape) < 1:
+            raise ValueError(f"image_shape must be (C, H, W), got {tuple(image_shape)}; pass image_shape=data.shape")
+        _check_choice("output", output, OUTPUTS)
+        _check_choice("loss", loss, ("squared_error", "cross_entropy"))
+        if loss == "cross_entropy" and output != "sigmoid":
+            raise ValueError(f'loss="cross_entropy" scores probabilities and needs output="sigmoid", got {output!r}')
+        self.latent = latent
+        self.image_shape = (image_shape[0], image_shape[1], image_shape[2])
+        self.output = output
+        self.loss_name = loss
+        self.label = f"{type(self).__name__}({latent})"
+        self.register_buffer("trained_steps", torch.zeros((), dtype=torch.long))  # kept in checkpoints
+        self.fit_seconds: float | None = None
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The codes (B, latent) of images x: (B, C, H, W)."""
+        return self.encoder(self.check_images(x))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Images (B, C, H, W) from codes z: (B, latent); in [0, 1] unless output is "linear" or "tanh"."""
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise ValueError(f"{self.label} decodes codes of shape (B, {self.latent}), got {tuple(z.shape)}")
+        return OUTPUTS[self.output](self.decoder(z))
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """x̂: (B, C, H, W), what metrics and plots call."""
+        return OUTPUTS[self.output](self.logits(x))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """The reconstruction of x before the output function; (B, C, H, W)."""
+        return self.decoder(self.encode(x))
+
+    def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
+        """Reconstruction loss of `target` (x itself when None) from x: summed over pixels, averaged over the batch.
+
+        A denoising autoencoder is trained with x damaged and target clean. Unit: squared error, or nats, per image.
+        """
+        target = x if target is None else target
+        logits = self.logits(x)
+        if self.loss_name == "cross_entropy":
+            reconstruction = losses.cross_entropy(logits, target)
+        else:
+            reconstruction = losses.squared_error(OUTPUTS[self.output](logits), target)
+        return Loss(reconstruction, {"reconstruction": reconstruction})
+
+    def steps(self) -> list[Step]:
+        """(parameters, loss function) pairs; `fit` differentiates each loss with respect to its own parameters."""
+        return [(list(self.parameters()), self.loss)]
+
+    def after_step(self, step: int, total: int) -> None:
+        """Called by `fit` after step 1 … total; a model may keep a schedule or an average here."""
+
+    def check_images(self, x: Tensor) -> Tensor:
+        """x itself if it is a batch this model was built for; ValueError otherwise."""
+        if x.ndim != 4 or tuple(x.shape[1:]) != self.image_shape:
+            raise ValueError(
+                f"{self.label} was built for images (B, {', '.join(map(str, self.image_shape))}), got {tuple(x.shape)}; "
+                "build it with image_shape=data.shape"
+            )
+        if not x.is_floating_point():
+            raise ValueError(f"images must be float32 in [0, 1], got {x.dtype}; divide by 255 if they are 0 … 255")
+        return x
+
+
+def _check_choice(name: str, given: str, known: "Sequence[str] | dict[str, object]") -> None:
+    if given not in known:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {given!r}")
+
+
+def activation(name: Activation) -> nn.Module:
+    """A fresh activation layer by name."""
+    _check_choice("activation", name, ACTIVATIONS)  # type: ignore[arg-type]
+    return ACTIVATIONS[name]()

@@ -1,0 +1,180 @@
+"""PCA and the autoencoders made of matrices: linear and dense."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from autoencoder_lab.models.base import Activation, Autoencoder, Output, ReconstructionLoss, activation
+
+
+class PCA(Autoencoder):
+    """Principal component analysis by one singular value decomposition, with the methods of an autoencoder.
+
+    h = V_kᵀ (x − x̄),  x̂ = V_k h + x̄. On the images it was fitted to, no rank-k map has a lower squared error
+    (Eckart and Young, 1936). `mean`: (pixels,); `components`: (pixels, k), orthonormal, strongest first;
+    `variances`: (k,), the eigenvalues of the covariance.
+    """
+
+    mean: Tensor
+    components: Tensor
+    variances: Tensor
+
+    def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28)) -> None:
+        super().__init__(latent, image_shape, output="linear")
+        pixels = math.prod(self.image_shape)
+        self.register_buffer("mean", torch.full((pixels,), torch.nan))
+        self.register_buffer("components", torch.full((pixels, latent), torch.nan))
+        self.register_buffer("variances", torch.full((latent,), torch.nan))
+
+    def fit(self, split: Any) -> "PCA":
+        """Fit to the images of one split (`data.train`); returns self. The shape is taken from the images.
+
+        Raises ValueError where `latent` is larger than the number of images or pixels.
+        """
+        started = time.perf_counter()
+        images = split.images.flatten(1)
+        count, pixels = images.shape
+        if self.latent > min(count, pixels):
+            raise ValueError(f"PCA({self.latent}) needs at least {self.latent} images and pixels, got {count} and {pixels}")
+        self.image_shape = tuple(split.images.shape[1:])
+        self.mean = images.mean(dim=0)
+        # X − 1x̄ᵀ = U S Vᵀ; in double precision, for neighbouring singular values differ by a few per cent only
+        _, singular, components = torch.linalg.svd((images - self.mean).double(), full_matrices=False)
+        self.components = components[: self.latent].T.to(images.dtype).contiguous()
+        self.variances = (singular[: self.latent].square() / max(count - 1, 1)).to(images.dtype)
+        self.fit_seconds = time.perf_counter() - started
+        return self
+
+    def encode(self, x: Tensor) -> Tensor:
+        """h = V_kᵀ (x − x̄): (B, k)."""
+        self._check_fitted()
+        return (self.check_images(x).flatten(1) - self.mean) @ self.components
+
+    def decode(self, z: Tensor) -> Tensor:
+        """x̂ = V_k h + x̄: (B, C, H, W). Not clipped: a straight line leaves [0, 1] where it must."""
+        self._check_fitted()
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise ValueError(f"{self.label} decodes codes of shape (B, {self.latent}), got {tuple(z.shape)}")
+        return (z @ self.components.T + self.mean).unflatten(1, self.image_shape)
+
+    def logits(self, x: Tensor) -> Tensor:
+        """The reconstruction; PCA's output function is the identity."""
+        return self.decode(self.encode(x))
+
+    def decoder_matrix(self) -> Tensor:
+        """V_k: (pixels, k), the columns a code weighs."""
+        self._check_fitted()
+        return self.components
+
+    def steps(self) -> list[Any]:
+        """PCA has nothing to learn by gradients; raises TypeError saying so."""
+        raise TypeError("PCA is solved, not trained: call pca.fit(data.train) instead of lab.fit(pca, data)")
+
+    def _check_fitted(self) -> None:
+        if self.mean.isnan().any():
+            raise RuntimeError("PCA is not fitted yet: call pca.fit(data.train) first")
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        # the mean and the components take the shape they had when fitted, whatever image_shape said
+        for name in ("mean", "components", "variances"):
+            if prefix + name in state_dict:
+                setattr(self, name, torch.empty_like(state_dict[prefix + name]))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class LinearAutoencoder(Autoencoder):
+    """h = Wx + b, x̂ = W*h + c: the autoencoder that can at best tie with PCA.
+
+    tied: W* = Wᵀ, one matrix used twice. Any latent size is allowed: latent ≥ pixels is "overcomplete".
+    Slide 001, "Introduction to Autoencoder"; Baldi and Hornik (1989): every minimum is global, the rest are saddles.
+    """
+
+    learning_rate = 1e-2
+    suggested_steps = 4000
+
+    def __init__(
+        self,
+        latent: int,
+        image_shape: Sequence[int] = (1, 28, 28),
+        tied: bool = False,
+        output: Output = "linear",
+        loss: ReconstructionLoss = "squared_error",
+    ) -> None:
+        super().__init__(latent, image_shape, output, loss)
+        pixels = math.prod(self.image_shape)
+        self.tied = tied
+        self.weight = nn.Parameter(torch.empty(latent, pixels))  # W
+        self.bias = nn.Parameter(torch.empty(latent))  # b
+        if not tied:
+            self.decoder_weight = nn.Parameter(torch.empty(pixels, latent))  # W*
+        self.decoder_bias = nn.Parameter(torch.empty(pixels))  # c
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw small random matrices; biases start at 0."""
+        nn.init.normal_(self.weight, std=1 / math.sqrt(self.weight.shape[1]))
+        if not self.tied:
+            nn.init.normal_(self.decoder_weight, std=1 / math.sqrt(self.decoder_weight.shape[0]))
+        nn.init.zeros_(self.bias)
+        nn.init.zeros_(self.decoder_bias)
+
+    def encoder(self, x: Tensor) -> Tensor:
+        """h = Wx + b."""
+        return F.linear(x.flatten(1), self.weight, self.bias)
+
+    def decoder(self, z: Tensor) -> Tensor:
+        """W*h + c, as an image."""
+        return F.linear(z, self.decoder_matrix(), self.decoder_bias).unflatten(1, self.image_shape)
+
+    def decoder_matrix(self) -> Tensor:
+        """W*: (pixels, latent); Wᵀ where the weights are tied."""
+        return self.weight.T if self.tied else self.decoder_weight
+
+
+class DenseAutoencoder(Autoencoder):
+    """Fully connected layers with an activation g between them: pixels → hidden → code → hidden → pixels.
+
+    hidden: widths of the hidden layers of the encoder; the decoder mirrors them. hidden=() with
+    code_activation="sigmoid" is the slide's single layer h = g(Wx + b).
+    activation: between layers; code_activation: on the code itself ("identity" leaves it free).
+    """
+
+    learning_rate = 2e-3
+    suggested_steps = 6000
+
+    def __init__(
+        self,
+        latent: int,
+        image_shape: Sequence[int] = (1, 28, 28),
+        hidden: Sequence[int] = (256,),
+        activation: Activation = "silu",
+        code_activation: Activation = "identity",
+        output: Output = "sigmoid",
+        loss: ReconstructionLoss = "squared_error",
+    ) -> None:
+        super().__init__(latent, image_shape, output, loss)
+        pixels = math.prod(self.image_shape)
+        inward = [pixels, *hidden, latent]
+        outward = inward[::-1]
+        self.encoder = nn.Sequential(nn.Flatten(), *dense_layers(inward, activation), *code_layer(code_activation))
+        self.decoder = nn.Sequential(*dense_layers(outward, activation), nn.Unflatten(1, self.image_shape))
+
+
+def dense_layers(widths: Sequence[int], activation_name: Activation) -> list[nn.Module]:
+    """Linear layers of these widths with an activation between them, none after the last."""
+    layers: list[nn.Module] = []
+    for i, (width_in, width_out) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        if i > 0:
+            layers.append(activation(activation_name))
+        layers.append(nn.Linear(width_in, width_out))
+    return layers
+
+
+def code_layer(name: Activation) -> list[nn.Module]:
+    """The activation on the code, or nothing where it is the identity."""
+    return [] if name == "identity" else [activation(name)]

@@ -1,0 +1,351 @@
+"""One short loop that trains every model, and the plain record it leaves."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Generator, Tensor, nn
+
+from autoencoder_lab.corruptions import Corruption
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WARM_UP_STEPS = 50
+EVALUATION_SEED = 0
+
+
+@dataclass
+class History:
+    """What happened during training: plain data, one entry an epoch. Two histories are equal if all but time agrees.
+
+    step: optimiser steps done; train, val: per named part of the loss, averaged over the epoch's batches (train) and
+    over the validation images (val), in the loss's own unit per image; val["mse"]: squared error per pixel of the
+    reconstruction; seconds: since the start, resumed runs added up; settings: everything the run depended on.
+    """
+
+    model: str
+    settings: dict[str, Any]
+    step: list[int] = field(default_factory=list)
+    epoch: list[float] = field(default_factory=list)
+    train: dict[str, list[float]] = field(default_factory=dict)
+    val: dict[str, list[float]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list, compare=False)
+    interrupted: bool = False
+
+    def frame(self) -> pd.DataFrame:
+        """One row an epoch; columns step, epoch, train_*, val_*, seconds."""
+        import pandas as pd
+
+        columns: dict[str, Sequence[float]] = {"step": self.step, "epoch": self.epoch}
+        columns |= {f"train_{name}": values for name, values in self.train.items()}
+        columns |= {f"val_{name}": values for name, values in self.val.items()}
+        return pd.DataFrame(columns | {"seconds": self.seconds})
+
+    def __repr__(self) -> str:
+        state = ", interrupted" if self.interrupted else ""
+        return f"History({self.model}, {self.step[-1] if self.step else 0} steps{state})"
+
+
+class TrainingDiverged(FloatingPointError):
+    """The loss is no longer a finite number. `history` holds what was recorded until then."""
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history
+
+
+class Callback(Protocol):
+    """Called after every epoch; returning True stops the training."""
+
+    def __call__(self, model: nn.Module, history: History) -> bool | None: ...
+
+
+def fit(
+    model: nn.Module,
+    data: Any,
+    *,
+    epochs: int | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    batch_size: int = 128,
+    learning_rate: float | None = None,
+    corrupt: Corruption | None = None,
+    augment: Callable[[Tensor], Tensor] | None = None,
+    initialise: bool | None = None,
+    device: str = "auto",
+    callbacks: Sequence[Callback] = (),
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> History:
+    """Train `model` on data.train, watching data.val; data.test is never touched. Returns the History.
+
+    epochs or steps: how long; with neither, the model's own `suggested_steps`.
+    seed: fixes the initial weights, the order of the images, augmentation and noise. The weights of a model that was
+      never trained nor loaded are drawn anew from it; a second `fit` goes on from the weights there are.
+      initialise=False keeps weights you set by hand, initialise=True starts over.
+    corrupt: x → x̃; the model sees x̃ and is scored against x. Fresh in every batch, fixed for validation.
+    augment: x → x', input and target alike; training only.
+    learning_rate: the largest one (None: the model's); Adam, linear warm-up over 50 steps, then a cosine to 0.
+    device: "auto" takes CUDA, then Apple's MPS, then the CPU; afterwards the model is back where it was.
+    callbacks: called as callback(model, history) after every epoch; True stops.
+    checkpoint: a file rewritten after every epoch; a killed run started again with it continues on the same curve.
+    Ctrl-C returns the history so far and leaves a usable model.
+
+    Raises ValueError for contradictory arguments, TrainingDiverged (with the step and the likely cause) where the
+    loss stops being finite.
+    """
+    images = data.train.images
+    if epochs is not None and steps is not None:
+        raise ValueError(f"give epochs or steps, not both (got epochs={epochs}, steps={steps})")
+    batch_size = min(batch_size, len(images))
+    per_epoch = len(images) // batch_size  # a last, smaller batch is left out; the next epoch shuffles anew
+    total = steps if steps is not None else epochs * per_epoch if epochs is not None else int(model.suggested_steps)
+    if total < 1 or batch_size < 1:
+        raise ValueError(f"training needs at least one step and one image a batch, got {total} and {batch_size}")
+    rate = float(model.learning_rate if learning_rate is None else learning_rate)
+    if not 0 < rate < math.inf:
+        raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
+    parameter_steps = model.steps()
+
+    home, target_device = next(model.parameters()).device, pick_device(device)
+    settings = {
+        "data": data.name,
+        "images": len(images),
+        "seed": seed,
+        "steps": total,
+        "batch_size": batch_size,
+        "learning_rate": rate,
+        "corrupt": repr(corrupt) if corrupt else None,
+        "augment": repr(augment) if augment else None,
+        "device": str(target_device),
+        "precision": "float32",
+        "memory_format": "contiguous",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+    history = History(getattr(model, "label", type(model).__name__), settings)
+
+    with _seeded(seed, target_device), _progress_bar(total, history.model, progress) as show:
+        if is_fresh(model) if initialise is None else initialise:
+            draw_weights(model, seed)
+        model.to(target_device)
+        optimisers = [
+            torch.optim.Adam(parameters, lr=rate, betas=getattr(model, "betas", (0.9, 0.999)), fused=True)
+            for parameters, _ in parameter_steps
+        ]
+        done = _resume(checkpoint, model, optimisers, history) if checkpoint else 0
+        time_before = history.seconds[-1] if history.seconds else 0.0
+        started = time.perf_counter()
+        on_device = images.to(target_device)
+        model.train()
+        try:
+            while done < total:
+                # reseeding each epoch makes its noise a function of (seed, epoch): a resumed run needs no generator state
+                torch.manual_seed(epoch_seed(seed, done // per_epoch))
+                order = torch.randperm(len(images))[: per_epoch * batch_size].to(target_device)
+                sums: dict[str, float] = {}
+                batches = order.split(batch_size)[: total - done]
+                for batch in batches:
+                    target = on_device[batch]
+                    if augment is not None:
+                        target = augment(target)
+                    x = target if corrupt is None else corrupt(target)
+                    for optimiser, (parameters, loss_function) in zip(optimisers, parameter_steps, strict=True):
+                        for group in optimiser.param_groups:
+                            group["lr"] = rate * schedule(done, total)
+                        loss = loss_function(x, target)
+                        # only these parameters: a generator's step cannot leak a gradient into its discriminator
+                        gradients = torch.autograd.grad(loss.total, parameters)
+                        for parameter, gradient in zip(parameters, gradients, strict=True):
+                            parameter.grad = gradient
+                        optimiser.step()
+                        for name, value in ({"total": loss.total} | loss.parts).items():
+                            sums[name] = sums.get(name, 0.0) + value.item()
+                    done += 1
+                    model.after_step(done, total)
+                    if not math.isfinite(sums["total"]):
+                        raise TrainingDiverged(_why_diverged(done, rate, history), history)
+                    show(done, sums["total"] / (len(batches) or 1))
+                history.step.append(done)
+                history.epoch.append(done / per_epoch)
+                for name, value in sums.items():
+                    history.train.setdefault(name, []).append(value / len(batches))
+                for name, value in evaluate(model, data.val, corrupt).items():
+                    history.val.setdefault(name, []).append(value)
+                history.seconds.append(time_before + time.perf_counter() - started)
+                model.trained_steps += len(batches)
+                if checkpoint is not None:
+                    _save(Path(checkpoint), model, optimisers, history, done)
+                # every callback hears of the epoch, even if an earlier one asks to stop
+                if any([callback(model, history) for callback in callbacks]):
+                    break
+        except KeyboardInterrupt:
+            history.interrupted = True
+            model.trained_steps += 1  # some steps were made: the weights are worth keeping
+        finally:
+            for parameters, _ in parameter_steps:
+                for parameter in parameters:
+                    parameter.grad = None
+            model.eval().to(home)
+    model.fit_seconds = time_before + time.perf_counter() - started
+    return history
+
+
+def is_fresh(model: nn.Module) -> bool:
+    """Whether nobody trained, loaded or set these weights: each was written once, when the model was made.
+
+    A tensor counts the writes to it (`_version`); a deep copy counts anew, hence `trained_steps` as well.
+    """
+    return int(model.trained_steps) == 0 and all(parameter._version <= 1 for parameter in model.parameters())
+
+
+def draw_weights(model: nn.Module, seed: int) -> None:
+    """Draw all weights anew, as they are when the model is made, from `seed`; leaves the global generator alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for module in model.modules():  # a model's own reset_parameters comes first, its layers' after it
+            if callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+
+
+def schedule(step: int, total: int) -> float:
+    """The share of the learning rate at step 0 … total − 1: a linear warm-up, then half a cosine down to almost 0."""
+    warm_up = min(WARM_UP_STEPS, total // 10)
+    if step < warm_up:
+        return (step + 1) / (warm_up + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, total - warm_up)))
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """A seed for one epoch; the odd multiplier keeps (seed, epoch) pairs apart."""
+    return (seed * 1_000_003 + epoch) % 2**63
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, split: Any, corrupt: Corruption | None = None, batch_size: int = 500) -> dict[str, float]:
+    """The model's loss and the squared error per pixel on a split, in evaluation mode, always with the same noise."""
+    was_training, sums = model.training, {}
+    model.eval()
+    device = next(iter(model.state_dict().values())).device
+    with _seeded(EVALUATION_SEED, device):
+        noise = Generator(device=device).manual_seed(EVALUATION_SEED)
+        for target in split.images.split(batch_size):
+            target = target.to(device)
+            x = target if corrupt is None else corrupt(target, noise)
+            loss = model.loss(x, target)
+            values = {"total": loss.total} | loss.parts
+            values["mse"] = (model.reconstruct(x) - target).pow(2).mean()
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + value.item() * len(target)
+    model.train(was_training)
+    return {name: value / len(split.images) for name, value in sums.items()}
+
+
+def pick_device(device: str = "auto") -> torch.device:
+    """ "auto": CUDA, else Apple's MPS, else the CPU; otherwise the device named."""
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """A private stream of random numbers; the caller's generators are as before afterwards."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _why_diverged(step: int, rate: float, history: History) -> str:
+    before = f"{history.train['total'][-1]:.4g} at the last epoch" if history.step else "never recorded"
+    return (
+        f"the loss is not finite at step {step} (it was {before}). The likely cause is the learning rate {rate:g}: "
+        f"try learning_rate={rate / 10:g}. Otherwise look for a log or a square root of 0 in the loss."
+    )
+
+
+# --- checkpoints -----------------------------------------------------------------------------------
+
+
+def _save(path: Path, model: nn.Module, optimisers: list[torch.optim.Adam], history: History, done: int) -> None:
+    """Write to a neighbour, then rename: a kill in between leaves the old checkpoint whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    torch.save(
+        {
+            "model": model.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in optimisers],
+            "history": asdict(history),
+            "done": done,
+        },
+        partial,
+    )
+    partial.replace(path)
+
+
+def _resume(path: str | Path, model: nn.Module, optimisers: list[torch.optim.Adam], history: History) -> int:
+    """Load a checkpoint into all three and return the steps done; 0 where there is none yet."""
+    if not Path(path).exists():
+        return 0
+    saved = torch.load(path, weights_only=True, map_location="cpu")
+    stored = saved["history"]
+    differing = [k for k, v in history.settings.items() if k not in ("threads", "torch") and stored["settings"].get(k) != v]
+    if stored["model"] != history.model or differing:
+        then = {k: stored["settings"].get(k) for k in differing} | {"model": stored["model"]}
+        now = {k: history.settings[k] for k in differing} | {"model": history.model}
+        raise ValueError(
+            f"{path} belongs to another run: it has {then}, this run has {now}. Give another checkpoint file, or delete it"
+        )
+    model.load_state_dict(saved["model"])
+    for optimiser, state in zip(optimisers, saved["optimisers"], strict=True):
+        optimiser.load_state_dict(state)
+    for name in ("step", "epoch", "train", "val", "seconds"):
+        setattr(history, name, stored[name])
+    return int(saved["done"])
+
+
+# --- progress --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _progress_bar(total: int, label: str, wanted: bool) -> Iterator[Callable[[int, float], None]]:
+    """A bar in a terminal, one line that rewrites itself in a notebook, nothing elsewhere.
+
+    tqdm's notebook bar leaves a dead widget in a stored notebook, hence the line.
+    """
+    if not wanted:
+        yield lambda done, loss: None
+    elif "ipykernel" in sys.modules:
+        from IPython.display import display
+
+        started, last_shown = time.perf_counter(), 0.0
+        handle = display({"text/plain": f"{label}: starting"}, raw=True, display_id=True)
+
+        def show(done: int, loss: float) -> None:
+            nonlocal last_shown
+            now = time.perf_counter()
+            if done == total or now - last_shown > 0.25:
+                last_shown = now
+                left = (now - started) / done * (total - done)
+                text = f"{label}: step {done} of {total}, {now - started:.0f} s" + (f", {left:.0f} s left" if left > 1 else "")
+                handle.update({"text/plain": text}, raw=True)
+
+        yield show
+    elif sys.stderr.isatty():
+        from tqdm import tqdm
+
+        with tqdm(total=total, desc=label, unit="step") as bar:
+            yield lambda done, loss: bar.update(done - bar.n) and None
+    else:
+        yield lambda done, loss: None
