@@ -1,11 +1,11 @@
 """Build the notebooks from their sources: python notebooks/build.py [NAME ...] [--check] [--force]
 
-notebooks/source/NN_name.py (jupytext py:percent, the only thing one edits) becomes notebooks/NN_name.ipynb, without its
-solutions, executed from top to bottom and stored with its outputs. Only what changed is built: a notebook remembers a hash of
-its source and of the library's code (comments and docstrings do not count). If only prose changed, the outputs stay.
+notebooks/source/NN_name.py (jupytext py:percent, the only thing one edits) becomes notebooks/NN_name.ipynb without its
+solutions, executed from top to bottom and stored with its outputs. Only what changed is built: a notebook keeps a hash
+of its source and of the library's code (comments and docstrings do not count). If only prose changed, the outputs stay.
 
---check runs nothing: it fails where a notebook's cells are not what its source gives now, and warns where the library's code
-has changed since. notebooks/source/README.md has the conventions for authors.
+--check runs nothing: it fails where a notebook's cells are not what its source gives now, and warns where the library's
+code has changed since. notebooks/source/README.md has the conventions for authors.
 """
 
 import argparse
@@ -38,6 +38,7 @@ MAX_BYTES = 1_500_000
 CELL_TIMEOUT = 600  # seconds
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 IMAGE_MIMES = ("image/png", "image/jpeg", "image/svg+xml")
+ABSOLUTE_PATH = re.compile(r"(?<![\w.~:/])/(home|root|tmp|Users|private|usr|opt|var)/[\w./-]+|\b[A-Z]:\\\w+")
 STUB = "...  # your code here"
 
 
@@ -232,7 +233,8 @@ def check(source: Path, target: Path) -> Findings:
     failures = []
     for number, (now, then) in enumerate(zip(expected.cells, built.cells, strict=False), start=1):
         if _identity(now) != _identity(then):
-            failures.append(f"{target.name}, cell {number} is not what its source gives: {_first_line(then)!r}; {rebuild}")
+            shown = f"{target.name}, cell {number} ({_first_line(then)!r})"
+            failures.append(f"{shown} is not what its source gives; {rebuild}")
             break
     else:
         if len(expected.cells) != len(built.cells):
@@ -254,7 +256,7 @@ def _first_line(cell: NotebookNode) -> str:
 
 
 def output_problems(notebook: NotebookNode) -> list[str]:
-    """What must not stand in a stored notebook: errors, warnings, addresses, paths, live widgets, figures without alt text."""
+    """What must not stand in a stored notebook: errors, warnings, addresses, paths, figures without alt text."""
     problems = []
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     if counts != list(range(1, len(counts) + 1)):
@@ -271,7 +273,8 @@ def output_problems(notebook: NotebookNode) -> list[str]:
             problems += [f"{where}: {problem}" for problem in _problems_of(output)]
     size = len(nbformat.writes(notebook).encode())
     if size > MAX_BYTES:
-        problems.append(f"the notebook has {size / 1e6:.1f} MB, more than {MAX_BYTES / 1e6} MB; draw fewer or smaller figures")
+        given = f"{size / 1e6:.1f} MB, more than {MAX_BYTES / 1e6} MB"
+        problems.append(f"the notebook has {given}; draw fewer or smaller figures")
     return problems
 
 
@@ -300,7 +303,7 @@ def _problems_of(output: NotebookNode) -> Iterator[str]:
         text = re.sub(r"data:[\w/+.-]+;base64,[\w/+=\s]+", "", text)
         if found := re.search(r"\b0x[0-9a-fA-F]{6,}\b", text):
             yield f"a memory address: {found[0]}"
-        if found := re.search(r"(?<![\w.~:/])/(home|root|tmp|work|Users|private|usr|opt|var)/[\w./-]+|\b[A-Z]:\\\w+", text):
+        if found := ABSOLUTE_PATH.search(text):
             yield f"an absolute path: {found[0]}"
         if "\r" in text.replace("\r\n", "\n") or re.search(r"\d+%\|", text):
             yield "a raw progress bar"
@@ -350,7 +353,7 @@ def execute(notebook: NotebookNode, directory: Path) -> list[float]:
 
 
 def tidy_outputs(notebook: NotebookNode, directory: Path) -> list[str]:
-    """Keep of the outputs what is the same in the next build, and useful without a kernel. Returns what was dropped and why."""
+    """Keep of the outputs what is the same in the next build and useful without a kernel. Returns what was dropped."""
     remarks = []
     for number, cell in enumerate(notebook.cells, start=1):
         if cell.cell_type != "code":
@@ -375,8 +378,8 @@ def tidy_outputs(notebook: NotebookNode, directory: Path) -> list[str]:
                 if mime.startswith("text/"):
                     output.data[mime] = _tidy_text(text, directory)
             # the line in which `fit` counts its steps says how fast this machine was, and nothing else
-            progress = set(output.data) == {"text/plain"} and re.search(r": (step \d+ of|starting)", output.data["text/plain"])
-            if output.data and not progress:
+            progress = re.search(r": (step \d+ of|starting)", output.data.get("text/plain", ""))
+            if output.data and not (progress and set(output.data) == {"text/plain"}):
                 kept.append(output)
         cell.outputs = kept
     notebook.metadata.pop("widgets", None)
@@ -397,7 +400,7 @@ def _tidy_text(text: str, directory: Path) -> str:
 
 
 class Built(NamedTuple):
-    """action: "kept" (nothing changed), "prose" (outputs reused) or "run"; seconds: of every cell, empty if none was run."""
+    """action: "kept" (nothing changed), "prose" (outputs reused) or "run"; seconds: of every cell that was run."""
 
     action: str
     seconds: list[float]
@@ -455,7 +458,7 @@ def _write(notebook: NotebookNode, target: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Build the notebooks from their sources.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="01 or 01_linear_autoencoder; without a name, all of them")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="01 or 01_linear_autoencoder; none means all")
     parser.add_argument("--check", action="store_true", help="compare only; run nothing")
     parser.add_argument("--force", action="store_true", help="run also what has not changed")
     options = parser.parse_args(arguments)
@@ -464,7 +467,8 @@ def main(arguments: list[str] | None = None) -> int:
     sources = [path for path in every if not options.names or any(path.stem.startswith(name) for name in options.names)]
     unknown = [name for name in options.names if not any(path.stem.startswith(name) for path in every)]
     if unknown:
-        parser.error(f"no source for {', '.join(unknown)}; there are {', '.join(path.stem for path in every) or 'none'}")
+        known = ", ".join(path.stem for path in every) or "none"
+        parser.error(f"no source for {', '.join(unknown)}; there are: {known}")
 
     failed = False
     for source in sources:
