@@ -1,0 +1,37 @@
+# make lab        work through the course          make lab ARGS="--no-browser --port=8890"
+# make test       everything that must hold
+# make notebooks  rebuild the notebooks whose inputs changed
+# Every line below can be typed by hand; PYTHON=python3.12 chooses another interpreter for a new .venv.
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: lab test notebooks
+
+lab: .venv/installed
+	$(BIN)/autoencoder-lab open $(ARGS)
+
+test: .venv/installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest
+	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=300 notebooks/*.ipynb
+
+notebooks: .venv/installed-test
+	$(BIN)/python notebooks/build.py $(ARGS)
+
+# The stamps are newer than pyproject.toml and constraints.txt as long as these do not change: then nothing is installed
+.venv/installed: pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install -c constraints.txt -e .
+	@touch $@
+
+.venv/installed-test: pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install -c constraints.txt -e '.[test,dev]'
+	@touch $@ .venv/installed
+
+$(BIN)/pip:
+	@command -v $(PYTHON) >/dev/null || { echo '$(PYTHON) was not found: install Python 3.11 or newer, or name one, as in: make lab PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, but $(PYTHON) is Python " + v + ": install a newer one and name it, as in: make lab PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
