@@ -27,6 +27,16 @@ class affine:
     shift: float = 0.1
     padding: str = "zeros"
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.scale < 1:
+            raise ValueError(f"scale is a relative change of size, at least 0 and below 1, got {self.scale}")
+        if min(self.rotation, self.shear, self.shift) < 0:
+            raise ValueError(
+                f"limits must be ≥ 0, got rotation={self.rotation}, shear={self.shear}, shift={self.shift}"
+            )
+        if self.padding not in ("zeros", "border", "reflection"):
+            raise ValueError(f'padding must be "zeros", "border" or "reflection", got {self.padding!r}')
+
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         def uniform(limit: float) -> Tensor:
             draw = torch.rand(len(x), generator=generator, device=x.device, dtype=x.dtype)
@@ -35,7 +45,12 @@ class affine:
         angle, zoom, slant = uniform(math.radians(self.rotation)), 1 + uniform(self.scale), uniform(self.shear)
         cos, sin = torch.cos(angle), torch.sin(angle)
         # rotation · shear, divided by the zoom: grid_sample asks where each output pixel comes from
-        linear = torch.stack([cos, cos * slant - sin, sin, sin * slant + cos], dim=1).view(-1, 2, 2) / zoom[:, None, None]
+        linear = (
+            torch.stack([cos, cos * slant - sin, sin, sin * slant + cos], dim=1).view(-1, 2, 2) / zoom[:, None, None]
+        )
+        # the grid counts both sides as 2, so a turn in an image that is not square needs its aspect ratio
+        height, width = x.shape[2:]
+        linear = linear * x.new_tensor([[1, height / width], [width / height, 1]])
         shift = torch.stack([uniform(2 * self.shift), uniform(2 * self.shift)], dim=1)[:, :, None]  # grid is [−1, 1]
         grid = F.affine_grid(torch.cat([linear, shift], dim=2), list(x.shape), align_corners=False)
         return F.grid_sample(x, grid, padding_mode=self.padding, align_corners=False).clamp(0, 1)

@@ -48,7 +48,7 @@ def compare(
 
 def count_parameters(model: Any) -> int:
     """How many numbers a model has learned; PCA's mean and components count too."""
-    learned = sum(parameter.numel() for parameter in model.parameters())
+    learned: int = sum(parameter.numel() for parameter in model.parameters())
     return learned or model.mean.numel() + model.components.numel()
 
 

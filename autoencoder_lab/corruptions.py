@@ -74,6 +74,8 @@ class box_mask:
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ValueError(f"size must be at least 1 pixel, got {self.size}")
+        if not 0 <= self.fill <= 1:
+            raise ValueError(f"fill is a pixel value in [0, 1], got {self.fill}")
 
     def mask(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         """The holes themselves: (B, 1, H, W), True where a pixel is lost."""

@@ -11,7 +11,9 @@ from torch import Tensor
 
 def _check_same_shape(x_hat: Tensor, x: Tensor) -> None:
     if x_hat.shape != x.shape:
-        raise ValueError(f"reconstruction and target must have one shape, got {tuple(x_hat.shape)} and {tuple(x.shape)}")
+        raise ValueError(
+            f"reconstruction and target must have one shape, got {tuple(x_hat.shape)} and {tuple(x.shape)}"
+        )
 
 
 def squared_error(x_hat: Tensor, x: Tensor) -> Tensor:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import pickle
+import re
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -15,6 +18,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from autoencoder_lab.corruptions import Corruption
+from autoencoder_lab.models.base import fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +74,7 @@ class Callback(Protocol):
 
 
 def fit(
-    model: nn.Module,
+    model: Any,
     data: Any,
     *,
     epochs: int | None = None,
@@ -101,16 +105,17 @@ def fit(
     Ctrl-C returns the history so far and leaves a usable model.
 
     Raises ValueError for contradictory arguments, TrainingDiverged (with the step and the likely cause) where the
-    loss stops being finite.
+    loss stops being finite; the model then has the weights it came with.
     """
     images = data.train.images
     if epochs is not None and steps is not None:
         raise ValueError(f"give epochs or steps, not both (got epochs={epochs}, steps={steps})")
-    batch_size = min(batch_size, len(images))
+    for name, given in {"epochs": epochs, "steps": steps, "batch_size": batch_size}.items():
+        if given is not None and (given < 1 or given != int(given)):
+            raise ValueError(f"{name} must be a whole number, at least 1, got {given}")
+    batch_size = min(int(batch_size), len(images))
     per_epoch = len(images) // batch_size  # a last, smaller batch is left out; the next epoch shuffles anew
-    total = steps if steps is not None else epochs * per_epoch if epochs is not None else int(model.suggested_steps)
-    if total < 1 or batch_size < 1:
-        raise ValueError(f"training needs at least one step and one image a batch, got {total} and {batch_size}")
+    total = int(steps if steps is not None else model.suggested_steps if epochs is None else epochs * per_epoch)
     rate = float(model.learning_rate if learning_rate is None else learning_rate)
     if not 0 < rate < math.inf:
         raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
@@ -124,8 +129,12 @@ def fit(
         "steps": total,
         "batch_size": batch_size,
         "learning_rate": rate,
-        "corrupt": repr(corrupt) if corrupt else None,
-        "augment": repr(augment) if augment else None,
+        "corrupt": _described(corrupt),
+        "augment": _described(augment),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "layers": zlib.crc32(str(_described(model)).encode()),  # a checksum: tells other architectures apart
+        "output": getattr(model, "output", None),
+        "loss": getattr(model, "loss_name", None),
         "device": str(target_device),
         "precision": "float32",
         "memory_format": "contiguous",
@@ -135,6 +144,7 @@ def fit(
     history = History(getattr(model, "label", type(model).__name__), settings)
 
     with _seeded(seed, target_device), _progress_bar(total, history.model, progress) as show:
+        before = {name: value.clone() for name, value in model.state_dict().items()}
         if is_fresh(model) if initialise is None else initialise:
             draw_weights(model, seed)
         model.to(target_device)
@@ -149,7 +159,7 @@ def fit(
         model.train()
         try:
             while done < total:
-                # reseeding each epoch makes its noise a function of (seed, epoch): a resumed run needs no generator state
+                # reseeded, so that an epoch’s noise depends on (seed, epoch) alone: a resumed run needs no generator state
                 torch.manual_seed(epoch_seed(seed, done // per_epoch))
                 order = torch.randperm(len(images))[: per_epoch * batch_size].to(target_device)
                 sums: dict[str, float] = {}
@@ -171,18 +181,21 @@ def fit(
                         for name, value in ({"total": loss.total} | loss.parts).items():
                             sums[name] = sums.get(name, 0.0) + value.item()
                     done += 1
+                    model.trained_steps += 1
                     model.after_step(done, total)
                     if not math.isfinite(sums["total"]):
                         raise TrainingDiverged(_why_diverged(done, rate, history), history)
-                    show(done, sums["total"] / (len(batches) or 1))
+                    show(done)
+                validation = evaluate(model, data.val, corrupt)  # first: Ctrl-C in here leaves no half of an entry
+                if not math.isfinite(validation["total"]):
+                    raise TrainingDiverged(_why_diverged(done, rate, history), history)
                 history.step.append(done)
                 history.epoch.append(done / per_epoch)
                 for name, value in sums.items():
                     history.train.setdefault(name, []).append(value / len(batches))
-                for name, value in evaluate(model, data.val, corrupt).items():
+                for name, value in validation.items():
                     history.val.setdefault(name, []).append(value)
                 history.seconds.append(time_before + time.perf_counter() - started)
-                model.trained_steps += len(batches)
                 if checkpoint is not None:
                     _save(Path(checkpoint), model, optimisers, history, done)
                 # every callback hears of the epoch, even if an earlier one asks to stop
@@ -190,7 +203,9 @@ def fit(
                     break
         except KeyboardInterrupt:
             history.interrupted = True
-            model.trained_steps += 1  # some steps were made: the weights are worth keeping
+        except TrainingDiverged:
+            model.load_state_dict(before)  # weights that are NaN serve nobody: a second try starts where this one did
+            raise
         finally:
             for parameters, _ in parameter_steps:
                 for parameter in parameters:
@@ -201,11 +216,8 @@ def fit(
 
 
 def is_fresh(model: nn.Module) -> bool:
-    """Whether nobody trained, loaded or set these weights: each was written once, when the model was made.
-
-    A tensor counts the writes to it (`_version`); a deep copy counts anew, hence `trained_steps` as well.
-    """
-    return int(model.trained_steps) == 0 and all(parameter._version <= 1 for parameter in model.parameters())
+    """Whether nobody trained, loaded or set these weights: they are those the model was made with."""
+    return getattr(model, "first_weights", None) == fingerprint(model)
 
 
 def draw_weights(model: nn.Module, seed: int) -> None:
@@ -231,15 +243,16 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 @torch.no_grad()
-def evaluate(model: nn.Module, split: Any, corrupt: Corruption | None = None, batch_size: int = 500) -> dict[str, float]:
+def evaluate(model: Any, split: Any, corrupt: Corruption | None = None, batch_size: int = 500) -> dict[str, float]:
     """The model's loss and the squared error per pixel on a split, in evaluation mode, always with the same noise."""
-    was_training, sums = model.training, {}
+    was_training = model.training
+    sums: dict[str, float] = {}
     model.eval()
     device = next(iter(model.state_dict().values())).device
     with _seeded(EVALUATION_SEED, device):
         noise = Generator(device=device).manual_seed(EVALUATION_SEED)
-        for target in split.images.split(batch_size):
-            target = target.to(device)
+        for batch in split.images.split(batch_size):
+            target = batch.to(device)
             x = target if corrupt is None else corrupt(target, noise)
             loss = model.loss(x, target)
             values = {"total": loss.total} | loss.parts
@@ -265,6 +278,11 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
+
+
+def _described(thing: object) -> str | None:
+    """Its repr without memory addresses, which differ from run to run; None for None."""
+    return None if thing is None else re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(thing))
 
 
 def _why_diverged(step: int, rate: float, history: History) -> str:
@@ -298,47 +316,56 @@ def _resume(path: str | Path, model: nn.Module, optimisers: list[torch.optim.Ada
     """Load a checkpoint into all three and return the steps done; 0 where there is none yet."""
     if not Path(path).exists():
         return 0
-    saved = torch.load(path, weights_only=True, map_location="cpu")
-    stored = saved["history"]
-    differing = [k for k, v in history.settings.items() if k not in ("threads", "torch") and stored["settings"].get(k) != v]
+    try:
+        saved = torch.load(path, weights_only=True, map_location="cpu")
+        stored, done = saved["history"], int(saved["done"])
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged or no checkpoint of fit; not used. "
+            "Give another checkpoint file, or delete it to start over"
+        ) from error
+    compared = history.settings.keys() - {"threads", "torch"}
+    differing = sorted(k for k in compared if stored["settings"].get(k) != history.settings[k])
     if stored["model"] != history.model or differing:
         then = {k: stored["settings"].get(k) for k in differing} | {"model": stored["model"]}
         now = {k: history.settings[k] for k in differing} | {"model": history.model}
         raise ValueError(
-            f"{path} belongs to another run: it has {then}, this run has {now}. Give another checkpoint file, or delete it"
+            f"{path} belongs to another run: it has {then}, this run has {now}. "
+            "Give another checkpoint file, or delete it"
         )
     model.load_state_dict(saved["model"])
     for optimiser, state in zip(optimisers, saved["optimisers"], strict=True):
         optimiser.load_state_dict(state)
     for name in ("step", "epoch", "train", "val", "seconds"):
         setattr(history, name, stored[name])
-    return int(saved["done"])
+    return done
 
 
 # --- progress --------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _progress_bar(total: int, label: str, wanted: bool) -> Iterator[Callable[[int, float], None]]:
+def _progress_bar(total: int, label: str, wanted: bool) -> Iterator[Callable[[int], object]]:
     """A bar in a terminal, one line that rewrites itself in a notebook, nothing elsewhere.
 
     tqdm's notebook bar leaves a dead widget in a stored notebook, hence the line.
     """
     if not wanted:
-        yield lambda done, loss: None
+        yield lambda done: None
     elif "ipykernel" in sys.modules:
         from IPython.display import display
 
         started, last_shown = time.perf_counter(), 0.0
         handle = display({"text/plain": f"{label}: starting"}, raw=True, display_id=True)
 
-        def show(done: int, loss: float) -> None:
+        def show(done: int) -> None:
             nonlocal last_shown
             now = time.perf_counter()
             if done == total or now - last_shown > 0.25:
                 last_shown = now
                 left = (now - started) / done * (total - done)
-                text = f"{label}: step {done} of {total}, {now - started:.0f} s" + (f", {left:.0f} s left" if left > 1 else "")
+                left_text = f", {left:.0f} s left" if left > 1 else ""
+                text = f"{label}: step {done} of {total}, {now - started:.0f} s{left_text}"
                 handle.update({"text/plain": text}, raw=True)
 
         yield show
@@ -346,6 +373,6 @@ def _progress_bar(total: int, label: str, wanted: bool) -> Iterator[Callable[[in
         from tqdm import tqdm
 
         with tqdm(total=total, desc=label, unit="step") as bar:
-            yield lambda done, loss: bar.update(done - bar.n) and None
+            yield lambda done: bar.update(done - bar.n)
     else:
-        yield lambda done, loss: None
+        yield lambda done: None

@@ -4,4 +4,12 @@ from autoencoder_lab.models.base import Autoencoder, Loss
 from autoencoder_lab.models.convolutional import ConvAutoencoder, ResidualAutoencoder
 from autoencoder_lab.models.linear import PCA, DenseAutoencoder, LinearAutoencoder
 
-__all__ = ["PCA", "Autoencoder", "ConvAutoencoder", "DenseAutoencoder", "LinearAutoencoder", "Loss", "ResidualAutoencoder"]
+__all__ = [
+    "PCA",
+    "Autoencoder",
+    "ConvAutoencoder",
+    "DenseAutoencoder",
+    "LinearAutoencoder",
+    "Loss",
+    "ResidualAutoencoder",
+]

@@ -12,7 +12,6 @@ from autoencoder_lab.models.base import Autoencoder, Output, ReconstructionLoss
 Enlarge = Literal["transposed", "resize"]
 
 
-
 class ConvAutoencoder(Autoencoder):
     """Two strided convolutions, a dense layer to the code, and the mirror image back.
 
@@ -157,8 +156,9 @@ class ResidualAutoencoder(Autoencoder):
 
 
 def norm(channels: int) -> nn.GroupNorm:
-    """Group normalisation with groups of at least four channels."""
-    return nn.GroupNorm(max(1, channels // 4), channels)
+    """Group normalisation with groups of at least four channels, or fewer groups where they would not come out even."""
+    groups = next(count for count in range(max(1, channels // 4), 0, -1) if channels % count == 0)
+    return nn.GroupNorm(groups, channels)
 
 
 def halve(channels_in: int, channels_out: int) -> list[nn.Module]:

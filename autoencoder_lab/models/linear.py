@@ -1,5 +1,6 @@
 """PCA and the autoencoders made of matrices: linear and dense."""
 
+import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -40,7 +41,9 @@ class PCA(Autoencoder):
         images = split.images.flatten(1)
         count, pixels = images.shape
         if self.latent > min(count, pixels):
-            raise ValueError(f"PCA({self.latent}) needs at least {self.latent} images and pixels, got {count} and {pixels}")
+            raise ValueError(
+                f"PCA({self.latent}) needs at least {self.latent} images and pixels, got {count} and {pixels}"
+            )
         self.image_shape = tuple(split.images.shape[1:])
         self.mean = images.mean(dim=0)
         # X − 1x̄ᵀ = U S Vᵀ; in double precision, for neighbouring singular values differ by a few per cent only
@@ -80,10 +83,11 @@ class PCA(Autoencoder):
             raise RuntimeError("PCA is not fitted yet: call pca.fit(data.train) first")
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        # the mean and the components take the shape they had when fitted, whatever image_shape said
-        for name in ("mean", "components", "variances"):
+        # the mean and the components have as many pixels as they were fitted to, whatever image_shape said
+        for name in ("mean", "components"):
             if prefix + name in state_dict:
-                setattr(self, name, torch.empty_like(state_dict[prefix + name]))
+                own, stored = getattr(self, name), state_dict[prefix + name]
+                setattr(self, name, own.new_empty((len(stored), *own.shape[1:])))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
@@ -168,7 +172,7 @@ class DenseAutoencoder(Autoencoder):
 def dense_layers(widths: Sequence[int], activation_name: Activation) -> list[nn.Module]:
     """Linear layers of these widths with an activation between them, none after the last."""
     layers: list[nn.Module] = []
-    for i, (width_in, width_out) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for i, (width_in, width_out) in enumerate(itertools.pairwise(widths)):
         if i > 0:
             layers.append(activation(activation_name))
         layers.append(nn.Linear(width_in, width_out))
