@@ -251,9 +251,9 @@ def _read() -> dict[str, dict[str, Any]]:
         try:
             PREDICTIONS.rename(aside)
         except OSError as error:
-            print(f"{PREDICTIONS} could not be understood ({error.strerror} on moving it); going on without your guesses")
+            print(f"{PREDICTIONS} is damaged and cannot be moved ({error.strerror}); going on without your guesses")
             return {}
-        print(f"{PREDICTIONS} could not be understood; it is kept as {aside.name}, and a new one begins")
+        print(f"{PREDICTIONS} is damaged; it is kept as {aside.name}, and a new one begins")
         return {}
 
 
