@@ -63,8 +63,8 @@ def obtain(
         whole = next((content for path in present if file.matches(content := path.read_bytes())), None)
         if whole is None and present and not refetch:
             raise AlteredFileError(
-                f"{present[0]} is truncated or altered ({present[0].stat().st_size:,} bytes, wrong checksum); not used. "
-                f"load({data!r}, refetch=True) downloads it again"
+                f"{present[0]} is truncated or altered ({present[0].stat().st_size:,} bytes, wrong checksum); "
+                f"not used. load({data!r}, refetch=True) downloads it again"
             )
         contents[file.name] = _fetch(data, file, places[0], hint) if whole is None else whole
     return contents

@@ -1,4 +1,4 @@
-"""Sets that are fetched once, tried without a network: what is altered is never used, and two kernels may fetch at once."""
+"""Sets that are fetched once, tried without a network: nothing altered is used, and two kernels may fetch at once."""
 
 import gzip
 import hashlib
@@ -23,7 +23,7 @@ TRAIN, TEST = 240, 50
 
 
 def made_idx() -> dict[str, bytes]:
-    """Four small files in MNIST's format; every image is filled with its own number, its label is that number mod 10."""
+    """Four small files in MNIST's format; each image is filled with its own number, its label is that mod 10."""
     files = {}
     for prefix, first, count in (("train", 0, TRAIN), ("t10k", 200, TEST)):
         values = np.arange(first, first + count, dtype=np.uint8)
