@@ -1,0 +1,79 @@
+"""C03: an overcomplete code (dim h ≥ dim x) can copy, and is then useless.
+
+Digits at 14×14 = 196 pixels, codes of 256 numbers, 1,500 training images, 1,200 steps of 64 for each of four models:
+linear; one ReLU layer; the same with an L1 penalty on the code; the same fed noisy images.
+"""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from autoencoder_lab import metrics
+from autoencoder_lab.corruptions import gaussian
+from autoencoder_lab.models import DenseAutoencoder, LinearAutoencoder, Loss
+from evidence.common import (
+    CONDITION,
+    RIGHT,
+    UNDECIDED,
+    Figures,
+    Pixels,
+    Rows,
+    Verdict,
+    difference,
+    digits,
+    mean_image_mse,
+    over_seeds,
+    test_mse,
+    train,
+)  # fmt: skip
+
+SLIDE = "001"
+CLAIM = "An overcomplete code (dim h ≥ dim x) can learn to copy, and is useless"
+EXPECTED = CONDITION
+LATENT, STEPS = 256, 1200
+
+
+class SparseAutoencoder(DenseAutoencoder):
+    """Loss ‖x̂ − x‖² + λ Σ_j |h_j|, λ = 0.1."""
+
+    def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
+        """The reconstruction plus the L1 norm of the code, per image."""
+        parts = super().loss(x, target).parts | {"sparsity": 0.1 * self.encode(x).abs().sum() / len(x)}
+        return Loss(sum(parts.values()), parts)
+
+
+def experiment(seed: int) -> Figures:
+    """Error relative to the mean image, probe and 5-NN accuracy of each code; of the pixels too."""
+    data = digits(1500).map(lambda x: F.avg_pool2d(x, 2))
+    one_layer = {"image_shape": data.shape, "hidden": (), "code_activation": "relu", "output": "linear"}
+    models = {
+        "linear": (LinearAutoencoder(LATENT, image_shape=data.shape), None),
+        "relu": (DenseAutoencoder(LATENT, **one_layer), None),
+        "sparse": (SparseAutoencoder(LATENT, **one_layer), None),
+        "denoising": (DenseAutoencoder(LATENT, **one_layer), gaussian(0.5)),
+    }
+    figures = {"probe_pixels": metrics.probe(Pixels, data).value, "knn_pixels": metrics.knn(Pixels, data).value}
+    for name, (model, corrupt) in models.items():
+        train(model, data, seed, STEPS, learning_rate=3e-3, corrupt=corrupt)
+        figures[f"left_{name}"] = test_mse(model, data) / mean_image_mse(data)
+        figures[f"probe_{name}"] = metrics.probe(model, data).value
+        figures[f"knn_{name}"] = metrics.knn(model, data).value
+    return figures
+
+
+def verdict(rows: Rows) -> Verdict:
+    """The linear copy must be near perfect and help no probe; noise or sparsity must help by a point or more."""
+    copies = over_seeds(rows, "left_linear").below(0.01)
+    useless = difference(rows, "probe_linear", "probe_pixels").below(0.01)
+    repaired = [
+        name for name in ("sparse", "denoising") if difference(rows, f"probe_{name}", "probe_pixels").above(0.01)
+    ]
+    shown = ", ".join(f"{name} {over_seeds(rows, f'probe_{name}').percent}" for name in ("relu", "sparse", "denoising"))
+    sentence = (
+        f"A linear autoencoder with 256 numbers for 196 pixels leaves {over_seeds(rows, 'left_linear').percent} of the "
+        f"variance on test images, and its code helps a linear probe no more than the pixels: "
+        f"{over_seeds(rows, 'probe_linear').percent} against {over_seeds(rows, 'probe_pixels').percent}. The size alone "
+        f"is not what makes it useless: with the same 256 numbers the probe reads {shown} off a ReLU code without "
+        "penalty, with an L1 penalty, and trained on noisy images."
+    )
+    word = UNDECIDED if not (copies and useless) else CONDITION if repaired else RIGHT
+    return Verdict(word, sentence)

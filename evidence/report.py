@@ -1,0 +1,50 @@
+"""docs/claims.md, made from the stored rows."""
+
+from pathlib import Path
+
+from evidence.runner import HERE, IDS, SEEDS, claim, figures, read_rows
+
+PAGE = HERE.parent / "docs" / "claims.md"
+
+# where a student meets the claim: notebook, heading of its section
+SECTIONS: dict[str, tuple[str, str]] = {}
+
+HEAD = """# What the slides claim, and what was measured
+
+Made by `python -m evidence` from the rows in `evidence/results/`; do not edit it by hand.
+
+Each claim has one short experiment in `evidence/`, run with {seeds} training seeds on one thread. Figures are means ± one
+standard deviation over those seeds; a figure without ± depends on no seed. *Error* is the squared error per pixel on images
+not trained on. A difference counts only where it exceeds 2.78 standard errors over the seeds (a one-sided error of 2.5 %).
+The seeds share their test images: what another thousand images would change is in none of these spreads.
+The budgets are small, and stated in each experiment; the notebooks train longer.
+
+{summary}
+
+| id | slide | claim | verdict | measured | notebook · section | test |
+|---|---|---|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """The whole of docs/claims.md."""
+    lines, words = [], []
+    for name in IDS:
+        if len(read_rows(name)) < len(SEEDS):
+            continue
+        module, verdict = claim(name), claim(name).verdict(figures(name))
+        notebook, section = SECTIONS.get(name, ("", ""))
+        where = f"`{notebook}` · {section}" if notebook else "–"
+        test = f"`test_verdict_is_borne_out[{name}]`"
+        cells = (name, module.SLIDE, module.CLAIM, f"**{verdict.word}**", verdict.sentence, where, test)
+        lines.append("| " + " | ".join(cells) + " |")
+        words.append(verdict.word)
+    counts = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(sorted(words)))
+    summary = f"Of {len(words)} claims: {counts}. The tests stand in `tests/test_evidence.py`."
+    return HEAD.format(seeds=len(SEEDS), summary=summary) + "\n".join(lines) + "\n"
+
+
+def write(path: Path = PAGE) -> None:
+    """Write the page."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(page(), encoding="utf-8")

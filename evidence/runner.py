@@ -1,0 +1,265 @@
+"""Run experiments, store their rows, validate them, and write docs/claims.md.
+
+A row is one claim and one training seed: figures, seconds, threads, versions, and a hash of the code that made them. It is
+written as soon as it is there; a row made by the present code is not made again.
+"""
+
+import ast
+import hashlib
+import importlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import date
+from functools import cache
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+Row = dict[str, Any]
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+LIBRARY = HERE.parent / "autoencoder_lab"
+IDS = tuple(file.stem.upper() for file in sorted(HERE.glob("c[0-9][0-9].py")))
+SEEDS = (0, 1, 2, 3, 4)
+PACKAGES = ("torch", "numpy", "scikit-learn", "scikit-image")
+KEYS = {"id", "seed", "figures", "seconds", "threads", "versions", "code"}
+
+
+def claim(name: str) -> ModuleType:
+    """The module of one claim. Raises ValueError for an id there is none for."""
+    if name not in IDS:
+        raise ValueError(f"no experiment for {name!r}; there are {', '.join(IDS)}")
+    return importlib.import_module(f"evidence.{name.lower()}")
+
+
+# --- which code made a row -------------------------------------------------------------------------
+
+MODULES = ("losses", "corruptions", "augmentations", "models/base", "models/linear", "models/convolutional", "training",
+           "metrics", "datasets", "images", "shapes")  # fmt: skip
+# they are reached by name, but no figure depends on them
+IGNORED = {"SETS", "Callback", "History", "TrainingDiverged", "_fetched", "_likeness", "_offline", "_places", "_progress_bar",
+           "_resume", "_save", "_why_diverged", "load_folder", "table"}  # fmt: skip
+TUNED = {"learning_rate", "suggested_steps"}  # a model's defaults; every experiment gives its own
+
+
+class _Essence(ast.NodeTransformer):
+    """Take away what changes no figure: docstrings, the wording of errors, tuned defaults of a class."""
+
+    def visit(self, node: ast.AST) -> Any:
+        node = super().generic_visit(node)
+        body = getattr(node, "body", None)
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
+            body[:1] = [] if len(body) > 1 else [ast.Pass()]
+        if isinstance(node, ast.ClassDef):
+            node.body = [item for item in node.body if not (_assigned(item) & TUNED)] or [ast.Pass()]
+        if isinstance(node, ast.Raise):
+            return ast.Raise(exc=None, cause=None)
+        return node
+
+
+def _assigned(node: ast.stmt) -> set[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def definitions(source: str) -> dict[str, ast.AST]:
+    """Top-level functions, classes and constants of a source text, by name, reduced to what they compute."""
+    found: dict[str, ast.AST] = {}
+    for node in ast.parse(source).body:
+        names = {node.name} if isinstance(node, ast.FunctionDef | ast.ClassDef) else _assigned(node)
+        found |= {name: _Essence().visit(node) for name in names if name not in IGNORED}
+    return found
+
+
+def reached(start: str, known: dict[str, ast.AST]) -> set[str]:
+    """The names a definition leads to, itself among them: whatever it mentions by that name, and so on.
+
+    Names are matched as written, wherever they stand, so this may take in too much but misses no ordinary use. The string
+    "mnist-5k" leads to the reader `_mnist_5k`.
+    """
+    seen, waiting = {start}, [start]
+    while waiting:
+        for node in ast.walk(known[waiting.pop()]):
+            name = getattr(node, "id", None) or getattr(node, "attr", None)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                name = f"_{node.value.replace('-', '_')}"
+            if name in known and name not in seen:
+                seen.add(name)
+                waiting.append(name)
+    return seen
+
+
+@cache
+def _library() -> dict[str, ast.AST]:
+    sources = [LIBRARY / f"{name}.py" for name in MODULES] + [HERE / "common.py"]
+    known: dict[str, ast.AST] = {}
+    for file in sources:
+        known |= definitions(file.read_text(encoding="utf-8"))
+    return known
+
+
+@cache
+def code_hash(name: str) -> str:
+    """Twelve hexadecimal digits for an experiment and all the project's code that makes its figures."""
+    own = definitions((HERE / f"{name.lower()}.py").read_text(encoding="utf-8"))
+    known = _library() | {other: node for other, node in own.items() if other != "verdict"}
+    text = "\n".join(f"{other} = {ast.dump(known[other])}" for other in sorted(reached("experiment", known)))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+# --- stored rows -----------------------------------------------------------------------------------
+
+
+def read_rows(name: str) -> list[Row]:
+    """The stored rows of a claim, by seed; none where there is no file."""
+    file = RESULTS / f"{name}.jsonl"
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def write_row(row: Row) -> None:
+    """Put a row in its place; a kill in between leaves the old file whole."""
+    rows = {old["seed"]: old for old in read_rows(row["id"])} | {row["seed"]: row}
+    file = RESULTS / f"{row['id']}.jsonl"
+    file.parent.mkdir(exist_ok=True)
+    partial = file.with_name(file.name + ".partial")
+    partial.write_text("".join(json.dumps(rows[seed]) + "\n" for seed in sorted(rows)), encoding="utf-8")
+    partial.replace(file)
+
+
+def figures(name: str) -> list[dict[str, float]]:
+    """What a claim's `verdict` takes: the figures of its stored rows."""
+    return [row["figures"] for row in read_rows(name)]
+
+
+# --- running ---------------------------------------------------------------------------------------
+
+
+def run_one(name: str, seed: int) -> Row:
+    """One experiment with one seed, on one thread; the row it makes, not yet stored."""
+    import torch
+
+    torch.set_num_threads(1)
+    started = time.perf_counter()
+    result = claim(name).experiment(seed)
+    return {
+        "id": name,
+        "seed": seed,
+        "figures": {key: float(f"{value:.6g}") for key, value in result.items()},
+        "seconds": round(time.perf_counter() - started, 1),
+        "threads": torch.get_num_threads(),
+        "versions": {"python": platform.python_version(), "machine": platform.machine()}
+        | {p: version(p) for p in PACKAGES},
+        "code": code_hash(name),
+    }
+
+
+def run(names: Iterable[str], seeds: Sequence[int] = SEEDS, jobs: int = 1) -> list[str]:
+    """Run what is missing or was made by other code, `jobs` at a time, and store each row as it comes.
+
+    Returns what failed: one experiment's error does not keep the others from running.
+    """
+    names = list(names)
+    current = {(row["id"], row["seed"]) for name in names for row in read_rows(name) if row["code"] == code_hash(name)}
+    missing = [(name, seed) for seed in seeds for name in names if (name, seed) not in current]
+    print(f"{len(missing)} rows to make, {len(current)} there already", flush=True)
+    os.environ["OMP_NUM_THREADS"] = "1"  # before the workers start: their libraries read it once
+    failed = []
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(run_one, name, seed): f"{name} seed {seed}" for name, seed in missing}
+        for count, done in enumerate(as_completed(waiting), 1):
+            if (error := done.exception()) is not None:
+                failed.append(f"{waiting[done]}: {type(error).__name__}: {error}")
+                print(failed[-1], flush=True)
+                continue
+            row = done.result()
+            write_row(row)
+            print(f"{count}/{len(missing)} {waiting[done]}: {row['seconds']} s", flush=True)
+    return failed
+
+
+# --- validating ------------------------------------------------------------------------------------
+
+
+def faults(name: str) -> list[str]:
+    """What is wrong with a claim's stored rows; none if they bear out the verdict the claim's module expects."""
+    rows = read_rows(name)
+    if [row.get("seed") for row in rows] != list(SEEDS):
+        return [f"{name}: expected a row for each of the seeds {SEEDS}, got {[row.get('seed') for row in rows]}"]
+    found = []
+    for row in rows:
+        where = f"{name} seed {row['seed']}"
+        if set(row) != KEYS:
+            found.append(f"{where}: expected the keys {sorted(KEYS)}, got {sorted(row)}")
+        elif row["id"] != name or row["threads"] != 1 or not set(PACKAGES) <= set(row["versions"]):
+            found.append(f"{where}: id, threads or versions are not as they should be")
+        elif set(row["figures"]) != set(rows[0]["figures"]) or not all(map(math.isfinite, row["figures"].values())):
+            found.append(f"{where}: a figure is missing or is no finite number")
+    if not found:
+        word = claim(name).verdict(figures(name)).word
+        if word != claim(name).EXPECTED:
+            found.append(f"{name}: the rows say “{word}”, the claim's module expects “{claim(name).EXPECTED}”")
+    return found
+
+
+def stale(names: Iterable[str] = IDS) -> list[str]:
+    """Claims with a row that other code made than there is now."""
+    return [name for name in names if any(row["code"] != code_hash(name) for row in read_rows(name))]
+
+
+def outside_band(name: str, new: dict[str, float]) -> list[str]:
+    """Figures of a new run outside the stored ones.
+
+    The band reaches from the smallest to the largest stored figure, widened on either side by their range plus 10 % of the
+    largest magnitude plus 0.001: another processor rounds otherwise, and so ends as far off as another seed would. Seconds
+    are not compared.
+    """
+    stored, found = figures(name), []
+    for key in stored[0]:
+        if key.endswith("seconds"):
+            continue
+        values = [row[key] for row in stored]
+        low, high = min(values), max(values)
+        slack = (high - low) + 0.1 * max(abs(low), abs(high)) + 1e-3
+        if not low - slack <= new[key] <= high + slack:
+            found.append(f"{name}: {key} is {new[key]:.4g}, stored {low:.4g} to {high:.4g}, allowed ± {slack:.2g}")
+    return found
+
+
+def rotation(day: date, minutes: float) -> list[tuple[str, int]]:
+    """The claims and seeds to run again today: as many as fit by their stored seconds, another start every day."""
+    chosen, left = [], 60 * minutes
+    for i in range(len(IDS)):
+        turn = day.toordinal() + i
+        name, seed = IDS[turn % len(IDS)], SEEDS[turn // len(IDS) % len(SEEDS)]
+        needed = max((row["seconds"] for row in read_rows(name)), default=math.inf)
+        if needed <= left:
+            chosen.append((name, seed))
+            left -= needed
+    return chosen
+
+
+def rerun_some(minutes: float, day: date | None = None) -> list[str]:
+    """Run a rotating few again without storing them; the figures that left their band."""
+    found, deadline = [], time.monotonic() + 60 * minutes
+    for name, seed in rotation(day or date.today(), minutes):
+        if time.monotonic() > deadline:
+            break
+        row = run_one(name, seed)
+        found += outside_band(name, row["figures"])
+        print(f"{name} seed {seed} again: {row['seconds']} s", flush=True)
+    return found
