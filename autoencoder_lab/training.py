@@ -159,7 +159,7 @@ def fit(
         model.train()
         try:
             while done < total:
-                # reseeded, so that an epoch’s noise depends on (seed, epoch) alone: a resumed run needs no generator state
+                # an epoch’s noise depends on (seed, epoch) alone: a resumed run needs no generator state
                 torch.manual_seed(epoch_seed(seed, done // per_epoch))
                 order = torch.randperm(len(images))[: per_epoch * batch_size].to(target_device)
                 sums: dict[str, float] = {}

@@ -55,8 +55,8 @@ class ConvAutoencoder(Autoencoder):
         )
         self.decoder = nn.Sequential(
             *from_code(latent, hidden, inner),
-            *enlarge(2 * width, width, decoder),  # type: ignore[arg-type]
-            *enlarge(width, channels, decoder, last=True),  # type: ignore[arg-type]
+            *enlarge(2 * width, width, decoder),
+            *enlarge(width, channels, decoder, last=True),
             Crop(height, width_px),
         )
 
@@ -73,6 +73,7 @@ class ConvAutoencoder(Autoencoder):
         """The reconstruction before the output function; with "unpool" the positions travel beside the code."""
         if self.code_only:
             return super().logits(x)
+        assert isinstance(self.encoder, PoolingEncoder)
         code, positions = self.encoder.with_positions(self.check_images(x))
         restored: Tensor = self.decoder(code, positions)
         return restored[..., : self.image_shape[1], : self.image_shape[2]]
@@ -263,6 +264,6 @@ class UnpoolingDecoder(nn.Module):
 
     def forward(self, z: Tensor, positions: list[Tensor]) -> Tensor:
         """(B, latent) and the encoder's positions → (B, C, H, W), padded size, before the output function."""
-        up = self.conv_2(F.max_unpool2d(self.from_code(z), positions[1], 2))
-        restored: Tensor = self.conv_1(F.max_unpool2d(up, positions[0], 2))
+        up = self.conv_2(F.max_unpool2d(self.from_code(z), positions[1], (2, 2)))
+        restored: Tensor = self.conv_1(F.max_unpool2d(up, positions[0], (2, 2)))
         return restored

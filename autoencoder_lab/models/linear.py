@@ -63,7 +63,7 @@ class PCA(Autoencoder):
         self._check_fitted()
         if z.ndim != 2 or z.shape[1] != self.latent:
             raise ValueError(f"{self.label} decodes codes of shape (B, {self.latent}), got {tuple(z.shape)}")
-        return (z @ self.components.T + self.mean).unflatten(1, self.image_shape)
+        return (z @ self.components.T + self.mean).view(-1, *self.image_shape)
 
     def logits(self, x: Tensor) -> Tensor:
         """The reconstruction; PCA's output function is the identity."""
@@ -133,7 +133,7 @@ class LinearAutoencoder(Autoencoder):
 
     def decoder(self, z: Tensor) -> Tensor:
         """W*h + c, as an image."""
-        return F.linear(z, self.decoder_matrix(), self.decoder_bias).unflatten(1, self.image_shape)
+        return F.linear(z, self.decoder_matrix(), self.decoder_bias).view(-1, *self.image_shape)
 
     def decoder_matrix(self) -> Tensor:
         """W*: (pixels, latent); Wᵀ where the weights are tied."""
