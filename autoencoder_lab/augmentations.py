@@ -24,7 +24,7 @@ class affine:
     rotation: float = 10.0
     scale: float = 0.12
     shear: float = 0.2
-    shift: float = 0.1
+    shift: float = 0.05
     padding: str = "zeros"
 
     def __post_init__(self) -> None:

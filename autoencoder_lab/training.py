@@ -80,7 +80,7 @@ def fit(
     epochs: int | None = None,
     steps: int | None = None,
     seed: int = 0,
-    batch_size: int = 128,
+    batch_size: int | None = None,
     learning_rate: float | None = None,
     corrupt: Corruption | None = None,
     augment: Callable[[Tensor], Tensor] | None = None,
@@ -98,6 +98,7 @@ def fit(
       initialise=False keeps weights you set by hand, initialise=True starts over.
     corrupt: x → x̃; the model sees x̃ and is scored against x. Fresh in every batch, fixed for validation.
     augment: x → x', input and target alike; training only.
+    batch_size: images a step (None: the model's).
     learning_rate: the largest one (None: the model's); Adam, linear warm-up over 50 steps, then a cosine to 0.
     device: "auto" takes CUDA, then Apple's MPS, then the CPU; afterwards the model is back where it was.
     callbacks: called as callback(model, history) after every epoch; True stops.
@@ -110,6 +111,7 @@ def fit(
     images = data.train.images
     if epochs is not None and steps is not None:
         raise ValueError(f"give epochs or steps, not both (got epochs={epochs}, steps={steps})")
+    batch_size = getattr(model, "batch_size", 128) if batch_size is None else batch_size
     for name, given in {"epochs": epochs, "steps": steps, "batch_size": batch_size}.items():
         if given is not None and (given < 1 or given != int(given)):
             raise ValueError(f"{name} must be a whole number, at least 1, got {given}")

@@ -21,11 +21,13 @@ class ConvAutoencoder(Autoencoder):
       "resize"      nearest-neighbour enlargement, then a 3×3 convolution;
       "unpool"      max-pooling remembers where each maximum stood and max-unpooling puts it back there. The decoder
                     then needs more than the code: `code_only` is False and `decode` raises.
-    width: channels after the first convolution, doubled by the second. image_shape: any from (1, 8, 8) up.
+    width: channels after the first convolution, doubled by the second; hidden: units between feature maps and code.
+    image_shape: any from (1, 8, 8) up.
     """
 
-    learning_rate = 3e-3
-    suggested_steps = 2700
+    learning_rate = 4e-3
+    batch_size = 64
+    suggested_steps = 4300
 
     def __init__(
         self,
@@ -33,7 +35,7 @@ class ConvAutoencoder(Autoencoder):
         image_shape: Sequence[int] = (1, 28, 28),
         decoder: Literal["transposed", "resize", "unpool"] = "transposed",
         width: int = 16,
-        hidden: int = 128,
+        hidden: int = 512,
         output: Output = "sigmoid",
         loss: ReconstructionLoss = "squared_error",
     ) -> None:

@@ -155,7 +155,7 @@ class DenseAutoencoder(Autoencoder):
         self,
         latent: int,
         image_shape: Sequence[int] = (1, 28, 28),
-        hidden: Sequence[int] = (256,),
+        hidden: Sequence[int] = (512,),
         activation: Activation = "silu",
         code_activation: Activation = "identity",
         output: Output = "sigmoid",
