@@ -33,7 +33,8 @@ class Figure(matplotlib.figure.Figure):
     """A matplotlib figure that shows itself as a PNG with its `alt` text, without pyplot."""
 
     def __init__(self, alt: str = "", **kwargs: Any) -> None:
-        super().__init__(**({"layout": "constrained", "dpi": DPI} | kwargs))
+        settings: dict[str, Any] = {"layout": "constrained", "dpi": DPI} | kwargs
+        super().__init__(**settings)
         self.alt = alt
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
@@ -65,7 +66,12 @@ def images(
 
 
 def reconstructions(
-    models: Any, split: Any, count: int = 10, corrupt: Corruption | None = None, start: int = 0, columns: Tensor | None = None
+    models: Any,
+    split: Any,
+    count: int = 10,
+    corrupt: Corruption | None = None,
+    start: int = 0,
+    columns: Tensor | None = None,
 ) -> Figure:
     """Originals in the first row, each model's reconstructions below; with `corrupt`, what the models saw between them.
 
@@ -84,7 +90,9 @@ def reconstructions(
         facts.append(f"{name} (squared error per pixel {(rows[name] - originals).square().mean():.4f})")
     labels = sorted({split.classes[int(i)] for i in split.labels[chosen]}) if len(split.classes) <= 20 else []
     of_what = f" of the classes {', '.join(labels)}" if labels else ""
-    return image_rows(rows, alt=f"{len(originals)} test images{of_what} above their reconstructions by {'; '.join(facts)}.")
+    return image_rows(
+        rows, alt=f"{len(originals)} test images{of_what} above their reconstructions by {'; '.join(facts)}."
+    )
 
 
 def image_rows(rows: Mapping[str, Tensor], alt: str, scale: float = 0.75) -> Figure:
@@ -118,7 +126,7 @@ def history(histories: Any, baselines: Sequence[Any] = (), data: Any = None, qua
     facts = []
     for i, (name, record) in enumerate(series.items()):
         every = max(1, len(record.step) // 12)
-        style = {"color": COLOURS[i], "marker": MARKERS[i], "markevery": every, "markersize": 4}
+        style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "markevery": every, "markersize": 4}
         axes.plot(record.step, record.val[quantity], label=f"{name}, validation", **style)
         if quantity in record.train:
             axes.plot(record.step, record.train[quantity], ":", color=COLOURS[i], label=f"{name}, training")
@@ -199,12 +207,20 @@ def codes(
     axes = figure.subplots()
     for k, class_name in enumerate(split.classes):
         mine = points[labels == k]
-        style = {"color": COLOURS[k % 10], "marker": MARKERS[k % 10], "s": 14, "alpha": 0.65, "linewidths": 0}
+        style: dict[str, Any] = {
+            "color": COLOURS[k % 10],
+            "marker": MARKERS[k % 10],
+            "s": 14,
+            "alpha": 0.65,
+            "linewidths": 0,
+        }
         axes.scatter(mine[:, 0], mine[:, 1], label=class_name, **style)
         if len(mine):
             centre = mine.median(dim=0).values
             box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": COLOURS[k % 10], "alpha": 0.85}
-            axes.annotate(class_name, (float(centre[0]), float(centre[1])), fontsize=9, ha="center", va="center", bbox=box)
+            axes.annotate(
+                class_name, (float(centre[0]), float(centre[1])), fontsize=9, ha="center", va="center", bbox=box
+            )
     axes.set(xlabel=f"code value {axes_shown[0] + 1}", ylabel=f"code value {axes_shown[1] + 1}")
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), title="class")
     title = name or model.label
@@ -237,7 +253,13 @@ def curves(
     for i, (name, entries) in enumerate(series.items()):
         values = [entry.value if isinstance(entry, metrics.Estimate) else float(entry) for entry in entries]
         errors = [entry.error if isinstance(entry, metrics.Estimate) else 0.0 for entry in entries]
-        style = {"color": COLOURS[i], "marker": MARKERS[i], "linestyle": LINES[i % 4], "markersize": 5, "capsize": 2}
+        style: dict[str, Any] = {
+            "color": COLOURS[i],
+            "marker": MARKERS[i],
+            "linestyle": LINES[i % 4],
+            "markersize": 5,
+            "capsize": 2,
+        }
         axes.errorbar(x, values, yerr=errors if any(errors) else None, label=name, **style)
         facts.append(f"{name} goes from {values[0]:.4g} at {x[0]:g} to {values[-1]:.4g} at {x[-1]:g}")
         if bands and name in bands:
@@ -258,7 +280,9 @@ def curves(
     return figure
 
 
-def bars(values: Mapping[str, Any], ylabel: str, baselines: Mapping[str, float] | None = None, alt: str | None = None) -> Figure:
+def bars(
+    values: Mapping[str, Any], ylabel: str, baselines: Mapping[str, float] | None = None, alt: str | None = None
+) -> Figure:
     """One horizontal bar a name, its value written at its end; Estimates get an error bar."""
     figure = Figure(figsize=(6.0, 0.4 * len(values) + 1.0))
     axes = figure.subplots()
