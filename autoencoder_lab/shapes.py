@@ -43,9 +43,9 @@ def draw(factors: Floats, chunk: int = 100) -> tuple[Floats, Floats]:
     outside = ~((factors >= LOWEST) & (factors <= HIGHEST)) | ((np.arange(6) == 0) & (factors % 1 != 0))
     if outside.any():
         row, column = np.argwhere(outside)[0]
-        kind = "a whole number" if column == 0 else "a number"
+        number = "a whole number" if column == 0 else "a number"
         raise ValueError(
-            f"{FACTORS[column]} must be {kind} from {LOWEST[column]:g} to {HIGHEST[column]:g}, "
+            f"{FACTORS[column]} must be {number} from {LOWEST[column]:g} to {HIGHEST[column]:g}, "
             f"got {factors[row, column]:g} in row {row}"
         )
     masks = np.empty((len(factors), 1, SIZE, SIZE), dtype=np.float32)
@@ -68,7 +68,8 @@ def _coverage(factors: Floats, distance: Callable[[Floats, Floats, Floats], Floa
     u, v = cos * dx - sin * dy, sin * dx + cos * dy  # the point seen from the shape's own axes
     inside: Floats = np.clip(0.5 - 2 * distance(u, v, scale), 0, 1)
     rows = inside[:, ::2] + inside[:, 1::2]
-    return (rows[:, :, ::2] + rows[:, :, 1::2]) / 4
+    coverage: Floats = (rows[:, :, ::2] + rows[:, :, 1::2]) / 4
+    return coverage
 
 
 # Signed distance to the edge in pixels, negative inside. u, v: the point along and across; s: scale = √area.

@@ -249,8 +249,8 @@ def test_centroid_area_and_angle_are_the_factors(drawn: FactorSplit) -> None:
     masks = drawn.masks[:, 0].double().numpy()
     kind, scale, rotation, x, y, _ = drawn.factors.double().numpy().T
     area, centre_x, centre_y, place = moments(masks)
-    assert np.abs(centre_x - x).max() < 0.1 and np.abs(centre_y - y).max() < 0.1
-    assert np.abs(np.sqrt(area) / scale - 1).max() < 0.02
+    assert np.abs(centre_x - x).max() < 0.05 and np.abs(centre_y - y).max() < 0.05
+    assert np.abs(np.sqrt(area) / scale - 1).max() < 0.01
     # long shapes: Σ z² points along twice their angle; the triangle, apex up: Σ z³ along three times its angle + 90°
     twice = np.degrees(np.angle((masks * place**2).sum((1, 2)))) / 2
     assert np.abs(twice - rotation)[kind != 2].max() < 1.5
@@ -323,7 +323,7 @@ def test_factors_that_cannot_be_drawn_are_named() -> None:
 # --- what the packages bring is checked ------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore:loadtxt: input contained no data")
+@pytest.mark.filterwarnings("ignore:loadtxt")
 def test_altered_or_truncated_digits_are_named_and_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import gzip
 
