@@ -30,7 +30,8 @@ def main() -> int:
             found.append("docs/claims.md is not what the stored rows say; python -m evidence writes it anew")
         for name in runner.stale(names):
             print(
-                f"warning: {name} has rows made by other code than there is now; python -m evidence {name} makes them anew"
+                f"warning: {name} has rows made by other code than there is now; python -m evidence {name} makes them "
+                "anew"
             )
     if arguments.rerun_some:
         found += runner.rerun_some(arguments.minutes)

@@ -1,6 +1,7 @@
 """C01: an undercomplete code keeps the important characteristics.
 
-Dense autoencoders 784-128-k-128-784, 1,000 steps of 64 digits each; error on test images and a linear probe of the code.
+Dense autoencoders 784-128-k-128-784, 1,000 steps of 64 digits each; error on test images and a linear probe of the
+code.
 """
 
 from autoencoder_lab import metrics

@@ -1,6 +1,6 @@
 """C02: the code h is a "loss-free encoding" of x.
 
-Dense autoencoders 784-256-k-256-784, 1,200 steps of 64 digits; PCA with k up to 512 beside them.
+Dense autoencoders 784-128-k-128-784, 1,000 steps of 64 digits; PCA with k up to 512 beside them.
 Loss-free means: rounded to the 8 bits the pixels came in, the reconstruction is the image.
 """
 
@@ -30,7 +30,7 @@ def experiment(seed: int) -> Figures:
     data = digits()
     figures = {}
     for latent in (8, 32, 128):
-        model = dense(data, latent, seed, steps=1200, hidden=(256,))
+        model = dense(data, latent, seed, steps=1000)
         x_hat, x = reconstructions(model, data.test.images), data.test.images
         exact = (255 * x_hat).round() == (255 * x).round()
         figures[f"mse_{latent}"] = test_mse(model, data)

@@ -71,7 +71,8 @@ def verdict(rows: Rows) -> Verdict:
     sentence = (
         f"A linear autoencoder with 256 numbers for 196 pixels leaves {over_seeds(rows, 'left_linear').percent} of the "
         f"variance on test images, and its code helps a linear probe no more than the pixels: "
-        f"{over_seeds(rows, 'probe_linear').percent} against {over_seeds(rows, 'probe_pixels').percent}. The size alone "
+        f"{over_seeds(rows, 'probe_linear').percent} against {over_seeds(rows, 'probe_pixels').percent}. The size "
+        "alone "
         f"is not what makes it useless: with the same 256 numbers the probe reads {shown} off a ReLU code without "
         "penalty, with an L1 penalty, and trained on noisy images."
     )

@@ -1,52 +1,67 @@
 """C04: binary inputs want a sigmoid decoder; tanh or linear are less apt.
 
-Black-and-white digits, dense autoencoder 784-128-32-128-784, 1,000 steps of 64, squared error for all three outputs.
+Black-and-white digits, dense autoencoder 784-128-32-128-784, 1,200 steps of 64, squared error for all three outputs,
+each with the better of two learning rates (chosen on the validation images).
 """
 
+from autoencoder_lab.models import DenseAutoencoder
 from evidence.common import (
+    CONDITION,
     RIGHT,
     UNDECIDED,
     Figures,
     Rows,
     Verdict,
     binary_digits,
-    dense,
     difference,
     over_seeds,
     reconstructions,
-    test_mse,
+    train,
 )  # fmt: skip
 
 SLIDE = "001"
 CLAIM = "Binary inputs want a sigmoid decoder; tanh or linear are less apt"
-EXPECTED = RIGHT
+EXPECTED = CONDITION
 
 
 def experiment(seed: int) -> Figures:
-    """Squared error, wrong pixels after rounding, and output outside [0, 1], by output function."""
+    """Squared error as it is and clipped to [0, 1], wrong pixels after rounding, output outside [0, 1]; by output."""
     data = binary_digits()
-    figures = {}
+    x, figures = data.test.images, {}
     for output in ("sigmoid", "tanh", "linear"):
-        model = dense(data, 32, seed, steps=1000, output=output)
-        x_hat, x = reconstructions(model, data.test.images), data.test.images
-        figures[f"mse_{output}"] = test_mse(model, data)
+        runs = []
+        for rate in (3e-3, 1e-2):
+            model = DenseAutoencoder(32, hidden=(128,), output=output)
+            history = train(model, data, seed, steps=1200, learning_rate=rate)
+            runs.append((history.val["mse"][-1], rate, model))
+        _, figures[f"rate_{output}"], best = min(runs, key=lambda run: run[0])
+        x_hat = reconstructions(best, x)
+        figures[f"mse_{output}"] = float((x_hat - x).square().mean())
+        figures[f"clipped_{output}"] = float((x_hat.clamp(0, 1) - x).square().mean())
         figures[f"wrong_{output}"] = float(((x_hat > 0.5) != (x > 0.5)).float().mean())
         figures[f"outside_{output}"] = float(((x_hat < 0) | (x_hat > 1)).float().mean())
     return figures
 
 
 def verdict(rows: Rows) -> Verdict:
-    """Right where sigmoid has the smaller error and fewer wrong pixels than both others."""
-    best = all(
-        difference(rows, f"{figure}_{other}", f"{figure}_sigmoid").above()
-        for figure in ("mse", "wrong")
-        for other in ("tanh", "linear")
-    )
+    """Right where sigmoid wins by error, clipped error and wrong pixels; conditional where it wins by the error
+    alone."""
+
+    def wins(figure: str) -> bool:
+        return all(difference(rows, f"{figure}_{other}", f"{figure}_sigmoid").above() for other in ("tanh", "linear"))
+
+    def of_all(figure: str) -> str:
+        return ", ".join(
+            f"{over_seeds(rows, f'{figure}_{output}')} {output}" for output in ("sigmoid", "tanh", "linear")
+        )
+
+    word = UNDECIDED if not wins("mse") else RIGHT if wins("clipped") and wins("wrong") else CONDITION
+    fewer = "also" if wins("wrong") else "not"
     sentence = (
-        f"At one budget the squared error is {over_seeds(rows, 'mse_sigmoid')} with sigmoid, "
-        f"{over_seeds(rows, 'mse_tanh')} with tanh and {over_seeds(rows, 'mse_linear')} with linear outputs; after "
-        f"rounding {over_seeds(rows, 'wrong_sigmoid').percent}, {over_seeds(rows, 'wrong_tanh').percent} and "
-        f"{over_seeds(rows, 'wrong_linear').percent} of the pixels are wrong. Linear outputs leave [0, 1] at "
-        f"{over_seeds(rows, 'outside_linear').percent} of the pixels, so they cannot be read as probabilities."
+        f"At one budget the squared error is {of_all('mse')}. A linear decoder leaves [0, 1] at "
+        f"{over_seeds(rows, 'outside_linear').percent} of the pixels, so its output is no probability; clipped "
+        f"afterwards the errors are {of_all('clipped')}. Sigmoid is {fewer} the best by the share of pixels that are "
+        f"wrong after rounding: {over_seeds(rows, 'wrong_sigmoid').percent}, {over_seeds(rows, 'wrong_tanh').percent} "
+        f"and {over_seeds(rows, 'wrong_linear').percent}. Where probabilities are wanted, sigmoid gives them."
     )
-    return Verdict(RIGHT if best else UNDECIDED, sentence)
+    return Verdict(word, sentence)

@@ -1,6 +1,7 @@
 """C05: real-valued inputs want a linear decoder; sigmoid and tanh clip the range.
 
-Photo patches at 16×16 in colour (768 values), dense 768-128-32-128-768, 600 steps of 64: once standardised, once in [0, 1].
+Photo patches at 16×16 in colour (768 values), dense 768-128-32-128-768, 600 steps of 64: once standardised,
+once in [0, 1].
 """
 
 import torch.nn.functional as F
@@ -36,7 +37,7 @@ def experiment(seed: int) -> Figures:
 
 
 def verdict(rows: Rows) -> Verdict:
-    """Right where linear wins and the others stay above their floors; conditional where sigmoid is as good on [0, 1]."""
+    """Right where linear wins and the others stay above their floors; conditional where sigmoid does on [0, 1]."""
     wins = all(difference(rows, f"mse_{other}", "mse_linear").above() for other in ("tanh", "sigmoid"))
     floors = all(difference(rows, f"mse_{other}", f"floor_{other}").mean >= 0 for other in ("tanh", "sigmoid"))
     harmless = difference(rows, "unit_mse_sigmoid", "unit_mse_linear").below(
@@ -44,7 +45,8 @@ def verdict(rows: Rows) -> Verdict:
     )
     sentence = (
         f"On standardised photos the error is {over_seeds(rows, 'mse_linear')} with linear, "
-        f"{over_seeds(rows, 'mse_tanh')} with tanh and {over_seeds(rows, 'mse_sigmoid')} with sigmoid outputs (unit: the "
+        f"{over_seeds(rows, 'mse_tanh')} with tanh and {over_seeds(rows, 'mse_sigmoid')} with sigmoid outputs (unit: "
+        "the "
         f"training pixels' variance); tanh cannot go below {over_seeds(rows, 'floor_tanh')} there, sigmoid not below "
         f"{over_seeds(rows, 'floor_sigmoid')}, whatever the network. It is the range that matters, not that the values "
         f"are real: the same photos left in [0, 1] cost {over_seeds(rows, 'unit_mse_sigmoid')} with sigmoid and "

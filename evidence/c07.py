@@ -27,7 +27,8 @@ EXPECTED = CONDITION
 
 
 def experiment(seed: int) -> Figures:
-    """`<data>_<loss>_mse` (per pixel) and `<data>_<loss>_nats` (per image), and the entropy floor of the grey digits."""
+    """`<data>_<loss>_mse` (per pixel) and `<data>_<loss>_nats` (per image), and the entropy floor of the grey
+    digits."""
     figures = {"grey_floor_nats": losses.entropy(digits().test.images).item()}
     for kind, data in {"grey": digits(), "binary": binary_digits()}.items():
         for short, loss in {"se": "squared_error", "ce": "cross_entropy"}.items():
@@ -44,8 +45,10 @@ def verdict(rows: Rows) -> Verdict:
     by_own_measure = all(difference(rows, f"{kind}_se_nats", f"{kind}_ce_nats").above() for kind in ("grey", "binary"))
     squared_wins = {kind: difference(rows, f"{kind}_ce_mse", f"{kind}_se_mse") for kind in ("grey", "binary")}
     costs = "; ".join(
-        f"on {name} digits the squared error is {over_seeds(rows, f'{kind}_se_mse')} after training by squared error and "
-        f"{over_seeds(rows, f'{kind}_ce_mse')} by cross-entropy, the cross-entropy {over_seeds(rows, f'{kind}_se_nats')} "
+        f"on {name} digits the squared error is {over_seeds(rows, f'{kind}_se_mse')} after training by squared error "
+        "and "
+        f"{over_seeds(rows, f'{kind}_ce_mse')} by cross-entropy, the cross-entropy "
+        f"{over_seeds(rows, f'{kind}_se_nats')} "
         f"and {over_seeds(rows, f'{kind}_ce_nats')} nats an image"
         for kind, name in (("grey", "grey"), ("binary", "black-and-white"))
     )

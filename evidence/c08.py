@@ -58,7 +58,8 @@ def experiment(seed: int) -> Figures:
 
 
 def verdict(rows: Rows) -> Verdict:
-    """Right where the linear autoencoder does not beat PCA by 1 % and the non-linear one beats it by a fifth or more."""
+    """Right where the linear autoencoder does not beat PCA by 1 % and the non-linear one beats it by a fifth or
+    more."""
     tie = all(
         difference(rows, f"{name}_linear", f"{name}_pca").above(-0.01 * over_seeds(rows, f"{name}_pca").mean)
         for name in ("curve", "digits")

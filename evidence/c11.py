@@ -75,7 +75,8 @@ def verdict(rows: Rows) -> Verdict:
     sentence = (
         "On shapes drawn from known causes, the best single axis explains this share of scale, x and y (squared rank "
         f"correlation, mean of the three): PCA {over_seeds(rows, 'axis_pca')}, linear autoencoder "
-        f"{over_seeds(rows, 'axis_linear')}, dense autoencoder {over_seeds(rows, 'axis_dense')}. All eight axes together "
+        f"{over_seeds(rows, 'axis_linear')}, dense autoencoder {over_seeds(rows, 'axis_dense')}. All eight axes "
+        "together "
         f"explain {over_seeds(rows, 'all_pca')}, {over_seeds(rows, 'all_linear')} and {over_seeds(rows, 'all_dense')}. "
         "PCA's axes are ordered and orthogonal; that alone does not make one axis mean one thing."
     )

@@ -1,7 +1,8 @@
 """C36: autoencoders are data-specific: digits in, digits out.
 
-Dense autoencoder 784-128-32-128-784 on 3,500 digits, 1,000 steps of 64, given other images of 28×28; a second one trained
-on 3,500 grey shapes and PCA of the digits as controls. Letters are set in the twelve DejaVu faces that matplotlib brings.
+Dense autoencoder 784-128-32-128-784 on 3,500 digits, 1,000 steps of 64, given other images of 28×28; a second one
+trained on 3,500 grey shapes and PCA of the digits as controls. Letters are set in the twelve DejaVu faces that
+matplotlib brings.
 """
 
 from functools import cache
@@ -64,7 +65,8 @@ def unexplained(model: object, x: Tensor) -> float:
 
 
 def experiment(seed: int) -> Figures:
-    """Unexplained share on digits, another source of digits, letters, shapes and faces, for the model and the controls."""
+    """Unexplained share on digits, another source of digits, letters, shapes and faces, for the model and the
+    controls."""
     data, shapes = digits(), load("shapes", 3500).map(grey_28)
     upscaled = F.interpolate(load("digits").test.images, size=20, mode="bilinear")
     tests = {
@@ -92,10 +94,14 @@ def verdict(rows: Rows) -> Verdict:
     named = " and ".join(filter(None, [", ".join(pca_better[:-1]), *pca_better[-1:]]))
     aside = f" PCA of the same digits, a worse model of digits, does better on {named}." if named else ""
     sentence = (
-        f"An autoencoder trained on digits leaves {over_seeds(rows, 'ae_digits').percent} of the variance of new digits "
-        f"unexplained, but {over_seeds(rows, 'ae_letters').percent} of printed letters, {over_seeds(rows, 'ae_shapes').percent} "
-        f"of shapes and {over_seeds(rows, 'ae_faces').percent} of faces (100 % would be the mean image of that kind). The "
-        f"same network trained on shapes leaves {over_seeds(rows, 'own_shapes').percent} of shapes. Specific means: to the "
+        f"An autoencoder trained on digits leaves {over_seeds(rows, 'ae_digits').percent} of the variance of new "
+        "digits "
+        f"unexplained, but {over_seeds(rows, 'ae_letters').percent} of printed letters, "
+        f"{over_seeds(rows, 'ae_shapes').percent} "
+        f"of shapes and {over_seeds(rows, 'ae_faces').percent} of faces (100 % would be the mean image of that kind). "
+        "The "
+        f"same network trained on shapes leaves {over_seeds(rows, 'own_shapes').percent} of shapes. Specific means: to "
+        "the "
         f"statistics of the training set; digits of another source leave {over_seeds(rows, 'ae_other_digits').percent}."
         + aside
     )

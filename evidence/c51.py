@@ -1,7 +1,7 @@
 """C51: autoencoders work where features are correlated, not where they are independent.
 
-Every pixel of the digits shuffled across images: each pixel keeps its values, all correlations are gone. Dense autoencoder
-784-128-32-128-784, 1,000 steps of 64, and PCA with 32 components, on both.
+Every pixel of the digits shuffled across images: each pixel keeps its values, all correlations are gone. Dense
+autoencoder 784-128-32-128-784, 1,000 steps of 64, and PCA with 32 components, on both.
 """
 
 import torch
@@ -49,7 +49,8 @@ def verdict(rows: Rows) -> Verdict:
         over_seeds(rows, f"{m}_independent").below(0.1) for m in ("ae", "pca")
     )
     sentence = (
-        f"32 numbers explain {over_seeds(rows, 'ae_real').percent} of the variance of test digits. With every pixel shuffled "
+        f"32 numbers explain {over_seeds(rows, 'ae_real').percent} of the variance of test digits. With every pixel "
+        "shuffled "
         f"across images, so that each keeps its values but tells nothing of its neighbours, the same network explains "
         f"{over_seeds(rows, 'ae_independent').percent} (PCA: {over_seeds(rows, 'pca_real').percent} and "
         f"{over_seeds(rows, 'pca_independent').percent}); 32 of 784 numbers are {100 * 32 / 784:.1f} %."

@@ -98,7 +98,7 @@ def binary_digits(n: int = 3500) -> ImageData:
 
 
 def train(
-    model: Any, data: Any, seed: int, steps: int, learning_rate: float = 2e-3, batch_size: int = 64, **more: Any
+    model: Any, data: Any, seed: int, steps: int, learning_rate: float = 8e-3, batch_size: int = 64, **more: Any
 ) -> History:
     """`fit` on the processor, silently, with nothing left to a default that may be tuned."""
     return fit(

@@ -13,11 +13,11 @@ HEAD = """# What the slides claim, and what was measured
 
 Made by `python -m evidence` from the rows in `evidence/results/`; do not edit it by hand.
 
-Each claim has one short experiment in `evidence/`, run with {seeds} training seeds on one thread. Figures are means ± one
-standard deviation over those seeds; a figure without ± depends on no seed. *Error* is the squared error per pixel on images
-not trained on. A difference counts only where it exceeds 2.78 standard errors over the seeds (a one-sided error of 2.5 %).
-The seeds share their test images: what another thousand images would change is in none of these spreads.
-The budgets are small, and stated in each experiment; the notebooks train longer.
+Each claim has one short experiment in `evidence/`, run with {seeds} training seeds on one thread. Figures are means ±
+one standard deviation over those seeds; a figure without ± depends on no seed. *Error* is the squared error per pixel
+on images not trained on. A difference counts only where it exceeds 2.78 standard errors over the seeds (a one-sided
+error of 2.5 %). The seeds share their test images: what another thousand images would change is in none of these
+spreads. The budgets are small, and stated in each experiment; the notebooks train longer.
 
 {summary}
 

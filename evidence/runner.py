@@ -1,7 +1,7 @@
 """Run experiments, store their rows, validate them, and write docs/claims.md.
 
-A row is one claim and one training seed: figures, seconds, threads, versions, and a hash of the code that made them. It is
-written as soon as it is there; a row made by the present code is not made again.
+A row is one claim and one training seed: figures, seconds, threads, versions, and a hash of the code that made them. It
+is written as soon as it is there; a row made by the present code is not made again.
 """
 
 import ast
@@ -45,8 +45,26 @@ def claim(name: str) -> ModuleType:
 MODULES = ("losses", "corruptions", "augmentations", "models/base", "models/linear", "models/convolutional", "training",
            "metrics", "datasets", "images", "shapes")  # fmt: skip
 # they are reached by name, but no figure depends on them
-IGNORED = {"SETS", "Callback", "History", "TrainingDiverged", "_fetched", "_likeness", "_offline", "_places", "_progress_bar",
-           "_resume", "_save", "_why_diverged", "load_folder", "table"}  # fmt: skip
+IGNORED = {
+    "Callback",
+    "History",
+    "SETS",
+    "TrainingDiverged",
+    "_RemembersFirstWeights",
+    "_fetched",
+    "_likeness",
+    "_offline",
+    "_places",
+    "_progress_bar",
+    "_resume",
+    "_save",
+    "_why_diverged",
+    "fingerprint",
+    "is_fresh",
+    "load_folder",
+    "pick_device",
+    "table",
+}
 TUNED = {"learning_rate", "suggested_steps"}  # a model's defaults; every experiment gives its own
 
 
@@ -87,8 +105,8 @@ def definitions(source: str) -> dict[str, ast.AST]:
 def reached(start: str, known: dict[str, ast.AST]) -> set[str]:
     """The names a definition leads to, itself among them: whatever it mentions by that name, and so on.
 
-    Names are matched as written, wherever they stand, so this may take in too much but misses no ordinary use. The string
-    "mnist-5k" leads to the reader `_mnist_5k`.
+    Names are matched as written, wherever they stand, so this may take in too much but misses no ordinary use. The
+    string "mnist-5k" leads to the reader `_mnist_5k`.
     """
     seen, waiting = {start}, [start]
     while waiting:
@@ -224,9 +242,9 @@ def stale(names: Iterable[str] = IDS) -> list[str]:
 def outside_band(name: str, new: dict[str, float]) -> list[str]:
     """Figures of a new run outside the stored ones.
 
-    The band reaches from the smallest to the largest stored figure, widened on either side by their range plus 10 % of the
-    largest magnitude plus 0.001: another processor rounds otherwise, and so ends as far off as another seed would. Seconds
-    are not compared.
+    The band reaches from the smallest to the largest stored figure, widened on either side by their range plus 10 % of
+    the largest magnitude plus 0.001: another processor rounds otherwise, and so ends as far off as another seed would.
+    Seconds are not compared.
     """
     stored, found = figures(name), []
     for key in stored[0]:
