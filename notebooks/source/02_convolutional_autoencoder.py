@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import nn
 
 import autoencoder_lab as lab
+from autoencoder_lab.models import convolutional
 
 lab.setup(seed=0)
 data = lab.load("mnist-5k")  # 3,500 digits to train on
@@ -53,28 +54,32 @@ def with_changed_code(model, entrance, images, change):
 #
 # $$y_{i,j} = \sum_{u,v} k_{u,v}\; x_{s\,i+u-p,\; s\,j+v-p}$$
 #
-# with [stride]({{glossary}}#stride) $s$ (how far the window moves) and padding $p$ (zeros round the border). An input of
-# $n$ pixels a side gives $\lfloor (n + 2p - k)/s \rfloor + 1$ outputs a side. Here are three kernels that nobody had to
-# learn, on one digit.
+# with [stride]({{glossary}}#stride) $s$ (how far the window moves) and padding $p$ (zeros round the border). An input
+# of $n$ pixels a side gives $\lfloor (n + 2p - k)/s \rfloor + 1$ outputs a side. Here are three kernels that nobody
+# had to learn, on one digit.
 
 # %%
-edges = torch.tensor([
-    [[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]],  # left edge dark, right edge bright
-    [[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]],  # the same, from top to bottom
-    [[1.0, 1, 1], [1, 1, 1], [1, 1, 1]],  # a blur
-])[:, None]  # (3 kernels, 1 channel, 3, 3)
+edges = torch.tensor(
+    [
+        [[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]],  # left edge dark, right edge bright
+        [[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]],  # the same, from top to bottom
+        [[1.0, 1, 1], [1, 1, 1], [1, 1, 1]],  # a blur
+    ]
+)[:, None]  # (3 kernels, 1 channel, 3, 3)
 digit = data.train.images[2:3]
 maps = F.conv2d(digit, edges, padding=1)[0]  # (3, 28, 28)
 pictures = torch.cat([digit[0], maps / maps.abs().amax(dim=(1, 2), keepdim=True) / 2 + 0.5])[:, None]
 lab.plot.images(
-    pictures, ["input", "vertical edges", "horizontal edges", "blur"], scale=1.6,
+    pictures,
+    ["input", "vertical edges", "horizontal edges", "blur"],
+    scale=1.6,
     alt="A digit and its three feature maps: one bright and dark along vertical strokes, one along horizontal strokes, "
     "one a blurred copy. Mid-grey is zero.",
 )
 
 # %% [markdown]
-# A convolution *is* a linear layer, only a very restricted one: most of its matrix is zero, and the rest repeats. We can
-# have PyTorch write the matrix out and count.
+# A convolution *is* a linear layer, only a very restricted one: most of its matrix is zero, and the rest repeats. We
+# can have PyTorch write the matrix out and count.
 
 # %%
 conv = nn.Conv2d(1, 1, kernel_size=4, stride=2, padding=1, bias=False)
@@ -86,10 +91,10 @@ print(f"entries that are not zero:  {(matrix != 0).float().mean():.1%}")
 print(f"different values among them: {len(matrix[matrix != 0].unique())}")
 
 # %% [markdown]
-# **What you should see.** A dense layer of this size would learn 153,664 numbers. The convolution learns the 16 of its
-# kernel. What it buys with this poverty is a promise: *what is learnt at one place holds at all places.* Shift the input
-# and the feature map shifts along (it is [equivariant]({{glossary}}#equivariance)). But how exact is that promise once
-# the stride is 2?
+# **What you should see.** A dense layer of this size would learn 153,664 numbers. The convolution learns the 16 of
+# its kernel. What it buys with this poverty is a promise: *what is learnt at one place holds at all places.* Shift
+# the input and the feature map shifts along (it is [equivariant]({{glossary}}#equivariance)). But how exact is that
+# promise once the stride is 2?
 
 # %%
 lab.predict(
@@ -129,18 +134,18 @@ lab.outcome("02-1-stride-and-shift", "it changes into another map")
 
 # %% [markdown]
 # **What you should see.** With stride 1 the promise is kept to rounding. With stride 2, or after
-# [pooling]({{glossary}}#pooling) (the largest value of each 2×2 block), an even shift still moves the map, but an odd one
-# gives another map: the window now lands *between* the places it used before. Pooling does not make a network
-# "shift-invariant", as one often reads. Keep this in mind for the whole notebook: **a stride of 2 tells even pixels from
-# odd ones**, on the way in and, as we are about to see, on the way out.
+# [pooling]({{glossary}}#pooling) (the largest value of each 2×2 block), an even shift still moves the map, but an odd
+# one gives another map: the window now lands *between* the places it used before. Pooling does not make a network
+# "shift-invariant", as one often reads. Keep this in mind for the whole notebook: **a stride of 2 tells even pixels
+# from odd ones**, on the way in and, as we are about to see, on the way out.
 #
 # **Try it.** Which shifts would three layers of stride 2, one after the other, treat alike?
 
 # %% [markdown]
 # ## 2 · Growing again: transposed convolution and its checkerboards
 #
-# The decoder has to go from 7×7 back to 28×28. Slide 003 says of the
-# [transposed convolution]({{glossary}}#transposed-convolution) only that it *increases the size of a feature map*. Here is how.
+# The decoder has to go from 7×7 back to 28×28. Slide 003 says of the [transposed
+# convolution]({{glossary}}#transposed-convolution) only that it *increases the size of a feature map*. Here is how.
 # Each input value **stamps** a copy of the kernel, multiplied by itself, into the output; the stamps stand $s$ pixels
 # apart, and **where they overlap they add up**:
 #
@@ -206,7 +211,9 @@ def three_ways(channels_in, channels_out):
     return {
         "transposed, kernel 3": nn.ConvTranspose2d(channels_in, channels_out, 3, stride=2, padding=1, output_padding=1),
         "transposed, kernel 4": nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1),
-        "resize + convolution": nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(channels_in, channels_out, 3, padding=1)),
+        "resize + convolution": nn.Sequential(
+            nn.Upsample(scale_factor=2), nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        ),
     }
 
 
@@ -225,7 +232,9 @@ with torch.inference_mode():
         patterns[name] = middle(picture) / middle(picture).max()
         energies[name] = float(patterns[name].std())
 lab.plot.images(
-    torch.cat(list(patterns.values())), [f"{name}\nspread {energies[name]:.2f}" for name in patterns], scale=1.9,
+    torch.cat(list(patterns.values())),
+    [f"{name}\nspread {energies[name]:.2f}" for name in patterns],
+    scale=1.9,
     alt="A constant feature map enlarged with a constant kernel: kernel 3 draws a checkerboard, kernel 4 and "
     "resize + convolution give an even grey.",
 )
@@ -236,11 +245,12 @@ for name, energy in energies.items():
 lab.outcome("02-2-checkerboard", "only kernel 3")
 
 # %% [markdown]
-# **What you should see.** With kernel 3 the pixels receive 1, 2 or 4 stamps in turn; with kernel 4 every pixel receives 4.
+# **What you should see.** With kernel 3 the pixels receive 1, 2 or 4 stamps in turn; with kernel 4 every pixel
+# receives 4.
 #
 # So kernel 4 is safe? Not quite: every pixel receives the same *number* of stamps, but even and odd pixels still read
-# *different entries* of the kernel. Let us draw the kernels at random, as at the start of training, and measure the share of the
-# picture's variance that sits at the alternating frequencies, by Fourier transform.
+# *different entries* of the kernel. Let us draw the kernels at random, as at the start of training, and measure the
+# share of the picture's variance that sits at the alternating frequencies, by Fourier transform.
 
 # %%
 lab.show_source(lab.metrics.checkerboard_energy)
@@ -266,10 +276,11 @@ print("untrained, resize + convolution alternates far less than either transpose
 print("untrained, kernel 4 alone is enough to have no checkerboard:", k4 < 0.05)
 
 # %% [markdown]
-# **What you should see.** Both transposed convolutions start out with a strong checkerboard; only resize + convolution is
-# (almost) free of it by construction. "Use a kernel that is a multiple of the stride" removes the part of the pattern that *cannot*
-# be trained away by simple means, not all of it. The rest is left to training. Does training do it? We train three small
-# autoencoders for the same number of steps and look at what is wrong with their pictures, the error image $\hat x - x$.
+# **What you should see.** Both transposed convolutions start out with a strong checkerboard; only resize +
+# convolution is (almost) free of it by construction. "Use a kernel that is a multiple of the stride" removes the part
+# of the pattern that *cannot* be trained away by simple means, not all of it. The rest is left to training. Does
+# training do it? We train three small autoencoders for the same number of steps and look at what is wrong with their
+# pictures, the error image $\hat x - x$.
 
 # %%
 trained, errors = {}, {}
@@ -292,29 +303,27 @@ lab.compare(trained, data, columns=["mse", "psnr"])[["mse", "mse_se", "psnr", "p
 
 # %% [markdown]
 # **What you should see.** After only 200 steps the alternating part is a small share of every model's error: the
-# error that matters is elsewhere. On clean 28×28 digits, then, the checkerboard is a matter of *start and of principle* rather than of the
-# final score; where it does show is early in training, with adversarial losses and with flat areas of colour.
-# Slide 003 offers the methods side by side. They are all usable; `kernel = multiple of stride` costs nothing, and resize
-# is the safest.
+# error that matters is elsewhere. On clean 28×28 digits, then, the checkerboard is a matter of *start and of
+# principle* rather than of the final score; where it does show is early in training, with adversarial losses and with
+# flat areas of colour. Slide 003 offers the methods side by side. They are all usable; `kernel = multiple of stride`
+# costs nothing, and resize is the safest.
 #
 # **Try it.** Set `steps=20` and look at the two results again.
 
 # %% [markdown]
 # ## 3 · Unpooling, and what the indices carry
 #
-# Slide 003's other way to grow is [unpooling]({{glossary}}#unpooling). Max-pooling keeps the largest value of each 2×2 block and
-# *remembers where it stood*; max-unpooling puts a value back at that place and fills the rest with zeros. It is
-# elegant, and it comes with a catch: the places travel from encoder to decoder **beside** the code.
+# Slide 003's other way to grow is [unpooling]({{glossary}}#unpooling). Max-pooling keeps the largest value of each
+# 2×2 block and *remembers where it stood*; max-unpooling puts a value back at that place and fills the rest with
+# zeros. It is elegant, and it comes with a catch: the places travel from encoder to decoder **beside** the code.
 
 # %%
-from autoencoder_lab.models import convolutional
-
 lab.show_source(convolutional.UnpoolingDecoder.forward)
 
 # %% [markdown]
 # How much is that? Two poolings of 16 and 32 maps, 14×14 and 7×7 blocks, each with four possible places, 2 bits:
-# $2\,(16 \cdot 14^2 + 32 \cdot 7^2) = 9408$ bits next to a code of 16 numbers. So here is the question of this notebook:
-# *does the picture come from the code?* We can ask the network itself. Train it, then give every image
+# $2\,(16 \cdot 14^2 + 32 \cdot 7^2) = 9408$ bits next to a code of 16 numbers. So here is the question of this
+# notebook: *does the picture come from the code?* We can ask the network itself. Train it, then give every image
 # **the code of another image**, but leave the indices alone.
 
 # %%
@@ -349,23 +358,30 @@ lab.plot.image_rows(
 # %%
 error = {name: float((pictures - x).square().mean()) for name, pictures in drawn.items() if name != "original"}
 lab.plot.bars(
-    {name: round(value, 4) for name, value in error.items()}, "squared error per pixel",
+    {name: round(value, 4) for name, value in error.items()},
+    "squared error per pixel",
     baselines={"mean image": float((x - small.train.images.mean(dim=0)).square().mean())},
 )
 
 # %% tags=["nbval-check-output"]
 mean_image = float((x - small.train.images.mean(dim=0)).square().mean())
-print("unpool with one code for all images still beats the mean image:", error["unpool, one code for all"] < 0.7 * mean_image)
+print(
+    "unpool with one code for all images still beats the mean image:",
+    error["unpool, one code for all"] < 0.7 * mean_image,
+)
 print("a wrong code ruins the transposed decoder:", error["transposed, next one's code"] > mean_image)
-print("a wrong code hurts unpooling less:", error["unpool, next one's code"] < 0.7 * error["transposed, next one's code"])
+print(
+    "a wrong code hurts unpooling less:", error["unpool, next one's code"] < 0.7 * error["transposed, next one's code"]
+)
 lab.outcome("02-3-code-or-indices", "the 7 of the indices")
 
 # %% [markdown]
-# **What you should see.** With a *constant* code, which holds no information at all, the unpooling network still redraws
-# each digit. Its low error is not a good compression: it is a leak. The transposed decoder has nothing but the code, and
-# draws the other image's digit. **The slide presents the two as alternatives for the same job. They are not:** an unpooling decoder
-# needs the input's indices, so it can neither decode a stored code nor generate. (For segmentation, where the input is
-# at hand anyway, this is no defect but the whole point.) The library refuses what cannot work and says why:
+# **What you should see.** With a *constant* code, which holds no information at all, the unpooling network still
+# redraws each digit. Its low error is not a good compression: it is a leak. The transposed decoder has nothing but
+# the code, and draws the other image's digit. **The slide presents the two as alternatives for the same job. They are
+# not:** an unpooling decoder needs the input's indices, so it can neither decode a stored code nor generate. (For
+# segmentation, where the input is at hand anyway, this is no defect but the whole point.) The library refuses what
+# cannot work and says why:
 
 # %% tags=["nbval-check-output"]
 print("the code alone is enough:", {"transposed": transposed.code_only, "unpool": unpool.code_only})
@@ -380,11 +396,12 @@ except TypeError as refusal:
 # %% [markdown]
 # ## 4 · A fair race: convolutional against dense
 #
-# Slide 001: a convolutional autoencoder *generates a compact representation*. Slide 004: *using conv layers provides much better
-# performance*. Better than what, at which price? A race is fair only if the runners differ in one thing. Ours have the
-# same code size (32), **the same number of parameters** (within 5 %), the same images and batches, and **about the same time**: a
-# dense step is cheaper, so the dense model gets three times as many. And since augmentation may help one of them
-# more than the other, we run the race twice, with and without small random rotations, shifts and stretches.
+# Slide 001: a convolutional autoencoder *generates a compact representation*. Slide 004: *using conv layers provides
+# much better performance*. Better than what, at which price? A race is fair only if the runners differ in one thing.
+# Ours have the same code size (32), **the same number of parameters** (within 5 %), the same images and batches, and
+# **about the same time**: a dense step is cheaper, so the dense model gets three times as many. And since
+# augmentation may help one of them more than the other, we run the race twice, with and without small random
+# rotations, shifts and stretches.
 
 # %%
 lab.show_source(lab.ConvAutoencoder.__init__, convolutional.halve, convolutional.enlarge)
@@ -406,7 +423,9 @@ for augment in (None, lab.augment.affine()):
         race[name] = model
 pca = lab.PCA(32).fit(data.train)
 table = lab.compare(race | {"PCA(32)": pca}, data, columns=["mse", "psnr"])
-table["train mse"] = {name: lab.metrics.mse(model, data.train).value for name, model in (race | {"PCA(32)": pca}).items()}
+table["train mse"] = {
+    name: lab.metrics.mse(model, data.train).value for name, model in (race | {"PCA(32)": pca}).items()
+}
 table[["mse", "mse_se", "train mse", "psnr", "parameters", "seconds"]].round(5)
 
 # %%
@@ -414,28 +433,36 @@ lab.plot.history(histories, baselines=[pca], data=data)
 
 # %% tags=["nbval-check-output"]
 mse = table["mse"]
-plain, augmented = mse["conv, as they are"] < mse["dense, as they are"], mse["conv, augmented"] < mse["dense, augmented"]
+plain, augmented = (
+    mse["conv, as they are"] < mse["dense, as they are"],
+    mse["conv, augmented"] < mse["dense, augmented"],
+)
 parameters = table["parameters"]
 print("parameters equal within 5 %:", abs(parameters["conv, augmented"] / parameters["dense, augmented"] - 1) < 0.05)
 print("conv ahead without augmentation:", plain)
 print("conv ahead with augmentation:   ", augmented)
 gap = table["mse"] - table["train mse"]
-print("dense, without augmentation: the gap from training to test is the largest of the four:",
-      gap.drop("PCA(32)").idxmax() == "dense, as they are")
+print(
+    "dense, without augmentation: the gap from training to test is the largest of the four:",
+    gap.drop("PCA(32)").idxmax() == "dense, as they are",
+)
 lab.outcome(
     "02-4-conv-against-dense",
-    {(1, 1): "in both races", (1, 0): "only without augmentation", (0, 1): "only with augmentation", (0, 0): "in neither"}[
-        int(plain), int(augmented)
-    ],
+    {
+        (1, 1): "in both races",
+        (1, 0): "only without augmentation",
+        (0, 1): "only with augmentation",
+        (0, 0): "in neither",
+    }[int(plain), int(augmented)],
 )
 
 # %% [markdown]
-# **What you should see.** Both pass PCA's line, and the convolutional one is ahead in both races: **on images, the slides are
-# right**, and with the controls that they leave out. Look at the columns of training and test error, too. Without augmentation
-# the models do better on the images they know: they begin to learn them by heart, the dense one most. With augmentation
-# the two errors are as good as equal, yet in such a short run the test error is no lower: never seeing the same image twice
-# makes learning slower at first. Augmentation is an investment, and it pays in long runs. Here is one: the
-# default model with its full budget.
+# **What you should see.** Both pass PCA's line, and the convolutional one is ahead in both races: **on images, the
+# slides are right**, and with the controls that they leave out. Look at the columns of training and test error, too.
+# Without augmentation the models do better on the images they know: they begin to learn them by heart, the dense one
+# most. With augmentation the two errors are as good as equal, yet in such a short run the test error is no lower:
+# never seeing the same image twice makes learning slower at first. Augmentation is an investment, and it pays in long
+# runs. Here is one: the default model with its full budget.
 
 # %%
 conv = lab.ConvAutoencoder(latent=32)
@@ -470,19 +497,22 @@ lab.plot.image_rows(
 )
 
 # %% [markdown]
-# **Try it.** Choose two images of the same class, then two that look alike but belong to different classes. Where on the path
-# does the picture stop being a digit? Notebook 03 returns to this question with a model that was trained for it.
+# **Try it.** Choose two images of the same class, then two that look alike but belong to different classes. Where on
+# the path does the picture stop being a digit? Notebook 03 returns to this question with a model that was trained for
+# it.
 
 # %% [markdown]
 # ### Exercise 3 · Is it really the neighbourhood?
 #
-# The race was won by "convolution". *Why?* The story goes: because neighbouring pixels belong together. A good experiment
-# could prove that story wrong. Here is one: **put the pixels of all images in one and the same new random order.** A dense
-# layer cannot tell (its weights are just sorted differently). To a convolution the neighbours are strangers now.
+# The race was won by "convolution". *Why?* The story goes: because neighbouring pixels belong together. A good
+# experiment could prove that story wrong. Here is one: **put the pixels of all images in one and the same new random
+# order.** A dense layer cannot tell (its weights are just sorted differently). To a convolution the neighbours are
+# strangers now.
 #
-# Write `experiment` so that it returns the test errors of four runs, then say in `hurt` which kind of model suffers. Think about:
-# one order for all images and splits; the same code size and seed everywhere; for each kind the same budget on both data sets; the right
-# images to score on. `data.map(function)` gives the data with `function(images)` in place of the images.
+# Write `experiment` so that it returns the test errors of four runs, then say in `hurt` which kind of model suffers.
+# Think about: one order for all images and splits; the same code size and seed everywhere; for each kind the same
+# budget on both data sets; the right images to score on. `data.map(function)` gives the data with `function(images)`
+# in place of the images.
 
 
 # %% tags=["exercise"]
@@ -516,18 +546,19 @@ def hurt(errors):
 lab.checks.shuffled_pixels(experiment, hurt)
 
 # %% [markdown]
-# Once the check is content, run `errors = experiment(data)` and `hurt(errors)` in a cell of your own (half a minute), and write down
-# one sentence: what does the result say about slide 004's *"makes total sense"*?
+# Once the check is content, run `errors = experiment(data)` and `hurt(errors)` in a cell of your own (half a minute),
+# and write down one sentence: what does the result say about slide 004's *"makes total sense"*?
 
 # %% [markdown]
 # ## 5 · Skip connections: inside, or round the code?
 #
-# Slide 002: residual networks *channel a layer's output farther down the network*, they *reintroduce low-level features*, and outputs
-# are *sharper than those of the plain convolutional autoencoder*. Two quite different things go by this name:
+# Slide 002: residual networks *channel a layer's output farther down the network*, they *reintroduce low-level
+# features*, and outputs are *sharper than those of the plain convolutional autoencoder*. Two quite different things
+# go by this name:
 #
 # | | `skips="inside"` | `skips="around"` |
 # |---|---|---|
-# | what | $x + F(x)$ within the encoder and within the decoder | encoder maps handed to the decoder stage of their size |
+# | what | $x + F(x)$ within encoder and decoder | encoder maps handed to the decoder stage of their size |
 # | from | [residual block]({{glossary}}#residual-block), He et al. 2016 | U-Net, Ronneberger et al. 2015 |
 # | aim | gradients reach deep layers | detail reaches the output |
 # | everything passes the code | yes | **no** |
@@ -539,7 +570,7 @@ lab.show_source(convolutional.ResidualBlock, lab.ResidualAutoencoder.logits)
 
 # %%
 lab.predict(
-    "Same code size, same number of steps. Whose reconstructions are clearly sharper than the plain convolutional ones?",
+    "Same code size, same number of steps. Whose reconstructions are clearly sharper than the plain ones?",
     options=["inside and around", "only around", "only inside", "neither"],
     key="02-5-sharper-with-skips",
 )
@@ -550,7 +581,7 @@ three = {
     "skips inside": lab.ResidualAutoencoder(latent=16, skips="inside"),
     "skips around": lab.ResidualAutoencoder(latent=16, skips="around"),
 }
-for name, model in three.items():
+for model in three.values():
     # one learning rate and one number of steps for all three
     lab.fit(model, small, steps=200, batch_size=64, learning_rate=3e-3, progress=False)
 table = lab.compare(three, data, columns=["mse", "psnr"])
@@ -565,18 +596,24 @@ lab.plot.reconstructions(three, data.test)
 # %% tags=["nbval-check-output"]
 sharp = table["sharpness"]
 print("skips around the code, sharper than plain:", sharp["skips around"] > 1.05 * sharp["plain"])
-print("skips around have less than half the error of either other:", table["mse"]["skips around"] < 0.5 * table["mse"].drop("skips around").min())
+print(
+    "skips around have less than half the error of either other:",
+    table["mse"]["skips around"] < 0.5 * table["mse"].drop("skips around").min(),
+)
 
 # %%
 inside = sharp["skips inside"] > 1.05 * sharp["plain"]
 lab.outcome("02-5-sharper-with-skips", "inside and around" if inside else "only around")
 
 # %% [markdown]
-# A triumph for skips around the code, it seems. Now let us ask as in section 3: give each image the code of the next one.
+# A triumph for skips around the code, it seems. Now let us ask as in section 3: give each image the code of the next
+# one.
 
 # %%
 x = data.test.images
-entrances = {"plain": three["plain"].decoder} | {name: three[name].from_code for name in ("skips inside", "skips around")}
+entrances = {"plain": three["plain"].decoder} | {
+    name: three[name].from_code for name in ("skips inside", "skips around")
+}
 swapped = {
     name: with_changed_code(model, entrances[name], x, lambda z: z.roll(1, dims=0)) for name, model in three.items()
 }
@@ -587,29 +624,35 @@ lab.plot.image_rows(
 )
 
 # %% tags=["nbval-check-output"]
-damage = {name: float((swapped[name] - x).square().mean()) / float((rebuilt[name] - x).square().mean()) for name in three}
+damage = {
+    name: float((swapped[name] - x).square().mean()) / float((rebuilt[name] - x).square().mean()) for name in three
+}
 to_original = {name: float((pictures - x).square().mean()) for name, pictures in swapped.items()}
-print("with the wrong code, plain and inside draw another digit:", min(to_original["plain"], to_original["skips inside"]) > 0.06)
+print(
+    "with the wrong code, plain and inside draw another digit:",
+    min(to_original["plain"], to_original["skips inside"]) > 0.06,
+)
 print("with the wrong code, around draws the original:          ", to_original["skips around"] < 0.03)
 
 # %% [markdown]
-# **What you should see.** The U-Net kind hardly looks at its code. It copies the picture through the skip, at 14×14 with many channels:
-# far more numbers than the image has pixels. Ask it for a representation, for compression or for new
-# images and there is nothing in the code to use. So the slide is **right under a condition**: skips around the code do make reconstructions
-# sharper, but what is being reconstructed is not what the code remembers. Skips inside keep the bottleneck honest; they ease the training of
-# *deep* networks, and ours is not deep, so look at the table before you pay their price in time.
-# (Where the input is damaged, copying is dangerous as well as idle: notebook 04 comes back to this.)
+# **What you should see.** The U-Net kind hardly looks at its code. It copies the picture through the skip, at 14×14
+# with many channels: far more numbers than the image has pixels. Ask it for a representation, for compression or for
+# new images and there is nothing in the code to use. So the slide is **right under a condition**: skips around the
+# code do make reconstructions sharper, but what is being reconstructed is not what the code remembers. Skips inside
+# keep the bottleneck honest; they ease the training of *deep* networks, and ours is not deep, so look at the table
+# before you pay their price in time. (Where the input is damaged, copying is dangerous as well as idle: notebook 04
+# comes back to this.)
 #
 # **Try it.** Change `latent=16` to `latent=1` for all three. Which error hardly moves?
 
 # %% [markdown]
 # ## 6 · What is lost
 #
-# Slide 002: *since data must be lost through compression, low-level information is discarded and the output is blurrier than the
-# original.* "Blurry" can be measured. A picture is a sum of waves; the Fourier transform tells how much power each
-# [spatial frequency]({{glossary}}#spatial-frequency) holds. Slow waves are the large shapes, fast ones are edges and texture. We compare
-# reconstructions with originals, frequency by frequency, for four code sizes. PCA stands beside them: it
-# needs no training, so nobody can say that it merely wants more time.
+# Slide 002: *since data must be lost through compression, low-level information is discarded and the output is
+# blurrier than the original.* "Blurry" can be measured. A picture is a sum of waves; the Fourier transform tells how
+# much power each [spatial frequency]({{glossary}}#spatial-frequency) holds. Slow waves are the large shapes, fast
+# ones are edges and texture. We compare reconstructions with originals, frequency by frequency, for four code sizes.
+# PCA stands beside them: it needs no training, so nobody can say that it merely wants more time.
 
 # %%
 lab.show_source(lab.metrics.power_spectrum, lab.metrics.sharpness)
@@ -633,44 +676,59 @@ for d in sizes:
         kept[name, d] = lab.metrics.power_spectrum(rebuilt) / lab.metrics.power_spectrum(originals)
         sharp[name].append(lab.metrics.sharpness(rebuilt))
 lab.plot.curves(
-    list(range(1, 15)), {f"code size {d}": kept["conv", d][1:].tolist() for d in sizes},
-    "waves per image", "share of the power kept", baselines={"the original": 1.0},
+    list(range(1, 15)),
+    {f"code size {d}": kept["conv", d][1:].tolist() for d in sizes},
+    "waves per image",
+    "share of the power kept",
+    baselines={"the original": 1.0},
 )
 
 # %%
 lab.plot.curves(
-    sizes, sharp, "code size", "sharpness", log="x",
+    sizes,
+    sharp,
+    "code size",
+    "sharpness",
+    log="x",
     baselines={"the original": lab.metrics.sharpness(originals).value},
 )
 
 # %% tags=["nbval-check-output"]
 slow, fast = slice(1, 4), slice(8, 15)
-print("fast waves lose more than slow ones at every size:",
-      all(kept["conv", d][fast].mean() < kept["conv", d][slow].mean() for d in sizes))
-print("less sharp than the originals at every size:",
-      all(s.value < lab.metrics.sharpness(originals).value for s in sharp["conv"]))
-print("a larger code keeps more of the fast waves, 2 against 32:", bool(kept["conv", 32][fast].mean() > kept["conv", 2][fast].mean()))
+print(
+    "fast waves lose more than slow ones at every size:",
+    all(kept["conv", d][fast].mean() < kept["conv", d][slow].mean() for d in sizes),
+)
+print(
+    "less sharp than the originals at every size:",
+    all(s.value < lab.metrics.sharpness(originals).value for s in sharp["conv"]),
+)
+print(
+    "a larger code keeps more of the fast waves, 2 against 32:",
+    bool(kept["conv", 32][fast].mean() > kept["conv", 2][fast].mean()),
+)
 lab.outcome("02-6-which-waves", "fast ones more than slow ones")
 
 # %% [markdown]
-# **What you should see.** The slow waves survive almost whole, the fast ones are cut down, and the smaller the code the earlier it
-# begins. **The slide is right**, and we can say why. Where an edge lies to the pixel is not in the code;
-# squared error then asks for the *average* over all places where it might lie:
+# **What you should see.** The slow waves survive almost whole, the fast ones are cut down, and the smaller the code
+# the earlier it begins. **The slide is right**, and we can say why. Where an edge lies to the pixel is not in the
+# code; squared error then asks for the *average* over all places where it might lie:
 #
 # $$\arg\min_{\hat x}\ \mathbb E\,\lVert x - \hat x\rVert^2 \;=\; \mathbb E[x \mid h]$$
 #
-# and an average of shifted edges is a soft edge. Blur is therefore not a fault of the network: it is the best answer to the question
-# that the loss asks. Two corrections to the slide, though: not *low-level information* in general is discarded but what costs few
-# squared errors; and part of the blur in a short run is simply unfinished training.
+# and an average of shifted edges is a soft edge. Blur is therefore not a fault of the network: it is the best answer
+# to the question that the loss asks. Two corrections to the slide, though: not *low-level information* in general is
+# discarded but what costs few squared errors; and part of the blur in a short run is simply unfinished training.
 #
 # **Try it.** Train the code of 32 for 800 steps. How much of the blur was impatience?
 
 # %% [markdown]
 # ### Exercise 2 · Find the bug
 #
-# A colleague wants one number for blur: the share of a set's power in waves faster than `cutoff`, the constant part left out. Their
-# function says that *real digits* have hardly any fast waves, less than an autoencoder's blurry pictures of them. That
-# cannot be.
+# A colleague wants one number for blur: the share of a set's power in waves faster than `cutoff`, the constant part
+# left out. Their function says that *real digits* have hardly any fast waves, less than an autoencoder's blurry
+# pictures of them. That cannot be.
+
 
 # %%
 def fast_share_of_a_colleague(images, cutoff):
@@ -711,7 +769,8 @@ lab.checks.fast_share(fast_share)
 #   but knowledge: at equal parameters and time it beats a dense autoencoder, with and without augmentation.
 # - A stride of 2 treats even and odd pixels differently. Going in, that breaks equivariance for odd shifts; going out,
 #   it draws checkerboards, which a kernel that is a multiple of the stride reduces and resize + convolution avoids.
-# - Unpooling indices and U-Net skips go *round* the code. Low error then says nothing about the code. **Swap the codes and look.**
+# - Unpooling indices and U-Net skips go *round* the code. Low error then says nothing about the code. **Swap the
+#   codes and look.**
 # - Reconstructions lose fast waves first, because squared error asks for the average of all images that share a code.
 # - Compare like with like: same code size, same augmentation, same budget, test images, standard errors.
 
@@ -719,73 +778,83 @@ lab.checks.fast_share(fast_share)
 # ## Quiz
 
 # %%
-lab.quiz("02", [
-    {
-        "ask": "A transposed convolution with kernel 5 and stride 2: how many inputs reach one output pixel, along one axis?",
-        "right": ("2 for some pixels, 3 for others", "5 is no multiple of 2: stamps overlap unevenly, a checkerboard is built in."),
-        "wrong": {
-            "always 2": "That would be kernel 4. The fifth entry reaches every other pixel.",
-            "always 5": "Stamps stand 2 apart; only every second entry of the kernel can reach a given pixel.",
+lab.quiz(
+    "02",
+    [
+        {
+            "ask": "A transposed convolution with kernel 5 and stride 2: how many inputs reach a pixel, along one axis?",
+            "right": (
+                "2 for some pixels, 3 for others",
+                "5 is no multiple of 2: stamps overlap unevenly, a checkerboard is built in.",
+            ),
+            "wrong": {
+                "always 2": "That would be kernel 4. The fifth entry reaches every other pixel.",
+                "always 5": "Stamps stand 2 apart; only every second entry of the kernel can reach a given pixel.",
+            },
         },
-    },
-    {
-        "ask": "A transposed convolution and the convolution of the same kernel: what do they have to do with each other?",
-        "right": ("their matrices are each other's transpose", "Hence the name: $y = C^\\top x$."),
-        "wrong": {
-            "each undoes the other": "It restores the size, not the values: $C^\\top C$ is not the identity.",
-            "nothing but the name": "Write both as matrices: rows and columns are exchanged.",
+        {
+            "ask": "What has a transposed convolution to do with the convolution of the same kernel?",
+            "right": ("their matrices are each other's transpose", "Hence the name: $y = C^\\top x$."),
+            "wrong": {
+                "each undoes the other": "It restores the size, not the values: $C^\\top C$ is not the identity.",
+                "nothing but the name": "Write both as matrices: rows and columns are exchanged.",
+            },
         },
-    },
-    {
-        "ask": "An autoencoder of 4 numbers reconstructs unseen photos almost perfectly. What do you check first?",
-        "right": (
-            "whether it does so with another image's code",
-            "If swapping the codes changes nothing, the picture travels another way: skips or indices.",
-        ),
-        "wrong": {
-            "whether it has enough parameters": "It reconstructs perfectly: capacity is not what it lacks.",
-            "whether the learning rate is too low": "Nothing here suggests unfinished training.",
+        {
+            "ask": "An autoencoder of 4 numbers reconstructs unseen photos almost perfectly. What do you check first?",
+            "right": (
+                "whether it does so with another image's code",
+                "If swapping the codes changes nothing, the picture travels another way: skips or indices.",
+            ),
+            "wrong": {
+                "whether it has enough parameters": "It reconstructs perfectly: capacity is not what it lacks.",
+                "whether the learning rate is too low": "Nothing here suggests unfinished training.",
+            },
         },
-    },
-    {
-        "ask": "The pixels of all images are put in one and the same random order. Which autoencoder does not mind?",
-        "right": ("the dense one", "Sort the columns of its first matrix and the rows of its last one, and nothing else changes."),
-        "wrong": {
-            "the convolutional one": "Its windows now look at pixels from all over the image.",
-            "neither minds": "A convolution relies on neighbours; its windows have lost theirs.",
+        {
+            "ask": "The pixels of all images are put in the same random order. Which autoencoder does not mind?",
+            "right": (
+                "the dense one",
+                "Sort the columns of its first matrix and the rows of its last one, and nothing else changes.",
+            ),
+            "wrong": {
+                "the convolutional one": "Its windows now look at pixels from all over the image.",
+                "neither minds": "A convolution relies on neighbours; its windows have lost theirs.",
+            },
         },
-    },
-    {
-        "ask": "Why does an autoencoder trained with squared error blur edges that its code does not locate exactly?",
-        "right": (
-            "because the average of all possible edges has the lowest expected error",
-            "$\\mathbb E[x \\mid h]$ minimises squared error, and an average of shifted edges is soft.",
-        ),
-        "wrong": {
-            "because convolutions can only draw smooth pictures": "The same decoder draws sharp ones when the code says where.",
-            "because transposed convolutions blur": "PCA has none and blurs as well.",
+        {
+            "ask": "Why does squared error blur edges that the code does not locate exactly?",
+            "right": (
+                "because the average of all possible edges has the lowest expected error",
+                "$\\mathbb E[x \\mid h]$ minimises squared error, and an average of shifted edges is soft.",
+            ),
+            "wrong": {
+                "because convolutions can only draw smooth pictures": "It draws sharp ones when the code says where.",
+                "because transposed convolutions blur": "PCA has none and blurs as well.",
+            },
         },
-    },
-])
+    ],
+)
 
 # %% [markdown]
 # ## From slide to cell
 #
 # | slide | it says | here | verdict |
 # |---|---|---|---|
-# | 001 *Convolution AutoEncoder*, 004 *CNN Autoencoder* | compact representation, much better than dense | section 4 | right, at equal parameters and equal time; exercise 3 shows what it rests on |
-# | 003 *Transposed convolution* | increases the size of a feature map | section 2 | right; mind kernel and stride |
-# | 003 *Unpooling* | an alternative | section 3 | only where the input is at hand: its indices go round the code |
-# | 002 *Convolutional Autoencoders* | the output is blurrier than the input | section 6 | right: fast waves go first |
-# | 002 *… Using Residual Networks* | skips make outputs sharper | section 5 | right under a condition: skips around the code do, by going round it |
-# | 004 *Information Retrieval* | codes serve to find similar images | Deeper · Retrieval | right, but compare with pixels and PCA |
-# | 004 *Autoencoders Architecture* | works well with correlated features | Deeper · Correlated features | right, and nearly useless without |
+# | 001 *Convolution AutoEncoder*, 004 *CNN Autoencoder* | better than dense | section 4 | right at equal cost |
+# | 003 *Transposed convolution* | enlarges a feature map | section 2 | right; mind kernel and stride |
+# | 003 *Unpooling* | an alternative | section 3 | only where the input is at hand |
+# | 002 *Convolutional Autoencoders* | output blurrier than input | section 6 | right: fast waves go first |
+# | 002 *… Using Residual Networks* | skips make outputs sharper | section 5 | right only for skips round the code |
+# | 004 *Information Retrieval* | codes find similar images | Deeper · Retrieval | right; so do PCA and pixels |
+# | 004 *Autoencoders Architecture* | needs correlated features | Deeper · Correlated features | right |
 
 # %% [markdown]
 # ## Further reading
 #
 # - A. Odena, V. Dumoulin, C. Olah (2016), *Deconvolution and checkerboard artifacts*, Distill.
-# - V. Dumoulin, F. Visin (2016), *A guide to convolution arithmetic for deep learning*, arXiv 1603.07285: all the sizes, drawn.
+# - V. Dumoulin, F. Visin (2016), *A guide to convolution arithmetic for deep learning*, arXiv 1603.07285: all the
+#   sizes, drawn.
 # - K. He, X. Zhang, S. Ren, J. Sun (2016), *Identity mappings in deep residual networks*, arXiv 1603.05027.
 # - O. Ronneberger, P. Fischer, T. Brox (2015), *U-Net*, arXiv 1505.04597.
 # - R. Zhang (2019), *Making convolutional networks shift-invariant again*, arXiv 1904.11486.
@@ -794,14 +863,18 @@ lab.quiz("02", [
 # %% [markdown]
 # ## Deeper · Retrieval
 #
-# Slide 004 lists *information retrieval*: find the images most like this one. With codes, "like" is the distance between 32 numbers instead
-# of 784. A search is judged by **precision at 10**: of the ten nearest training images, how many show the same digit as the query? As always
-# there must be baselines: the pixels themselves, and PCA.
+# Slide 004 lists *information retrieval*: find the images most like this one. With codes, "like" is the distance
+# between 32 numbers instead of 784. A search is judged by **precision at 10**: of the ten nearest training images,
+# how many show the same digit as the query? As always there must be baselines: the pixels themselves, and PCA.
 
 # %%
 lab.predict(
     "Ten nearest neighbours by 32 code values: how does the precision compare with that of all 784 pixels?",
-    options=["clearly lower (by more than 5 points)", "about the same (within 5 points)", "clearly higher (by more than 5 points)"],
+    options=[
+        "clearly lower (by more than 5 points)",
+        "about the same (within 5 points)",
+        "clearly higher (by more than 5 points)",
+    ],
     key="02-d-retrieval",
 )
 
@@ -829,8 +902,11 @@ difference = precision["32 codes (conv)"].value - precision["784 pixels"].value
 print("32 codes retrieve as well as 784 pixels, within 5 points:", abs(difference) < 0.05)
 lab.outcome(
     "02-d-retrieval",
-    "about the same (within 5 points)" if abs(difference) < 0.05
-    else "clearly higher (by more than 5 points)" if difference > 0 else "clearly lower (by more than 5 points)",
+    "about the same (within 5 points)"
+    if abs(difference) < 0.05
+    else "clearly higher (by more than 5 points)"
+    if difference > 0
+    else "clearly lower (by more than 5 points)",
 )
 
 # %%
@@ -839,22 +915,26 @@ with torch.inference_mode():
     distance = torch.cdist(conv.encode(data.test.images[queries]), lab.metrics.encode(conv, data.train))
 found = distance.topk(9, largest=False).indices
 lab.plot.image_rows(
-    {f"query {i + 1}": torch.cat([data.test.images[q : q + 1], data.train.images[found[i]]]) for i, q in enumerate(queries)},
-    alt="Four test digits, each followed by its nine nearest training images by code; nearly all show the same digit in a "
-    "similar hand.",
+    {
+        f"query {i + 1}": torch.cat([data.test.images[q : q + 1], data.train.images[found[i]]])
+        for i, q in enumerate(queries)
+    },
+    alt="Four test digits, each followed by its nine nearest training images by code; nearly all show the same "
+    "digit in a similar hand.",
 )
 
 # %% [markdown]
-# **What you should see.** Twenty-five times fewer numbers, and the search is about as good: **the slide is right**. But PCA, solved in a
-# second, does just as well. Nothing in the training ever asked that images of one class be neighbours; it
-# came along because similar pictures need similar codes. Notebook 06 trains for neighbourhood itself.
+# **What you should see.** Twenty-five times fewer numbers, and the search is about as good: **the slide is right**.
+# But PCA, solved in a second, does just as well. Nothing in the training ever asked that images of one class be
+# neighbours; it came along because similar pictures need similar codes. Notebook 06 trains for neighbourhood itself.
 
 # %% [markdown]
 # ## Deeper · Correlated features
 #
-# Slide 004: autoencoders *work very well with data that has correlated input features (i.e. not independent)*. This can be put to
-# the test: keep every pixel's own distribution, and destroy **only** the correlations. For each pixel separately, deal its values out
-# to the images at random. Each pixel is then as often black and as often white as before, but knows nothing of the others.
+# Slide 004: autoencoders *work very well with data that has correlated input features (i.e. not independent)*. This
+# can be put to the test: keep every pixel's own distribution, and destroy **only** the correlations. For each pixel
+# separately, deal its values out to the images at random. Each pixel is then as often black and as often white as
+# before, but knows nothing of the others.
 
 # %%
 generator = torch.Generator().manual_seed(0)
@@ -870,12 +950,12 @@ def independent_pixels(images):
 scrambled = data.map(independent_pixels)
 lab.plot.image_rows(
     {"real": data.train.images[:10], "independent pixels": scrambled.train.images[:10]},
-    alt="Ten digits, and ten images of the same pixel values dealt out at random: clouds of dots where digits usually lie.",
+    alt="Ten digits, and ten images of the same pixel values dealt out at random: clouds of dots.",
 )
 
 # %%
 lab.predict(
-    "An autoencoder with 32 code values is trained on the clouds. Its test error, compared with always answering the mean image?",
+    "An autoencoder is trained on the clouds. Its test error, compared with always answering the mean image?",
     options=["less than half of it", "5 to 50 % lower", "the same within 5 %, or higher"],
     key="02-d-independent-pixels",
 )
@@ -890,7 +970,8 @@ for name, images in (("real", data), ("independent", scrambled)):
         relative[f"{kind}, {name} pixels"] = lab.metrics.mse(model, images.test).value / mean_image
 variances = scrambled.test.images.flatten(1).var(dim=0).sort(descending=True).values
 lab.plot.bars(
-    {name: round(value, 3) for name, value in relative.items()}, "test error, as a share of the mean image's",
+    {name: round(value, 3) for name, value in relative.items()},
+    "test error, as a share of the mean image's",
     baselines={"mean image": 1.0, "remembering 32 pixels": 1 - float(variances[:32].sum() / variances.sum())},
 )
 
@@ -906,9 +987,9 @@ lab.outcome(
 )
 
 # %% [markdown]
-# **What you should see.** Same pixels one by one, same network, same training; and hardly anything is left to learn. The best that 32 numbers
-# can do is to remember the 32 pixels that vary most and answer the mean for all others: the dotted line, which PCA reaches. **The
-# slide is right, and even too mild:** without correlations an undercomplete autoencoder does not work less well, it has
-# nothing to compress *with*. All that it does, it does with redundancy.
+# **What you should see.** Same pixels one by one, same network, same training; and hardly anything is left to learn.
+# The best that 32 numbers can do is to remember the 32 pixels that vary most and answer the mean for all others: the
+# dotted line, which PCA reaches. **The slide is right, and even too mild:** without correlations an undercomplete
+# autoencoder does not work less well, it has nothing to compress *with*. All that it does, it does with redundancy.
 #
 # **Try it.** Permute blocks of 4×4 pixels instead of single ones. How much of the real digits' advantage comes back?
