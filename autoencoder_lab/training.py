@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 from torch import Generator, Tensor, nn
@@ -44,6 +44,15 @@ class History:
     val: dict[str, list[float]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list, compare=False)
     interrupted: bool = False
+
+    def record(self, step: int, epoch: float, train: dict[str, float], val: dict[str, float], seconds: float) -> None:
+        """Append one epoch."""
+        self.step.append(step)
+        self.epoch.append(epoch)
+        for kept, values in ((self.train, train), (self.val, val)):
+            for name, value in values.items():
+                kept.setdefault(name, []).append(value)
+        self.seconds.append(seconds)
 
     def frame(self) -> pd.DataFrame:
         """One row an epoch; columns step, epoch, train_*, val_*, seconds."""
@@ -108,96 +117,47 @@ def fit(
     Raises ValueError for contradictory arguments, TrainingDiverged (with the step and the likely cause) where the
     loss stops being finite; the model then has the weights it came with.
     """
-    images = data.train.images
-    if epochs is not None and steps is not None:
-        raise ValueError(f"give epochs or steps, not both (got epochs={epochs}, steps={steps})")
-    batch_size = getattr(model, "batch_size", 128) if batch_size is None else batch_size
-    for name, given in {"epochs": epochs, "steps": steps, "batch_size": batch_size}.items():
-        if given is not None and (given < 1 or given != int(given)):
-            raise ValueError(f"{name} must be a whole number, at least 1, got {given}")
-    batch_size = min(int(batch_size), len(images))
-    per_epoch = len(images) // batch_size  # a last, smaller batch is left out; the next epoch shuffles anew
-    total = int(steps if steps is not None else model.suggested_steps if epochs is None else epochs * per_epoch)
-    rate = float(model.learning_rate if learning_rate is None else learning_rate)
-    if not 0 < rate < math.inf:
-        raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
+    plan = _plan(model, data, epochs, steps, batch_size, learning_rate)
     parameter_steps = model.steps()
-
     home, target_device = next(model.parameters()).device, pick_device(device)
-    settings = {
-        "data": data.name,
-        "images": len(images),
-        "seed": seed,
-        "steps": total,
-        "batch_size": batch_size,
-        "learning_rate": rate,
-        "corrupt": _described(corrupt),
-        "augment": _described(augment),
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "layers": zlib.crc32(str(_described(model)).encode()),  # a checksum: tells other architectures apart
-        "output": getattr(model, "output", None),
-        "loss": getattr(model, "loss_name", None),
-        "device": str(target_device),
-        "precision": "float32",
-        "memory_format": "contiguous",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-    }
-    history = History(getattr(model, "label", type(model).__name__), settings)
+    history = History(
+        getattr(model, "label", type(model).__name__), _settings(model, data, plan, seed, corrupt, augment)
+    )
+    history.settings["device"] = str(target_device)
+    weights_before = {name: value.clone() for name, value in model.state_dict().items()}
 
-    with _seeded(seed, target_device), _progress_bar(total, history.model, progress) as show:
-        before = {name: value.clone() for name, value in model.state_dict().items()}
+    with _seeded(seed, target_device), _progress_bar(plan.steps, history.model, progress) as show:
         if is_fresh(model) if initialise is None else initialise:
             draw_weights(model, seed)
-        model.to(target_device)
-        optimisers = [
-            torch.optim.Adam(parameters, lr=rate, betas=getattr(model, "betas", (0.9, 0.999)), fused=True)
-            for parameters, _ in parameter_steps
-        ]
+        model.to(target_device).train()
+        betas = getattr(model, "betas", (0.9, 0.999))
+        optimisers = [torch.optim.Adam(parameters, plan.rate, betas, fused=True) for parameters, _ in parameter_steps]
         done = _resume(checkpoint, model, optimisers, history) if checkpoint else 0
-        time_before = history.seconds[-1] if history.seconds else 0.0
-        started = time.perf_counter()
-        on_device = images.to(target_device)
-        model.train()
+        images = data.train.images.to(target_device)
+        earlier, started = history.seconds[-1] if history.seconds else 0.0, time.perf_counter()
         try:
-            while done < total:
-                # an epoch’s noise depends on (seed, epoch) alone: a resumed run needs no generator state
-                torch.manual_seed(epoch_seed(seed, done // per_epoch))
-                order = torch.randperm(len(images))[: per_epoch * batch_size].to(target_device)
+            while done < plan.steps:
+                # an epoch's noise depends on (seed, epoch) alone: a resumed run needs no generator state
+                torch.manual_seed(epoch_seed(seed, done // plan.per_epoch))
+                order = torch.randperm(len(images))[: plan.per_epoch * plan.batch_size].to(target_device)
+                batches = order.split(plan.batch_size)[: plan.steps - done]
                 sums: dict[str, float] = {}
-                batches = order.split(batch_size)[: total - done]
                 for batch in batches:
-                    target = on_device[batch]
-                    if augment is not None:
-                        target = augment(target)
+                    target = images[batch] if augment is None else augment(images[batch])
                     x = target if corrupt is None else corrupt(target)
-                    for optimiser, (parameters, loss_function) in zip(optimisers, parameter_steps, strict=True):
-                        for group in optimiser.param_groups:
-                            group["lr"] = rate * schedule(done, total)
-                        loss = loss_function(x, target)
-                        # only these parameters: a generator's step cannot leak a gradient into its discriminator
-                        gradients = torch.autograd.grad(loss.total, parameters)
-                        for parameter, gradient in zip(parameters, gradients, strict=True):
-                            parameter.grad = gradient
-                        optimiser.step()
-                        for name, value in ({"total": loss.total} | loss.parts).items():
-                            sums[name] = sums.get(name, 0.0) + value.item()
+                    values = _train_on(x, target, parameter_steps, optimisers, plan.rate * schedule(done, plan.steps))
+                    sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
                     done += 1
                     model.trained_steps += 1
-                    model.after_step(done, total)
-                    if not math.isfinite(sums["total"]):
-                        raise TrainingDiverged(_why_diverged(done, rate, history), history)
+                    model.after_step(done, plan.steps)
+                    _stop_if_diverged(values["total"], done, plan.rate, history)
                     show(done)
                 validation = evaluate(model, data.val, corrupt)  # first: Ctrl-C in here leaves no half of an entry
-                if not math.isfinite(validation["total"]):
-                    raise TrainingDiverged(_why_diverged(done, rate, history), history)
-                history.step.append(done)
-                history.epoch.append(done / per_epoch)
-                for name, value in sums.items():
-                    history.train.setdefault(name, []).append(value / len(batches))
-                for name, value in validation.items():
-                    history.val.setdefault(name, []).append(value)
-                history.seconds.append(time_before + time.perf_counter() - started)
+                _stop_if_diverged(validation["total"], done, plan.rate, history)
+                training = {name: value / len(batches) for name, value in sums.items()}
+                history.record(
+                    done, done / plan.per_epoch, training, validation, earlier + time.perf_counter() - started
+                )
                 if checkpoint is not None:
                     _save(Path(checkpoint), model, optimisers, history, done)
                 # every callback hears of the epoch, even if an earlier one asks to stop
@@ -206,15 +166,83 @@ def fit(
         except KeyboardInterrupt:
             history.interrupted = True
         except TrainingDiverged:
-            model.load_state_dict(before)  # weights that are NaN serve nobody: a second try starts where this one did
+            model.load_state_dict(weights_before)  # NaN weights serve nobody: a second try starts where this one did
             raise
         finally:
-            for parameters, _ in parameter_steps:
-                for parameter in parameters:
-                    parameter.grad = None
+            for parameter in model.parameters():
+                parameter.grad = None
             model.eval().to(home)
-    model.fit_seconds = time_before + time.perf_counter() - started
+    model.fit_seconds = earlier + time.perf_counter() - started
     return history
+
+
+def _train_on(
+    x: Tensor, target: Tensor, parameter_steps: list[Any], optimisers: list[torch.optim.Adam], rate: float
+) -> dict[str, float]:
+    """One optimiser step for each (parameters, loss function) pair; returns the losses and their parts."""
+    values: dict[str, float] = {}
+    for optimiser, (parameters, loss_function) in zip(optimisers, parameter_steps, strict=True):
+        loss = loss_function(x, target)
+        # only these parameters: a generator's step cannot leak a gradient into its discriminator
+        gradients = torch.autograd.grad(loss.total, parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        optimiser.param_groups[0]["lr"] = rate
+        optimiser.step()
+        for name, value in ({"total": loss.total} | loss.parts).items():
+            values[name] = values.get(name, 0.0) + value.item()
+    return values
+
+
+class _Plan(NamedTuple):
+    """How long and in what portions to train."""
+
+    steps: int
+    per_epoch: int
+    batch_size: int
+    rate: float
+
+
+def _plan(
+    model: Any, data: Any, epochs: int | None, steps: int | None, batch_size: int | None, learning_rate: float | None
+) -> _Plan:
+    """Check the arguments and fill in the model's own suggestions."""
+    if epochs is not None and steps is not None:
+        raise ValueError(f"give epochs or steps, not both (got epochs={epochs}, steps={steps})")
+    batch_size = getattr(model, "batch_size", 128) if batch_size is None else batch_size
+    for name, given in {"epochs": epochs, "steps": steps, "batch_size": batch_size}.items():
+        if given is not None and (given < 1 or given != int(given)):
+            raise ValueError(f"{name} must be a whole number, at least 1, got {given}")
+    count = len(data.train.images)
+    size = min(int(batch_size), count)
+    per_epoch = count // size  # a last, smaller batch is left out; the next epoch shuffles anew
+    total = int(steps if steps is not None else model.suggested_steps if epochs is None else epochs * per_epoch)
+    rate = float(model.learning_rate if learning_rate is None else learning_rate)
+    if not 0 < rate < math.inf:
+        raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
+    return _Plan(total, per_epoch, size, rate)
+
+
+def _settings(model: Any, data: Any, plan: _Plan, seed: int, corrupt: Any, augment: Any) -> dict[str, Any]:
+    """Everything a run depends on; a checkpoint is resumed only by a run with the same settings."""
+    return {
+        "data": data.name,
+        "images": len(data.train.images),
+        "seed": seed,
+        "steps": plan.steps,
+        "batch_size": plan.batch_size,
+        "learning_rate": plan.rate,
+        "corrupt": _described(corrupt),
+        "augment": _described(augment),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "layers": zlib.crc32(str(_described(model)).encode()),  # a checksum: tells other architectures apart
+        "output": getattr(model, "output", None),
+        "loss": getattr(model, "loss_name", None),
+        "precision": "float32",
+        "memory_format": "contiguous",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
 
 
 def is_fresh(model: nn.Module) -> bool:
@@ -287,11 +315,14 @@ def _described(thing: object) -> str | None:
     return None if thing is None else re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(thing))
 
 
-def _why_diverged(step: int, rate: float, history: History) -> str:
+def _stop_if_diverged(loss: float, step: int, rate: float, history: History) -> None:
+    if math.isfinite(loss):
+        return
     before = f"{history.train['total'][-1]:.4g} at the last epoch" if history.step else "never recorded"
-    return (
+    raise TrainingDiverged(
         f"the loss is not finite at step {step} (it was {before}). The likely cause is the learning rate {rate:g}: "
-        f"try learning_rate={rate / 10:g}. Otherwise look for a log or a square root of 0 in the loss."
+        f"try learning_rate={rate / 10:g}. Otherwise look for a log or a square root of 0 in the loss.",
+        history,
     )
 
 
