@@ -460,7 +460,8 @@ def fast_share(student: Callable[[Tensor, float], Any]) -> None:
         return (row.square() + column.square()).sqrt()
 
     def powers(images: Tensor) -> Tensor:
-        return torch.fft.fft2(images).abs().square().sum(dim=1)  # (N, H, W)
+        power: Tensor = torch.fft.fft2(images).abs().square().sum(dim=1)  # (N, H, W)
+        return power
 
     def share(power: Tensor, cutoff: float, frequency: Tensor) -> Tensor:
         return power[..., frequency > cutoff].sum() / power[..., frequency > 0].sum()
@@ -522,7 +523,8 @@ def fast_share(student: Callable[[Tensor, float], Any]) -> None:
 
 def _per_pixel(x: Tensor) -> Tensor:
     row, column = torch.fft.fftfreq(x.shape[2])[:, None], torch.fft.fftfreq(x.shape[3])[None, :]
-    return (row.square() + column.square()).sqrt()
+    frequency: Tensor = (row.square() + column.square()).sqrt()
+    return frequency
 
 
 def shuffled_pixels(experiment: Callable[..., Any], hurt: Callable[[dict[str, float]], Any]) -> None:
@@ -587,8 +589,10 @@ def _watch_shuffled_pixels(name: str, experiment: Callable[..., Any]) -> Any:
         return CheckFailed(f"{name}: {flaw}")
 
     generator = torch.Generator().manual_seed(0)
-    splits = [Split(torch.rand(n, 1, 28, 28, generator=generator), torch.arange(n) % 2, ("a", "b")) for n in (6, 3, 4)]
-    data = ImageData("check", *splits)
+    train, val, test = (
+        Split(torch.rand(n, 1, 28, 28, generator=generator), torch.arange(n) % 2, ("a", "b")) for n in (6, 3, 4)
+    )
+    data = ImageData("check", train, val, test)
     fits: list[dict[str, Any]] = []
     scores: dict[tuple[str, str], float] = {}
 

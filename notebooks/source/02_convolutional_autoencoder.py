@@ -782,7 +782,7 @@ lab.quiz(
     "02",
     [
         {
-            "ask": "A transposed convolution with kernel 5 and stride 2: how many inputs reach a pixel, along one axis?",
+            "ask": "A transposed convolution with kernel 5 and stride 2: how many inputs reach a pixel, per axis?",
             "right": (
                 "2 for some pixels, 3 for others",
                 "5 is no multiple of 2: stamps overlap unevenly, a checkerboard is built in.",
