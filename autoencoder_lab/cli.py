@@ -44,9 +44,10 @@ def start_jupyterlab(folder: Path, arguments: list[str]) -> None:
     os.chdir(folder)
     here = [f"--ServerApp.root_dir={Path.cwd()}", f"--LabApp.default_url=/lab/tree/{FIRST}"]
     command = [sys.executable, "-m", "jupyterlab", *here, *arguments]
-    if os.name == "posix":  # become JupyterLab: signals and the exit status are its own
-        os.execv(sys.executable, command)
-    raise typer.Exit(subprocess.call(command))
+    if os.name == "posix":
+        os.execv(sys.executable, command)  # become JupyterLab: signals and the exit status are its own
+    else:
+        raise typer.Exit(subprocess.call(command))
 
 
 @app.command()

@@ -71,6 +71,8 @@ def packages() -> Finding:
     """Every package the course asks for is there, in a version it can use."""
     from packaging.requirements import Requirement
 
+    if _version("autoencoder_lab") is None:
+        return Finding("packages", "fail", f"the course is not installed in {sys.executable}", f"install: {REINSTALL}")
     wanted = [Requirement(line) for line in metadata.requires("autoencoder_lab") or []]
     wanted = [one for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
     wrong = []

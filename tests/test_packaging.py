@@ -1,0 +1,199 @@
+"""What stands in two places says the same in both, and the wheel carries what it must."""
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import autoencoder_lab
+
+ROOT = Path(__file__).parents[1]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+PYPROJECT: dict[str, Any] = tomllib.loads(text("pyproject.toml"))
+PROJECT = PYPROJECT["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+REPOSITORY = PROJECT["urls"]["Repository"]
+CONSTRAINTS = [Requirement(line) for line in text("constraints.txt").splitlines() if not line.startswith("#")]
+
+
+def test_version_is_the_same_everywhere() -> None:
+    assert autoencoder_lab.__version__ == PROJECT["version"] == yaml.safe_load(text("CITATION.cff"))["version"]
+
+
+def test_repository_is_the_same_everywhere() -> None:
+    assert yaml.safe_load(text("CITATION.cff"))["repository-code"] == REPOSITORY
+    assert f"git clone {REPOSITORY}\n" in text("README.md")
+    assert set(re.findall(r"https://github\.com/[\w-]+/[\w-]+", text("README.md"))) == {REPOSITORY}
+
+
+def test_readme_has_a_badge_for_each_notebook_and_they_open_it() -> None:
+    slug = REPOSITORY.removeprefix("https://github.com/")
+    opened = re.findall(r"\]\(https://colab\.research\.google\.com/github/(.*?)\)", text("README.md"))
+    sources = sorted((ROOT / "notebooks" / "source").glob("[0-9][0-9]_*.py"))
+    assert opened == [f"{slug}/blob/main/notebooks/{source.stem}.ipynb" for source in sources]
+
+
+def test_links_and_pictures_in_the_readme_exist() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text("README.md")) if "://" not in link]
+    assert len(links) >= 4
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_licence() -> None:
+    assert PROJECT["license"] == "MIT" == yaml.safe_load(text("CITATION.cff"))["license"]
+    assert text("LICENSE").startswith("MIT License")
+
+
+# --- conda and Binder ------------------------------------------------------------------------------
+
+
+def test_conda_asks_for_what_pyproject_asks_for() -> None:
+    *packages, pip = yaml.safe_load(text("environment.yml"))["dependencies"]
+    conda = {Requirement(line).name: Requirement(line).specifier for line in packages}
+    ours = {Requirement(line).name: Requirement(line).specifier for line in PROJECT["dependencies"]}
+    assert pip == {"pip": ["-e ."]}
+    assert str(conda.pop("pip")) == ""
+    assert str(PROJECT["requires-python"]) in str(conda.pop("python"))
+    conda["torch"] = conda.pop("pytorch")  # conda-forge's name for it
+    assert conda == ours
+
+
+# --- the tested versions ---------------------------------------------------------------------------
+
+
+def pinned(python: str, platform: str) -> dict[str, str]:
+    """Name → version that constraints.txt gives one Python on one system. Fails on a name given twice."""
+    machine = {"linux": "x86_64", "darwin": "arm64", "win32": "AMD64"}[platform]
+    os_name = "nt" if platform == "win32" else "posix"
+    system = {"linux": "Linux", "darwin": "Darwin", "win32": "Windows"}[platform]
+    environment = default_environment() | {
+        "python_version": python,
+        "python_full_version": f"{python}.9",
+        "sys_platform": platform,
+        "platform_system": system,
+        "platform_machine": machine,
+        "os_name": os_name,
+    }
+    lines = [one for one in CONSTRAINTS if one.marker is None or one.marker.evaluate(dict(environment))]
+    versions = {canonicalize_name(one.name): str(one.specifier).removeprefix("==") for one in lines}
+    assert len(versions) == len(lines)
+    return versions
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
+def test_every_python_and_system_has_one_version_of_all_we_ask_for(python: str, platform: str) -> None:
+    versions = pinned(python, platform)
+    for line in [*PROJECT["dependencies"], *EXTRAS["test"], *EXTRAS["dev"]]:
+        wanted = Requirement(line)
+        assert versions[canonicalize_name(wanted.name)] in wanted.specifier
+
+
+def test_constraints_are_names_and_versions_only() -> None:
+    assert all(re.fullmatch(r"==[\w.]+", str(one.specifier)) and not one.url and not one.extras for one in CONSTRAINTS)
+    assert "://" not in text("constraints.txt") and "--hash" not in text("constraints.txt")
+
+
+def test_pythons_named_in_the_readme_are_those_of_pyproject() -> None:
+    assert PROJECT["requires-python"] == ">=3.11"
+    assert "Python 3.11 to 3.14" in text("README.md") and "Python 3.11 to 3.14" in text("constraints.txt")
+
+
+# --- make ------------------------------------------------------------------------------------------
+
+
+def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = ["make", f"--directory={folder}", "--no-print-directory", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The files that make looks at, and a .venv in which all is installed."""
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", ".venv/bin/pip"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text(name) if "venv" not in name else "", encoding="utf-8")
+        os.utime(tmp_path / name, (1e9, 1e9))
+    for stamp in ("installed", "installed-test"):
+        (tmp_path / ".venv" / stamp).touch()
+        os.utime(tmp_path / ".venv" / stamp, (1.1e9, 1.1e9))
+    return tmp_path
+
+
+def test_second_make_lab_installs_nothing_and_passes_arguments_on(clone: Path) -> None:
+    shown = make("--dry-run", "lab", "ARGS=--no-browser --port=8890", folder=clone)
+    assert shown.stdout == ".venv/bin/autoencoder-lab open --no-browser --port=8890\n"
+
+
+@pytest.mark.parametrize("changed", ["pyproject.toml", "constraints.txt"])
+def test_changed_requirements_are_installed_again(clone: Path, changed: str) -> None:
+    (clone / changed).touch()
+    assert "pip install -c constraints.txt -e .\n" in make("--dry-run", "lab", folder=clone).stdout
+    assert "pip install -c constraints.txt -e '.[test,dev]'\n" in make("--dry-run", "test", folder=clone).stdout
+
+
+def test_an_interrupted_venv_is_made_again(clone: Path) -> None:
+    (clone / ".venv/bin/pip").unlink()
+    (clone / ".venv/installed").unlink()
+    assert "python3 -m venv .venv\n" in make("--dry-run", "lab", folder=clone).stdout
+
+
+def test_too_old_or_missing_python_is_said_first(clone: Path) -> None:
+    (clone / ".venv/bin/pip").unlink()
+    (clone / ".venv/installed").unlink()
+    missing = make("lab", "PYTHON=python2.99", folder=clone)
+    assert missing.returncode != 0 and "python2.99 was not found: install Python 3.11 or newer" in missing.stderr
+    old = clone / "old"
+    pretend = "import sys; sys.version_info = (3, 9); exec(sys.argv[1])"
+    old.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{pretend}' \"$2\"\n", encoding="utf-8")
+    old.chmod(0o755)
+    refused = make("lab", f"PYTHON={old}", folder=clone)
+    assert refused.returncode != 0 and "Python 3.11 or newer is needed, but" in refused.stderr
+    assert "venv" not in refused.stdout
+
+
+# --- the wheel -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The names in a wheel built from what the sdist holds, as an installer without a ready wheel does it."""
+    folder = tmp_path_factory.mktemp("wheel")
+
+    def build(kind: str, source: Path) -> Path:
+        command = [sys.executable, "-m", "hatchling", "build", "--target", kind, "--directory", str(folder)]
+        subprocess.run(command, cwd=source, check=True, capture_output=True)
+        return next(folder.glob("*.tar.gz" if kind == "sdist" else "*.whl"))
+
+    with tarfile.open(build("sdist", ROOT)) as sdist:
+        sdist.extractall(folder, filter="data")
+    return zipfile.ZipFile(build("wheel", next(folder.glob("*/pyproject.toml")).parent)).namelist()
+
+
+def test_wheel_carries_the_whole_course(wheel: list[str]) -> None:
+    built = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+    assert built, "no notebooks are built: make notebooks"
+    assert sorted(name for name in wheel if "/course/" in name) == [f"autoencoder_lab/course/{name}" for name in built]
+
+
+def test_wheel_carries_the_package_and_nothing_else(wheel: list[str]) -> None:
+    files = [path for path in (ROOT / "autoencoder_lab").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    packed = {name for name in wheel if ".dist-info/" not in name and "/course/" not in name}
+    assert packed == {path.relative_to(ROOT).as_posix() for path in files}
+    assert any(name.endswith("/licenses/LICENSE") for name in wheel)
