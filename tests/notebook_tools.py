@@ -1,0 +1,409 @@
+"""What must hold for every notebook, as functions that return a list of complaints; test_notebooks.py applies them."""
+
+import ast
+import builtins
+import datetime
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import symtable
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import nbformat
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+SOURCES = sorted((NOTEBOOKS / "source").glob("[0-9][0-9]_*.py"))
+
+LABELS = ("**You will be able to**", "**Before you start**", "**Time**", "**Slides covered**")
+CLOSING = ("Take-aways", "Quiz", "From slide to cell", "Further reading")
+MAX_SECTIONS = 7
+MAX_MINUTES = 90
+MAX_SECONDS = 120  # of execution, on two cores
+
+
+def _load_builder() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("notebook_builder", NOTEBOOKS / "build.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+build = _load_builder()
+
+
+# --- the parts of a notebook -----------------------------------------------------------------------
+
+
+class Section(NamedTuple):
+    """From one `## ` heading to the next; the cells before the first one have the heading ""."""
+
+    heading: str
+    cells: list[NotebookNode]
+    core: bool
+
+    @property
+    def code(self) -> list[NotebookNode]:
+        return [cell for cell in self.cells if cell.cell_type == "code"]
+
+
+class Exercise(NamedTuple):
+    """The code cells from a heading `### Exercise …` to its check."""
+
+    title: str
+    cells: list[NotebookNode]
+    core: bool
+
+
+def sections(notebook: NotebookNode) -> list[Section]:
+    found = [Section("", [], True)]
+    deeper = False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            heading = cell.source.splitlines()[0].removeprefix("## ").strip()
+            deeper |= heading.startswith("Deeper")
+            found.append(Section(heading, [], not deeper))
+        found[-1].cells.append(cell)
+    return found
+
+
+def set_up(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in sections(notebook)[0].code if tagged(cell, "setup")]
+
+
+def tagged(cell: NotebookNode, tag: str) -> bool:
+    return tag in cell.metadata.get("tags", [])
+
+
+def exercises(notebook: NotebookNode) -> list[Exercise]:
+    found: list[Exercise] = []
+    for section in sections(notebook):
+        inside = False
+        for cell in section.cells:
+            if cell.cell_type == "code" and inside:
+                found[-1].cells.append(cell)
+            elif cell.cell_type == "markdown" and cell.source.startswith("#"):
+                inside = cell.source.startswith("### Exercise ")
+                if inside:
+                    found.append(Exercise(cell.source.splitlines()[0].removeprefix("### "), [], section.core))
+    return [exercise._replace(cells=_up_to_check(exercise.cells)) for exercise in found]
+
+
+def _up_to_check(cells: list[NotebookNode]) -> list[NotebookNode]:
+    checks = [index for index, cell in enumerate(cells) if tagged(cell, "check")]
+    return cells[: checks[-1] + 1] if checks else cells
+
+
+# --- names: a section stands alone -----------------------------------------------------------------
+
+
+def name_problems(notebook: NotebookNode) -> list[str]:
+    """Names that a section uses without having defined them itself, or having them from the set-up cell."""
+    known = {*dir(builtins), "display", "get_ipython", "__name__"}
+    problems = []
+    for cell in set_up(notebook):
+        problems += [f"the set-up cell uses {name!r} before it is defined" for name in _follow(cell.source, known)]
+    for section in sections(notebook)[1:]:
+        mine = set(known)
+        for cell in section.code:
+            problems += [
+                f"section {section.heading!r} uses {name!r}, defined neither in it nor in the set-up cell by then:\n{cell.source}"
+                for name in _follow(cell.source, mine)
+            ]
+    return problems
+
+
+def _follow(source: str, known: set[str]) -> list[str]:
+    """Names that a cell reads before they are known; afterwards `known` has what the cell defines as well."""
+    missing: list[str] = []
+    later: set[str] = set()  # used inside functions, which run only when the cell has defined all its names
+    for statement in ast.parse(source).body:
+        table = symtable.symtable(ast.unparse(statement), "cell", "exec")
+        bound = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+        used = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()} - bound
+        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign) and statement.value is not None:
+            used |= {node.id for node in _loaded_at_once(statement.value)}  # x = x + 1 reads x first
+            if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
+                used.add(statement.target.id)
+        for child in table.get_children():
+            at_once = child.get_name() in ("listcomp", "setcomp", "dictcomp", "genexpr")
+            (used if at_once else later).update(_read_from_outside(child))
+        missing += sorted(used - known)
+        known |= bound
+    return missing + sorted(later - known - set(missing))
+
+
+def _loaded_at_once(expression: ast.expr) -> Iterator[ast.Name]:
+    nested = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+    if isinstance(expression, nested):
+        return
+    if isinstance(expression, ast.Name) and isinstance(expression.ctx, ast.Load):
+        yield expression
+    for child in ast.iter_child_nodes(expression):
+        yield from _loaded_at_once(child)  # type: ignore[arg-type]
+
+
+def _read_from_outside(table: symtable.SymbolTable) -> set[str]:
+    names = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+    return names.union(*map(_read_from_outside, table.get_children()))
+
+
+# --- anatomy ---------------------------------------------------------------------------------------
+
+
+def anatomy_problems(source: Path) -> list[str]:
+    """What the house expects of every notebook and this source lacks."""
+    notebook = build.read_source(source)
+    parts = sections(notebook)
+    core = [part for part in parts[1:] if part.core and part.heading not in CLOSING]
+    return [
+        *_opening_problems(source, parts[0]),
+        *_heading_problems(notebook, parts, core),
+        *_exercise_problems(notebook),
+        *_closing_problems(parts),
+        *_prediction_problems(source, parts),
+        *_glossary_problems(notebook),
+    ]
+
+
+def _opening_problems(source: Path, opening: Section) -> Iterator[str]:
+    first = opening.cells[0]
+    if first.cell_type != "markdown" or not first.source.startswith(f"# {source.stem[:2]} · "):
+        yield f"the first cell must begin with '# {source.stem[:2]} · ' and the title"
+        return
+    blocks = [block for block in first.source.split("\n\n") if block.strip()]
+    if len(blocks) < 2 or blocks[1].startswith("**"):
+        yield "the title must be followed by a paragraph with the promise"
+    yield from (f"the first cell lacks {label}" for label in LABELS if label not in first.source)
+    yield from (f"under **Time** write {mark}" for mark in ("{{minutes}}", "{{seconds}}") if mark not in first.source)
+    ready = [cell for cell in opening.code if tagged(cell, "setup")]
+    if not any("lab.setup(" in cell.source for cell in ready):
+        yield "before the first section there must be a cell tagged 'setup' that calls lab.setup"
+    if len(ready) < len(opening.code):
+        yield "before the first section all code belongs into cells tagged 'setup'"
+
+
+def _heading_problems(notebook: NotebookNode, parts: list[Section], core: list[Section]) -> Iterator[str]:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"^```.*?^```", "", cell.source, flags=re.DOTALL | re.MULTILINE)
+            if stray := re.search(r"\n(#{1,3} .*)", text):
+                yield f"the heading {stray[1]!r} must stand on the first line of its cell"
+    if not 1 <= len(core) <= MAX_SECTIONS:
+        yield f"{len(core)} sections on the core path, expected 1 to {MAX_SECTIONS}; the rest goes under '## Deeper · …'"
+    for number, part in enumerate(core, start=1):
+        if not part.heading.startswith(f"{number} · "):
+            yield f"section {number} must be headed '## {number} · …', got '## {part.heading}'"
+    headings = [part.heading for part in parts]
+    yield from (f"expected one '## {name}'" for name in CLOSING if headings.count(name) != 1)
+
+
+def _exercise_problems(notebook: NotebookNode) -> Iterator[str]:
+    found = exercises(notebook)
+    core = [exercise.title for exercise in found if exercise.core]
+    if len(core) != 3:
+        yield f"expected three exercises on the core path, got {core}"
+    for number, exercise in enumerate(found, start=1):
+        if not exercise.title.startswith(f"Exercise {number} · "):
+            yield f"expected the heading '### Exercise {number} · …', got '### {exercise.title}'"
+        if not any(tagged(cell, "exercise") for cell in exercise.cells):
+            yield f"{exercise.title!r} has no cell tagged 'exercise'"
+        if not any(tagged(cell, "check") for cell in exercise.cells):
+            yield f"{exercise.title!r} has no cell tagged 'check'"
+    counted = sum(tagged(cell, "exercise") for exercise in found for cell in exercise.cells)
+    if counted != sum(tagged(cell, "exercise") for cell in notebook.cells):
+        yield "a cell tagged 'exercise' does not stand between a heading '### Exercise …' and its check"
+
+
+def _closing_problems(parts: list[Section]) -> Iterator[str]:
+    from autoencoder_lab.classroom import _checked_question
+
+    closing = {part.heading: part for part in parts if part.heading in CLOSING}
+    text = {heading: "\n".join(cell.source for cell in part.cells) for heading, part in closing.items()}
+    if len(text.get("Take-aways", "").splitlines()) < 2:
+        yield "the take-aways are empty"
+    if not re.search(r"^\|[\s:|-]+\|$", text.get("From slide to cell", ""), flags=re.MULTILINE):
+        yield "'From slide to cell' has no table"
+    if "](http" not in text.get("Further reading", ""):
+        yield "'Further reading' has no link"
+    quizzes = [call for part in parts if part.heading == "Quiz" for cell in part.code for call in _calls(cell.source, "quiz")]
+    if len(quizzes) != 1 or len(quizzes[0].args) != 2:
+        yield "expected one lab.quiz(key, questions) under '## Quiz'"
+        return
+    try:
+        questions = ast.literal_eval(quizzes[0].args[1])
+        for number, question in enumerate(questions, start=1):
+            _checked_question(f"question {number}", question)
+    except ValueError as error:
+        yield f"quiz: {error}"
+        return
+    if len(questions) != 5:
+        yield f"the quiz has {len(questions)} questions, expected five"
+
+
+def _prediction_problems(source: Path, parts: list[Section]) -> Iterator[str]:
+    every = []
+    for part in parts:
+        asked, answered = prediction_keys(part, "predict"), prediction_keys(part, "outcome")
+        every += asked
+        yield from (f"the prediction {key!r} has no lab.outcome in its section" for key in asked if key not in answered)
+        yield from (f"lab.outcome({key!r}) has no lab.predict in its section" for key in answered if key not in asked)
+    number = source.stem[:2]  # unique within a notebook, and beginning with its number: unique in the course
+    yield from (f"the key {key!r} must begin with '{number}-'" for key in every if not key.startswith(f"{number}-"))
+    yield from (f"the key {key!r} is used twice" for key in sorted(set(every)) if every.count(key) > 1)
+    if not every:
+        yield "there is nothing to predict: no lab.predict"
+
+
+def prediction_keys(part: Section, function: str) -> list[str]:
+    """The literal keys of the calls of lab.predict or lab.outcome in a section."""
+    keys = []
+    for cell in part.code:
+        for call in _calls(cell.source, function):
+            named = [keyword.value for keyword in call.keywords if keyword.arg == "key"]
+            position = 2 if function == "predict" else 0
+            value = named[0] if named else call.args[position] if len(call.args) > position else None
+            keys.append(value.value if isinstance(value, ast.Constant) else f"not a literal: {ast.unparse(call)}")
+    return keys
+
+
+def _calls(source: str, function: str) -> list[ast.Call]:
+    """Calls of lab.`function` in a cell."""
+    return [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in (f"lab.{function}", f"lab.classroom.{function}")
+    ]
+
+
+def _glossary_problems(notebook: NotebookNode) -> Iterator[str]:
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    linked = set(re.findall(r"\{\{glossary\}\}#([\w-]+)", text))
+    if not linked:
+        yield "no link to the glossary: [word]({{glossary}}#word)"
+    glossary = ROOT / "docs" / "glossary.md"
+    if glossary.exists():
+        known = anchors(glossary.read_text(encoding="utf-8"))
+        yield from (f"docs/glossary.md has no entry #{word}" for word in sorted(linked - known))
+
+
+def anchors(markdown: str) -> set[str]:
+    """The anchors GitHub gives to headings, and those written as <a id="…"> or <a name="…">."""
+    headings = re.findall(r"^#+ (.+)$", markdown, flags=re.MULTILINE)
+    slugs = {re.sub(r"[^\w\s-]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r"""<a (?:id|name)=["']([^"']+)["']""", markdown))
+
+
+# --- solutions -------------------------------------------------------------------------------------
+
+
+def leak_problems(written: NotebookNode, built: NotebookNode) -> list[str]:
+    """Solutions that a student can read in the built notebook."""
+    problems = [
+        f"an exercise without '# solution-begin' shows its solution:\n{cell.source}"
+        for cell in written.cells
+        if tagged(cell, "exercise") and "# solution-begin" not in cell.source
+    ]
+    solution_lines: set[str] = set()
+    for cell in written.cells:
+        for block in re.findall(r"# solution-begin\n(.*?)# solution-end", cell.source, flags=re.DOTALL):
+            solution_lines |= {line.strip() for line in block.splitlines() if len(line.strip()) >= 20}
+    for cell in built.cells:
+        problems += [
+            f"a line of a solution stands in the built notebook: {line}"
+            for line in sorted(solution_lines & {line.strip() for line in cell.source.splitlines()})
+        ]
+        if "solution-begin" in cell.source or "solution-end" in cell.source:
+            problems.append(f"a solution marker stands in the built notebook:\n{cell.source}")
+    return problems
+
+
+RUN_EXERCISES = """
+import contextlib, io, json, linecache, sys, traceback
+
+def run(cells, names):
+    shown = ""
+    for source in cells:
+        where = f"<cell {len(linecache.cache)}>"
+        linecache.cache[where] = (len(source), None, source.splitlines(True), where)  # for inspect.getsource
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            exec(compile(source, where, "exec"), names)
+        shown = printed.getvalue()
+    return shown
+
+job = json.load(sys.stdin)
+base = {"__name__": "__main__"}
+run(job["setup"], base)
+answers = []
+for cells in job["units"]:
+    try:
+        answers.append({"error": "", "printed": run(cells, dict(base))})
+    except BaseException:
+        answers.append({"error": traceback.format_exc(limit=-2), "printed": ""})
+json.dump(answers, sys.stdout)
+"""
+
+
+def exercise_run_problems(source: Path) -> list[str]:
+    """Run every exercise alone after the set-up cell: its solution must pass, its stub be "not done yet"."""
+    written, handed_out = build.read_source(source), build.student_notebook(source)
+    pairs = list(zip(exercises(written), exercises(handed_out), strict=True))
+    job = {
+        "setup": [cell.source for cell in set_up(written)],
+        "units": [[cell.source for cell in exercise.cells] for pair in pairs for exercise in pair],
+    }
+    answers = iter(_in_subprocess(job))
+    problems = []
+    for exercise, _ in pairs:
+        solution, stub = next(answers), next(answers)
+        if solution["error"] or "✓" not in solution["printed"]:
+            said = solution["error"] or solution["printed"]
+            problems.append(f"{exercise.title!r}: its own solution does not pass: {said}")
+        if stub["error"]:
+            problems.append(f"{exercise.title!r}: the stub raises: {stub['error']}")
+        elif "not done yet" not in stub["printed"] or "✓" in stub["printed"]:
+            problems.append(f"{exercise.title!r}: the stub must print 'not done yet', got {stub['printed']!r}")
+    return problems
+
+
+def _in_subprocess(job: dict[str, Any]) -> list[dict[str, str]]:
+    with tempfile.TemporaryDirectory() as directory:
+        environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+        done = subprocess.run(
+            [sys.executable, "-c", RUN_EXERCISES],
+            input=json.dumps(job),
+            capture_output=True,
+            encoding="utf-8",
+            cwd=directory,
+            env=environment,
+            check=False,
+        )
+    assert done.returncode == 0, f"the set-up cell failed:\n{done.stderr}"
+    answers: list[dict[str, str]] = json.loads(done.stdout)
+    return answers
+
+
+# --- running a section alone -----------------------------------------------------------------------
+
+
+def section_of_the_day(notebook: NotebookNode) -> Section:
+    """Another section each day, the same all day; AUTOENCODER_LAB_ROTATION=3 chooses the fourth one."""
+    running = [section for section in sections(notebook)[1:] if section.code]
+    turn = os.environ.get("AUTOENCODER_LAB_ROTATION") or datetime.date.today().toordinal()
+    return running[int(turn) % len(running)]
+
+
+def run_alone(notebook: NotebookNode, section: Section) -> None:
+    """Execute the set-up cells and one section in a fresh kernel; raises CellFailed."""
+    alone = nbformat.v4.new_notebook(cells=[*set_up(notebook), *section.cells], metadata=notebook.metadata)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        build.execute(alone, Path(directory))

@@ -1,0 +1,448 @@
+"""Every notebook keeps the house's rules; and the tools that say so notice when one does not."""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from notebook_tools import (
+    MAX_MINUTES,
+    MAX_SECONDS,
+    NOTEBOOKS,
+    SOURCES,
+    anatomy_problems,
+    anchors,
+    build,
+    exercise_run_problems,
+    leak_problems,
+    name_problems,
+    run_alone,
+    section_of_the_day,
+    sections,
+)
+
+EXAMPLE = Path(__file__).parent / "fixtures" / "00_example.py"
+each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+
+
+def built(source: Path) -> NotebookNode:
+    target = NOTEBOOKS / f"{source.stem}.ipynb"
+    assert target.exists(), f"run python notebooks/build.py {source.stem}"
+    return nbformat.read(target, as_version=4)
+
+
+def complaints(problems: list[str]) -> str:
+    return "\n" + "\n".join(problems)
+
+
+# --- the notebooks of the course -------------------------------------------------------------------
+
+
+@each_source
+def test_in_step_with_its_source(source: Path) -> None:
+    found = build.check(source, NOTEBOOKS / f"{source.stem}.ipynb")
+    assert not found.failures, complaints(found.failures)
+
+
+def test_every_notebook_has_a_source() -> None:
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} <= {path.stem for path in SOURCES}
+
+
+@each_source
+def test_anatomy(source: Path) -> None:
+    problems = anatomy_problems(source)
+    assert not problems, complaints(problems)
+
+
+@each_source
+def test_every_section_stands_alone(source: Path) -> None:
+    problems = name_problems(build.read_source(source))
+    assert not problems, complaints(problems)
+
+
+@each_source
+def test_no_solution_is_handed_out(source: Path) -> None:
+    problems = leak_problems(build.read_source(source), built(source))
+    assert not problems, complaints(problems)
+
+
+@each_source
+def test_stored_outputs(source: Path) -> None:
+    problems = build.output_problems(built(source))
+    assert not problems, complaints(problems)
+
+
+@each_source
+def test_load(source: Path) -> None:
+    notebook = built(source)
+    seconds = notebook.metadata["autoencoder_lab"]["seconds"]
+    assert build.student_minutes(notebook.cells, seconds) <= MAX_MINUTES
+    assert seconds <= MAX_SECONDS
+
+
+@pytest.mark.slow
+@each_source
+def test_exercises_alone_with_their_solutions_and_with_their_stubs(source: Path) -> None:
+    problems = exercise_run_problems(source)
+    assert not problems, complaints(problems)
+
+
+@pytest.mark.slow
+@each_source
+def test_the_section_of_the_day_runs_alone(source: Path) -> None:
+    notebook = build.student_notebook(source)
+    run_alone(notebook, section_of_the_day(notebook))
+
+
+# --- the tools, on a small notebook that is right --------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The example's source, and the notebook built from it."""
+    folder = tmp_path_factory.mktemp("example")
+    source = Path(shutil.copy(EXAMPLE, folder))
+    target = source.with_suffix(".ipynb")
+    assert build.build(source, target).action == "run"
+    return source, target
+
+
+def changed(example: tuple[Path, Path], folder: Path, old: str, new: str) -> Path:
+    """A copy of the example's source in which `old` reads `new`."""
+    text = example[0].read_text(encoding="utf-8")
+    assert old in text
+    copy = folder / example[0].name
+    copy.write_text(text.replace(old, new), encoding="utf-8")
+    return copy
+
+
+@pytest.mark.slow
+def test_the_example_is_right(example: tuple[Path, Path]) -> None:
+    source, target = example
+    written, notebook = build.read_source(source), nbformat.read(target, as_version=4)
+    assert build.check(source, target) == ([], [])
+    assert build.output_problems(notebook) == []
+    assert anatomy_problems(source) == name_problems(written) == leak_problems(written, notebook) == []
+    assert exercise_run_problems(source) == []
+    run_alone(build.student_notebook(source), sections(notebook)[1])
+
+
+@pytest.mark.slow
+def test_the_built_example(example: tuple[Path, Path]) -> None:
+    notebook = nbformat.read(example[1], as_version=4)
+    title, badge, install, set_up = notebook.cells[:4]
+    assert title.source.startswith("# 00 · ") and "about 30 minutes, of which 10 s are execution" in title.source
+    slug = build.repository().removeprefix("https://github.com/")
+    assert f"](https://colab.research.google.com/github/{slug}/blob/main/notebooks/00_example.ipynb)" in badge.source
+    assert '"google.colab" in sys.modules' in install.source and install.outputs == []
+    assert set_up.outputs[0].text.startswith("autoencoder_lab ")
+
+    text = example[1].read_text(encoding="utf-8")
+    assert "doubled_number" not in text and text.count("...  # your code here") == 3
+    (exercise,) = [cell for cell in notebook.cells if cell.source.startswith("def double")]
+    assert exercise.source == 'def double(x):\n    """x: a number. Return 2 x."""\n    ...  # your code here'
+
+    (form,) = [cell.outputs[0] for cell in notebook.cells if "lab.predict(" in cell.source]
+    assert set(form.data) == {"text/plain", "text/html"}, "the live form is dead without a kernel"
+    assert set(notebook.metadata) == {"autoencoder_lab", "kernelspec", "language_info"}
+    assert notebook.metadata.language_info == {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
+
+
+@pytest.mark.slow
+def test_only_what_changed_is_built(
+    example: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Path(shutil.copy(example[1], tmp_path))
+    before = target.read_bytes()
+    assert build.build(example[0], target).action == "kept"
+    assert target.read_bytes() == before
+
+    prose = changed(example, tmp_path, "Numbers can be doubled.", "Numbers can be doubled twice.")
+    assert build.check(prose, target).failures
+    assert build.build(prose, target).action == "prose"
+    assert build.check(prose, target) == ([], [])
+    then, now = (nbformat.reads(text, as_version=4) for text in (before.decode(), target.read_text(encoding="utf-8")))
+    assert [cell.get("outputs") for cell in then.cells] == [cell.get("outputs") for cell in now.cells]
+    assert sum(a.id != b.id for a, b in zip(then.cells, now.cells, strict=True)) == 1, "an edit changes one cell"
+
+    ran: list[NotebookNode] = []
+
+    def pretend_to_run(notebook: NotebookNode, directory: Path) -> list[float]:
+        ran.append(notebook)
+        return [0.0] * len(notebook.cells)
+
+    monkeypatch.setattr(build, "execute", pretend_to_run)
+    monkeypatch.setattr(build, "library_hash", lambda: "another library")
+    findings = build.check(prose, target)
+    assert not findings.failures and "library's code changed" in findings.warnings[0]
+    assert build.build(prose, target).action == "run" and len(ran) == 1
+    code = changed(example, tmp_path, "total = 2 + 2", "total = 1 + 3")
+    assert build.build(code, target).action == "run" and len(ran) == 2
+    assert build.build(code, target, force=True).action == "run" and len(ran) == 3
+
+
+@pytest.mark.slow
+def test_a_cell_that_fails_keeps_the_old_notebook(example: tuple[Path, Path], tmp_path: Path) -> None:
+    target = Path(shutil.copy(example[1], tmp_path))
+    before = target.read_bytes()
+    broken = changed(example, tmp_path, "total = 2 + 2", "total = 2 / 0")
+    with pytest.raises(build.CellFailed, match=r"(?s)total = 2 / 0.*ZeroDivisionError: division by zero"):
+        build.build(broken, target)
+    assert target.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_section_that_needs_another_one_does_not_run_alone(example: tuple[Path, Path], tmp_path: Path) -> None:
+    broken = build.student_notebook(changed(example, tmp_path, "[number * 2", "[total * 2"))
+    with pytest.raises(build.CellFailed, match="name 'total' is not defined"):
+        run_alone(broken, sections(broken)[-1])
+
+
+def test_another_section_each_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = build.read_source(EXAMPLE)
+    seen = []
+    for turn in range(4):
+        monkeypatch.setenv("AUTOENCODER_LAB_ROTATION", str(turn))
+        seen.append(section_of_the_day(notebook).heading)
+    assert seen == ["1 · A figure", "2 · Another", "Quiz", "Deeper · More numbers"]
+
+
+# --- the tools, on notebooks that are wrong --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "missing"),
+    [
+        ("[number * 2 for", "[total * 2 for", "total"),  # another section's name
+        ("total = 2 + 2", "total = total + 2", "total"),
+        ("total = 2 + 2", "total = sum(numbers for _ in range(3))", "numbers"),
+        ("total = 2 + 2", "total = 2\ntotal_of_all += 2", "total_of_all"),
+        ("return x // 2", "return y // 2", "y"),
+        ("return x // 2", "def deep():\n        return lambda: y\n    return deep", "y"),
+        ("lab.setup(seed=0)", "lab.setup(seed=first)", "first"),
+        ("print(total)", "print(later)\nlater = 1", "later"),
+        ("return half_wrong(x)", "return double(x)", "double"),  # the first section's exercise
+    ],
+)
+def test_a_missing_name_is_found(tmp_path: Path, old: str, new: str, missing: str) -> None:
+    source = changed((EXAMPLE, EXAMPLE), tmp_path, old, new)
+    problems = name_problems(build.read_source(source))
+    assert len(problems) == 1 and repr(missing) in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("total = 2 + 2", "import math\ntotal = int(math.sqrt(16))"),
+        ("total = 2 + 2", "for step in range(3):\n    total = 2 + step"),
+        ("total = 2 + 2", "def four():\n    return two() + two()\n\n\ndef two():\n    return 2\n\n\ntotal = four()"),
+        ("total = 2 + 2", "total, _ = [sum(a for a in row) for row in ([2, 2], [1])]"),
+        ("total = 2 + 2", "with open(__name__) as file:\n    total: int = (lambda text: len(text))(file)"),
+        ("return x // 2", "return half_wrong(x - 1) if x else 0"),
+    ],
+)
+def test_a_name_that_is_there_is_not_missed(tmp_path: Path, old: str, new: str) -> None:
+    assert name_problems(build.read_source(changed((EXAMPLE, EXAMPLE), tmp_path, old, new))) == []
+
+
+SECTIONS = "\n\n".join(f"# %% [markdown]\n# ## {number} · More" for number in range(3, 9))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("# # 00 · A", "# # A", "must begin with '# 00 · '"),
+        ("# It has every part of a notebook and takes a second.\n#\n", "", "paragraph with the promise"),
+        ("**Before you start**", "First", "lacks **Before you start**"),
+        ("**Slides covered**", "Slides", "lacks **Slides covered**"),
+        ("{{minutes}}", "30", "write {{minutes}}"),
+        ('# %% tags=["setup"]', "# %%", "tagged 'setup'"),
+        ("# %% [markdown]\n# ## Take-aways", f"{SECTIONS}\n\n# %% [markdown]\n# ## Take-aways", "8 sections on the core"),
+        ("# ## 2 · Another", "# ## Another", "must be headed '## 2 · …'"),
+        ("# ### Not a section", "# ## A section", "must stand on the first line"),
+        ("# ### Exercise 3 · Conclude", "# ### Conclude", "expected three exercises"),
+        ('# %% tags=["check"]\ncheck(half(3), 1.5)', "# %%\n0", "Find the bug' has no cell tagged 'check'"),
+        ('        {"ask": "1 + 5?", "right": ("6", "count"), "wrong": {"7": "one too many"}},\n', "", "4 questions"),
+        ('"wrong": {"7": "one too many"}', '"wrong": {"7": ""}', "option '7' has no explanation"),
+        ("# ## Quiz", "# ## Questions", "expected one '## Quiz'"),
+        ("# |---|---|\n", "", "has no table"),
+        ("# - Numbers can be doubled.", "#", "take-aways are empty"),
+        ("({{glossary}}#code)", "(glossary)", "no link to the glossary"),
+        ('key="00-1-sum"', 'key="01-1-sum"', "must begin with '00-'"),
+        ('lab.outcome("00-1-sum", "four" if total == 4 else "five")', "", "has no lab.outcome"),
+    ],
+)
+def test_a_missing_part_is_found(tmp_path: Path, old: str, new: str, message: str) -> None:
+    problems = anatomy_problems(changed((EXAMPLE, EXAMPLE), tmp_path, old, new))
+    assert any(message in problem for problem in problems), complaints(problems)
+
+
+def test_what_stands_deeper_does_not_count_as_core(tmp_path: Path) -> None:
+    more = "# ## Deeper · More numbers\n\n" + SECTIONS.replace("## ", "## Deeper · ")
+    assert anatomy_problems(changed((EXAMPLE, EXAMPLE), tmp_path, "# ## Deeper · More numbers\n", more + "\n")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    doubled_number = x + x\n", "    doubled_number = x + 1\n", "its own solution does not pass"),
+        ('    """x: a number. Return 2 x."""\n', "    assert x > 5\n", "the stub raises"),
+        ('"not done yet" if answer is None', '"✓" if answer is None', "must print 'not done yet'"),
+        ("return half_wrong(x) +", "return double(x) // 4 +", "its own solution does not pass"),
+    ],
+)
+def test_an_exercise_that_does_not_work_alone_is_found(tmp_path: Path, old: str, new: str, message: str) -> None:
+    problems = exercise_run_problems(changed((EXAMPLE, EXAMPLE), tmp_path, old, new))
+    assert problems and all("Exercise" in problem for problem in problems)
+    assert any(message in problem for problem in problems), complaints(problems)
+
+
+def test_a_leaking_solution_is_found(tmp_path: Path) -> None:
+    written = build.read_source(EXAMPLE)
+    assert len(leak_problems(written, written)) >= 3, "the source itself, handed out as it is"
+
+    unmarked = changed((EXAMPLE, EXAMPLE), tmp_path, "    # solution-begin\n", "")
+    unmarked.write_text(unmarked.read_text(encoding="utf-8").replace("    # solution-end\n", ""), encoding="utf-8")
+    problems = leak_problems(build.read_source(unmarked), build.student_notebook(unmarked))
+    assert sum("shows its solution" in problem for problem in problems) == 2
+
+    twice = changed((EXAMPLE, EXAMPLE), tmp_path, "total = 2 + 2", "doubled_number = x + x")
+    problems = leak_problems(build.read_source(twice), build.student_notebook(twice))
+    assert problems == ["a line of a solution stands in the built notebook: doubled_number = x + x"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "# solution-begin\nx = 1",
+        "x = 1\n# solution-end",
+        "# solution-begin\n# solution-begin\nx = 1\n# solution-end",
+        "x = 1  # solution-begin\nx = 2\n# solution-end",
+        "#solution-begin\nx = 1\n#solution-end",
+    ],
+)
+def test_a_forgotten_marker_hands_out_nothing(cell: str) -> None:
+    with pytest.raises(ValueError, match="solution-"):
+        build.without_solutions(cell)
+
+
+def test_several_solutions_in_one_cell() -> None:
+    begin, end = "# solution-begin", "# solution-end"
+    cell = f"def f():\n    {begin}\n    return 1\n    {end}\n{begin}\nx = 1\n{end}\ny = 2"
+    assert build.without_solutions(cell) == f"def f():\n    {build.STUB}\n{build.STUB}\ny = 2"
+
+
+def notebook_with(**output: object) -> NotebookNode:
+    cell = nbformat.v4.new_code_cell("1", execution_count=1, outputs=[nbformat.from_dict(output)])
+    return nbformat.v4.new_notebook(cells=[cell])
+
+
+def displayed(metadata: dict[str, object] | None = None, **data: str) -> NotebookNode:
+    return notebook_with(
+        output_type="display_data",
+        data={mime.replace("_", "/", 1): content for mime, content in data.items()},
+        metadata=metadata or {},
+    )
+
+
+WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("notebook", "message"),
+    [
+        (notebook_with(output_type="error", ename="NameError", evalue="x", traceback=[]), "the error NameError: x"),
+        (notebook_with(output_type="stream", name="stderr", text="UserWarning"), "stderr"),
+        (notebook_with(output_type="stream", name="stdout", text=" 40%|███  | 2/5"), "progress bar"),
+        (notebook_with(output_type="display_data", data=WIDGET, metadata={}), "live widget"),
+        (displayed(image_png="aGk="), "without alt text"),
+        (displayed(metadata={"image/png": {"alt": ""}}, image_png="aGk="), "without alt text"),
+        (displayed(text_html='<img src="a.png" alt=" ">'), "without alt text"),
+        (displayed(text_plain="<object at 0x7f3a2b1c0d10>"), "memory address: 0x7f3a2b1c0d10"),
+        (displayed(text_plain="saved in /home/me/course/a.pt"), "absolute path: /home/me/course/a.pt"),
+        (displayed(text_plain=r"saved in C:\Users\me"), "absolute path"),
+        (displayed(text_plain="x" * 1_600_000), "1.6 MB"),
+    ],
+)
+def test_what_must_not_be_stored_is_found(notebook: NotebookNode, message: str) -> None:
+    (problem,) = build.output_problems(notebook)
+    assert message in problem
+
+
+@pytest.mark.parametrize(
+    "notebook",
+    [
+        displayed(metadata={"image/png": {"alt": "a dot"}}, image_png="aGk="),
+        displayed(text_html='<img src="data:image/png;base64,/tmp/aaaa/" alt="a dot">'),
+        displayed(text_plain="https://example.org/home/page and autoencoder_lab/tmp/x and 0xff and ratio 1/home"),
+    ],
+)
+def test_what_may_be_stored_is_not_complained_about(notebook: NotebookNode) -> None:
+    assert build.output_problems(notebook) == []
+
+
+def test_cells_out_of_order_and_images_in_prose_without_alt_text_are_found() -> None:
+    notebook = displayed(text_plain="1")
+    notebook.cells[0].execution_count = 2
+    notebook.cells.append(nbformat.v4.new_markdown_cell("![](a.png)"))
+    notebook.cells.append(nbformat.v4.new_markdown_cell("![a dot](a.png)"))
+    order, image = build.output_problems(notebook)
+    assert "execution counts [2]" in order and "cell 2 ('![](a.png)'): an image without alt text" in image
+
+
+def test_outputs_are_tidied(tmp_path: Path) -> None:
+    def stream(name: str, text: str) -> NotebookNode:
+        return nbformat.v4.new_output("stream", name=name, text=text)
+
+    outputs = [
+        stream("stdout", f"kept in {tmp_path / 'model.pt'}\n"),
+        stream("stderr", "UserWarning: mind the gap\n"),
+        stream("stderr", "\r 10%|█   | 1/10\r100%|████| 10/10\n"),
+        stream("stdout", "10 %\r20 %\rdone\n"),
+        nbformat.v4.new_output("display_data", data={"text/plain": "ConvAutoencoder: step 9 of 9, 3 s"}),
+        nbformat.v4.new_output("display_data", data={**WIDGET, "text/plain": "Slider()"}),
+        nbformat.v4.new_output("display_data", data={"text/plain": "<Widget at 0x7f3a2b1c0d10>"}),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", execution_count=1, outputs=outputs)])
+    remarks = build.tidy_outputs(notebook, tmp_path)
+    kept = notebook.cells[0].outputs
+    assert [output.output_type for output in kept] == ["stream", "display_data", "display_data"]
+    assert kept[0].text == "kept in model.pt\ndone\n"
+    assert kept[1].data == {"text/plain": "Slider()"} and kept[2].data == {"text/plain": "<Widget at …>"}
+    assert ["mind the gap" in remark for remark in remarks] == [True, False] and "leaves nothing to see" in remarks[1]
+    assert build.output_problems(notebook) == []
+
+
+def test_the_library_hash_sees_code_alone(tmp_path: Path) -> None:
+    def with_module(text: str, name: str = "module.py") -> str:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return str(build.library_hash(tmp_path))
+
+    first = with_module('"""Old."""\n\n\ndef f(x):\n    """Old.\n\n    Lines."""\n    return x + 1  # old\n')
+    assert with_module('"""New."""\n\ndef f(x):\n    """New."""\n    # new\n    return x + 1\n') == first
+    assert with_module('"""New."""\n\ndef f(x):\n    return x + 2\n') != first
+    assert with_module('def f(x):\n    return "# no comment"\n') != with_module('def f(x):\n    return "# some"\n')
+    last = with_module("def f(x): 'not a line of its own'; return x\n")
+    assert with_module("x = 1\n", "cli.py") == with_module("x = 1\n", "grading/judge.py") == last
+    assert with_module("x = 1\n", "other.py") != last
+
+
+def test_anchors_are_those_of_github() -> None:
+    assert anchors('# Words\n## Latent code (h, z)\n<a id="elbo"></a>') == {"words", "latent-code-h-z", "elbo"}
+
+
+def test_the_command_names_what_is_out_of_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    shutil.copy(EXAMPLE, folder)
+    monkeypatch.setattr(build, "SOURCES", folder)
+    assert build.main(["--check"]) == 1
+    assert "FAILED  00_example.ipynb is not built; run python notebooks/build.py 00_example" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stop:
+        build.main(["07"])
+    assert stop.value.code == 2 and "no source for 07; there are: 00_example" in capsys.readouterr().err
