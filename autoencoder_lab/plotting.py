@@ -135,9 +135,7 @@ def history(histories: Any, baselines: Sequence[Any] = (), data: Any = None, qua
         axes.axhline(level, color="#444444", linestyle=LINES[1 + i % 3], linewidth=1.2, label=f"{name}: {level:.4f}")
         facts.append(f"{name} stays at {level:.4f}")
     axes.set(xlabel="training step", ylabel="squared error per pixel" if quantity == "mse" else f"{quantity} per image")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%.3g"))
-    axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+    _log_y(axes)
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8)
     figure.alt = f"Training curves, {quantity} on the validation images: {'; '.join(facts)}."
@@ -272,8 +270,7 @@ def curves(
         axes.set_xscale("log", base=2)
         axes.set_xticks(list(x), [f"{value:g}" for value in x])
     if "y" in log:
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+        _log_y(axes)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     figure.alt = alt or f"{ylabel} against {xlabel}: {'; '.join(facts)}."
@@ -299,7 +296,7 @@ def bars(
         axes.legend(fontsize=8)
     axes.set_yticks(range(len(values)), list(values))
     axes.invert_yaxis()
-    axes.margins(x=0.25)
+    axes.margins(x=0.35)
     axes.set_xlabel(ylabel)
     figure.alt = alt or f"{ylabel}: {'; '.join(facts)}."
     return figure
@@ -309,6 +306,22 @@ def show_image(axes: Axes, image: Tensor) -> None:
     """Draw one image (C, H, W), clipped to [0, 1]; grey images white on black, as digits are stored."""
     picture = image.detach().clamp(0, 1).cpu()
     axes.imshow(picture[0] if len(picture) == 1 else picture.permute(1, 2, 0), cmap="gray", vmin=0, vmax=1)
+
+
+def _log_y(axes: Axes) -> None:
+    """A logarithmic y axis that is labelled even where it spans less than a power of ten."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%.3g"))
+    axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+
+
+def _log_scale(axes: Axes) -> None:
+    """A logarithmic y axis with readable ticks even where it spans less than a decade."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%.3g"))
+    axes.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
 
 
 def _baseline_levels(baselines: Sequence[Any], data: Any) -> dict[str, float]:
