@@ -1,6 +1,6 @@
 """C01: an undercomplete code keeps the important characteristics.
 
-Dense autoencoders 784-128-k-128-784, 1,000 steps of 64 digits each; error on test images and a linear probe of the
+Dense autoencoders 784-128-k-128-784, 1,500 steps of 64 digits each; error on test images and a linear probe of the
 code.
 """
 
@@ -31,7 +31,7 @@ def experiment(seed: int) -> Figures:
     data = digits()
     figures = {"probe_pixels": metrics.probe(Pixels, data).value}
     for latent in (2, 8, 32):
-        model = dense(data, latent, seed, steps=1000)
+        model = dense(data, latent, seed, steps=1500)
         figures[f"explained_{latent}"] = 1 - test_mse(model, data) / mean_image_mse(data)
         figures[f"probe_{latent}"] = metrics.probe(model, data).value
     return figures

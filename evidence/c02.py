@@ -1,6 +1,6 @@
 """C02: the code h is a "loss-free encoding" of x.
 
-Dense autoencoders 784-128-k-128-784, 1,000 steps of 64 digits; PCA with k up to 512 beside them.
+Dense autoencoders 784-128-k-128-784, 2,000 steps of 64 digits; PCA with k up to 512 beside them.
 Loss-free means: rounded to the 8 bits the pixels came in, the reconstruction is the image.
 """
 
@@ -30,7 +30,7 @@ def experiment(seed: int) -> Figures:
     data = digits()
     figures = {}
     for latent in (8, 32, 128):
-        model = dense(data, latent, seed, steps=1000)
+        model = dense(data, latent, seed, steps=2000)
         x_hat, x = reconstructions(model, data.test.images), data.test.images
         exact = (255 * x_hat).round() == (255 * x).round()
         figures[f"mse_{latent}"] = test_mse(model, data)
@@ -55,7 +55,7 @@ def verdict(rows: Rows) -> Verdict:
         f"{over_seeds(rows, 'mse_8')} at 8 numbers, {over_seeds(rows, 'mse_32')} at 32, {over_seeds(rows, 'mse_128')} "
         f"at 128, but does not reach 0; at 128 numbers {over_seeds(rows, 'ink_exact_128').percent} of the inked pixels "
         f"are exact. PCA leaves {over_seeds(rows, 'pca_mse_128')} at 128 and {over_seeds(rows, 'pca_mse_512')} at 512: "
-        f"a linear code is free of loss only once it has as many numbers as the training images have directions "
+        "a linear code is free of loss only once it has as many numbers as the training images have directions "
         f"({over_seeds(rows, 'rank')}), and then only for images within them."
     )
     return Verdict(WRONG if lossy and errors else UNDECIDED, sentence)

@@ -4,6 +4,8 @@ Digits at 14×14 = 196 pixels, codes of 256 numbers, 1,500 training images, 1,20
 linear; one ReLU layer; the same with an L1 penalty on the code; the same fed noisy images.
 """
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -30,6 +32,7 @@ SLIDE = "001"
 CLAIM = "An overcomplete code (dim h ≥ dim x) can learn to copy, and is useless"
 EXPECTED = CONDITION
 LATENT, STEPS = 256, 1200
+WAYS = {"relu": "without penalty", "sparse": "with an L1 penalty", "denoising": "trained on noisy images"}
 
 
 class SparseAutoencoder(DenseAutoencoder):
@@ -38,13 +41,13 @@ class SparseAutoencoder(DenseAutoencoder):
     def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
         """The reconstruction plus the L1 norm of the code, per image."""
         parts = super().loss(x, target).parts | {"sparsity": 0.1 * self.encode(x).abs().sum() / len(x)}
-        return Loss(sum(parts.values()), parts)
+        return Loss(parts["reconstruction"] + parts["sparsity"], parts)
 
 
 def experiment(seed: int) -> Figures:
     """Error relative to the mean image, probe and 5-NN accuracy of each code; of the pixels too."""
     data = digits(1500).map(lambda x: F.avg_pool2d(x, 2))
-    one_layer = {"image_shape": data.shape, "hidden": (), "code_activation": "relu", "output": "linear"}
+    one_layer: dict[str, Any] = {"image_shape": data.shape, "hidden": (), "code_activation": "relu", "output": "linear"}
     models = {
         "linear": (LinearAutoencoder(LATENT, image_shape=data.shape), None),
         "relu": (DenseAutoencoder(LATENT, **one_layer), None),
@@ -53,7 +56,7 @@ def experiment(seed: int) -> Figures:
     }
     figures = {"probe_pixels": metrics.probe(Pixels, data).value, "knn_pixels": metrics.knn(Pixels, data).value}
     for name, (model, corrupt) in models.items():
-        train(model, data, seed, STEPS, learning_rate=3e-3, corrupt=corrupt)
+        train(model, data, seed, STEPS, corrupt=corrupt)
         figures[f"left_{name}"] = test_mse(model, data) / mean_image_mse(data)
         figures[f"probe_{name}"] = metrics.probe(model, data).value
         figures[f"knn_{name}"] = metrics.knn(model, data).value
@@ -67,14 +70,12 @@ def verdict(rows: Rows) -> Verdict:
     repaired = [
         name for name in ("sparse", "denoising") if difference(rows, f"probe_{name}", "probe_pixels").above(0.01)
     ]
-    shown = ", ".join(f"{name} {over_seeds(rows, f'probe_{name}').percent}" for name in ("relu", "sparse", "denoising"))
+    shown = ", ".join(f"{over_seeds(rows, f'probe_{key}').percent} {how}" for key, how in WAYS.items())
     sentence = (
         f"A linear autoencoder with 256 numbers for 196 pixels leaves {over_seeds(rows, 'left_linear').percent} of the "
-        f"variance on test images, and its code helps a linear probe no more than the pixels: "
+        "variance on test images, and its code helps a linear probe no more than the pixels: "
         f"{over_seeds(rows, 'probe_linear').percent} against {over_seeds(rows, 'probe_pixels').percent}. The size "
-        "alone "
-        f"is not what makes it useless: with the same 256 numbers the probe reads {shown} off a ReLU code without "
-        "penalty, with an L1 penalty, and trained on noisy images."
+        f"alone is not what makes it useless: with the same 256 numbers a ReLU code gives {shown}."
     )
     word = UNDECIDED if not (copies and useless) else CONDITION if repaired else RIGHT
     return Verdict(word, sentence)

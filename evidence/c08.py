@@ -41,19 +41,19 @@ def circle() -> ImageData:
     """600 / 100 / 200 blobs at random angles, always the same."""
     angles = 2 * math.pi * torch.rand(900, generator=torch.Generator().manual_seed(0))
     images, labels = blobs(angles), torch.zeros(900, dtype=torch.int64)
-    parts = [slice(0, 600), slice(600, 700), slice(700, 900)]
-    return ImageData("circle", *(Split(images[part], labels[part], ("blob",)) for part in parts))
+    every = Split(images, labels, ("blob",))
+    return ImageData("circle", every[:600], every[600:700], every[700:])
 
 
 def experiment(seed: int) -> Figures:
     """Test error of PCA, a linear and a dense autoencoder on both sets."""
     figures = {}
-    for name, data, k in (("curve", circle(), 2), ("digits", digits(), 8)):
+    for name, data, k, rate in (("curve", circle(), 2, 2e-3), ("digits", digits(), 8, 5e-3)):
         linear = LinearAutoencoder(k, image_shape=data.shape)
         train(linear, data, seed, steps=1500, learning_rate=1e-2)
         figures[f"{name}_pca"] = test_mse(PCA(k).fit(data.train), data)
         figures[f"{name}_linear"] = test_mse(linear, data)
-        figures[f"{name}_dense"] = test_mse(dense(data, k, seed, steps=1500), data)
+        figures[f"{name}_dense"] = test_mse(dense(data, k, seed, 1500, more={"learning_rate": rate}), data)
     return figures
 
 

@@ -1,8 +1,10 @@
 """C14: transposed convolution enlarges a feature map; unpooling is the alternative.
 
-Convolutional autoencoders (width 8, hidden 64, code 16), 1,500 digits, 200 steps of 64, with each of the three
+Convolutional autoencoders (width 8, hidden 64, code 16), 1,500 digits, 300 steps of 64, with each of the three
 decoders; and untrained layers on a constant input, where any pattern in the output is the layer's own.
 """
+
+from typing import Any
 
 import torch
 from torch import nn
@@ -46,12 +48,13 @@ def experiment(seed: int) -> Figures:
     figures = {"mean_image": mean_image_mse(data), "board_images": metrics.checkerboard_energy(x).value}
     for decoder in ("transposed", "resize", "unpool"):
         model = ConvAutoencoder(16, decoder=decoder, width=8, hidden=64)
-        train(model, data, seed, steps=200)
+        train(model, data, seed, steps=300)
         figures[f"mse_{decoder}"] = test_mse(model, data)
         figures[f"board_{decoder}"] = metrics.checkerboard_energy(reconstructions(model, x)).value
         with torch.inference_mode():
             if decoder == "unpool":
-                codes, positions = model.encoder.with_positions(x)
+                encoder: Any = model.encoder
+                codes, positions = encoder.with_positions(x)
                 exchanged = torch.sigmoid(model.decoder(codes[other], positions))
             else:
                 exchanged = model.decode(model.encode(x)[other])
@@ -80,16 +83,12 @@ def verdict(rows: Rows) -> Verdict:
     sentence = (
         f"All three enlarge; errors after one budget: transposed {over_seeds(rows, 'mse_transposed')}, resize and "
         f"convolve {over_seeds(rows, 'mse_resize')}, max-unpooling {over_seeds(rows, 'mse_unpool')}. But unpooling is "
-        "no "
-        "alternative where the code must carry the image: given another image's code it still reconstructs to "
+        "no alternative where the code must carry the image: given another image's code it still reconstructs to "
         f"{over_seeds(rows, 'exchanged_unpool')}, better than the mean image ({over_seeds(rows, 'mean_image')}), for "
-        "the "
-        "positions of the maxima travel past the code; the other two then fail "
-        f"({over_seeds(rows, 'exchanged_transposed')}, "
-        f"{over_seeds(rows, 'exchanged_resize')}). A transposed convolution with equal weights prints a checkerboard "
-        "on a "
-        f"constant input at kernel 3, stride 2 ({over_seeds(rows, 'ripple_k3').percent} of the power), none at kernel "
-        "4 or "
-        f"after resizing; with random weights kernel 4 ripples too ({over_seeds(rows, 'random_ripple_k4').percent})."
+        "the positions of the maxima travel past the code; the other two then fail "
+        f"({over_seeds(rows, 'exchanged_transposed')}, {over_seeds(rows, 'exchanged_resize')}). A transposed "
+        "convolution with equal weights prints a checkerboard on a constant input at kernel 3, stride 2 "
+        f"({over_seeds(rows, 'ripple_k3').percent} of the power), none at kernel 4 or after resizing; with random "
+        f"weights kernel 4 ripples too ({over_seeds(rows, 'random_ripple_k4').percent})."
     )
     return Verdict(CONDITION if leaks and through_code and geometry else UNDECIDED, sentence)

@@ -1,6 +1,6 @@
 """C36: autoencoders are data-specific: digits in, digits out.
 
-Dense autoencoder 784-128-32-128-784 on 3,500 digits, 1,000 steps of 64, given other images of 28×28; a second one
+Dense autoencoder 784-128-32-128-784 on 3,500 digits, 1,500 steps of 64, given other images of 28×28; a second one
 trained on 3,500 grey shapes and PCA of the digits as controls. Letters are set in the twelve DejaVu faces that
 matplotlib brings.
 """
@@ -31,7 +31,7 @@ from evidence.common import (
 
 SLIDE = "004"
 CLAIM = "Autoencoders are data-specific: a digits autoencoder takes digits in and gives digits out"
-EXPECTED = RIGHT
+EXPECTED = CONDITION
 FOREIGN = ("letters", "shapes", "faces")
 
 
@@ -77,32 +77,28 @@ def experiment(seed: int) -> Figures:
         "faces": load("faces").train.images,
     }
     models = {
-        "ae": dense(data, 32, seed, steps=1000),
+        "ae": dense(data, 32, seed, steps=1500),
         "pca": PCA(32).fit(data.train),
-        "own": dense(shapes, 32, seed, steps=1000),
+        "own": dense(shapes, 32, seed, steps=1500),
     }
     return {f"{name}_{kind}": unexplained(model, x) for name, model in models.items() for kind, x in tests.items()}
 
 
 def verdict(rows: Rows) -> Verdict:
-    """Right where every foreign kind costs at least twice the digits' share, and training on shapes mends shapes."""
-    specific = all(
-        difference(rows, f"ae_{kind}", "ae_digits").above(over_seeds(rows, "ae_digits").mean) for kind in FOREIGN
-    )
-    mended = difference(rows, "ae_shapes", "own_shapes").above()
-    pca_better = [kind for kind in FOREIGN if difference(rows, f"ae_{kind}", f"pca_{kind}").above()]
-    named = " and ".join(filter(None, [", ".join(pca_better[:-1]), *pca_better[-1:]]))
-    aside = f" PCA of the same digits, a worse model of digits, does better on {named}." if named else ""
+    """Right where all that is foreign costs more, and digits of another source less than what is no digit; conditional
+    where only the first holds: what counts are then the pixels' statistics, not that they show digits."""
+    specific = all(difference(rows, f"ae_{kind}", "ae_digits").above(0.05) for kind in FOREIGN)
+    mended = difference(rows, "ae_shapes", "own_shapes").above(0.05)
+    about_digits = all(difference(rows, f"ae_{kind}", "ae_other_digits").above() for kind in FOREIGN)
+    beaten = [kind for kind in FOREIGN if difference(rows, f"ae_{kind}", f"pca_{kind}").above()]
+    aside = f" PCA of the same digits, worse on digits, does better on {' and '.join(beaten)}." if beaten else ""
     sentence = (
         f"An autoencoder trained on digits leaves {over_seeds(rows, 'ae_digits').percent} of the variance of new "
-        "digits "
-        f"unexplained, but {over_seeds(rows, 'ae_letters').percent} of printed letters, "
-        f"{over_seeds(rows, 'ae_shapes').percent} "
-        f"of shapes and {over_seeds(rows, 'ae_faces').percent} of faces (100 % would be the mean image of that kind). "
-        "The "
-        f"same network trained on shapes leaves {over_seeds(rows, 'own_shapes').percent} of shapes. Specific means: to "
-        "the "
-        f"statistics of the training set; digits of another source leave {over_seeds(rows, 'ae_other_digits').percent}."
-        + aside
+        f"digits unexplained, but {over_seeds(rows, 'ae_letters').percent} of printed letters, "
+        f"{over_seeds(rows, 'ae_shapes').percent} of shapes and {over_seeds(rows, 'ae_faces').percent} of faces (100 % "
+        "is what the mean image of that kind leaves). The same network trained on shapes leaves "
+        f"{over_seeds(rows, 'own_shapes').percent} of shapes. Specific means to the statistics of the training images, "
+        "not to digits as such: digits of another source, coarser ones, leave "
+        f"{over_seeds(rows, 'ae_other_digits').percent}.{aside}"
     )
-    return Verdict(RIGHT if specific and mended else CONDITION if specific else UNDECIDED, sentence)
+    return Verdict(UNDECIDED if not (specific and mended) else RIGHT if about_digits else CONDITION, sentence)

@@ -1,7 +1,7 @@
 """C51: autoencoders work where features are correlated, not where they are independent.
 
 Every pixel of the digits shuffled across images: each pixel keeps its values, all correlations are gone. Dense
-autoencoder 784-128-32-128-784, 1,000 steps of 64, and PCA with 32 components, on both.
+autoencoder 784-128-32-128-784, 1,500 steps of 64, and PCA with 32 components, on both.
 """
 
 import torch
@@ -15,6 +15,7 @@ from evidence.common import (
     Rows,
     Verdict,
     dense,
+    difference,
     digits,
     mean_image_mse,
     over_seeds,
@@ -34,25 +35,29 @@ def independent_pixels(x: Tensor) -> Tensor:
 
 
 def experiment(seed: int) -> Figures:
-    """Share of the variance explained on test images, with and without the correlations."""
+    """Share of the variance explained on test images, with and without the correlations.
+
+    `copied`: what the 32 most varying pixels hold.
+    """
     figures = {}
+    variance = digits().train.images.var(dim=0).flatten().sort(descending=True).values
+    figures["copied"] = float(variance[:32].sum() / variance.sum())
     for kind, data in {"real": digits(), "independent": digits().map(independent_pixels)}.items():
         baseline = mean_image_mse(data)
-        figures[f"ae_{kind}"] = 1 - test_mse(dense(data, 32, seed, steps=1000), data) / baseline
+        figures[f"ae_{kind}"] = 1 - test_mse(dense(data, 32, seed, steps=1500), data) / baseline
         figures[f"pca_{kind}"] = 1 - test_mse(PCA(32).fit(data.train), data) / baseline
     return figures
 
 
 def verdict(rows: Rows) -> Verdict:
-    """Right where real digits are explained to 70 % or more and independent pixels to less than 10 %."""
-    right = over_seeds(rows, "ae_real").above(0.7) and all(
-        over_seeds(rows, f"{m}_independent").below(0.1) for m in ("ae", "pca")
-    )
+    """Right where real digits are explained to 70 % or more, independent pixels no better than by copying 32."""
+    works = over_seeds(rows, "ae_real").above(0.7)
+    fails = all(difference(rows, f"{model}_independent", "copied").below(0.005) for model in ("ae", "pca"))
     sentence = (
-        f"32 numbers explain {over_seeds(rows, 'ae_real').percent} of the variance of test digits. With every pixel "
-        "shuffled "
-        f"across images, so that each keeps its values but tells nothing of its neighbours, the same network explains "
-        f"{over_seeds(rows, 'ae_independent').percent} (PCA: {over_seeds(rows, 'pca_real').percent} and "
-        f"{over_seeds(rows, 'pca_independent').percent}); 32 of 784 numbers are {100 * 32 / 784:.1f} %."
+        f"32 numbers explain {over_seeds(rows, 'ae_real').percent} of the variance of test digits (PCA: "
+        f"{over_seeds(rows, 'pca_real').percent}). With every pixel shuffled across images, so that each keeps its "
+        "values but tells nothing of its neighbours, the same network explains "
+        f"{over_seeds(rows, 'ae_independent').percent} (PCA: {over_seeds(rows, 'pca_independent').percent}): no more "
+        f"than copying the 32 most varying pixels would, {over_seeds(rows, 'copied').percent}."
     )
-    return Verdict(RIGHT if right else UNDECIDED, sentence)
+    return Verdict(RIGHT if works and fails else UNDECIDED, sentence)

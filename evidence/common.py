@@ -39,18 +39,18 @@ class Spread(NamedTuple):
 
     mean: float
     sd: float
-    count: int
+    n: int
 
     def above(self, margin: float = 0.0) -> bool:
         """Whether the mean exceeds `margin` by more than t · s/√n: a one-sided error of 2.5 % at five seeds."""
-        return self.mean - STUDENT_T * self.sd / math.sqrt(self.count) > margin
+        return self.mean - STUDENT_T * self.sd / math.sqrt(self.n) > margin
 
     def below(self, margin: float = 0.0) -> bool:
         """The same downwards."""
-        return self.mean + STUDENT_T * self.sd / math.sqrt(self.count) < margin
+        return self.mean + STUDENT_T * self.sd / math.sqrt(self.n) < margin
 
     def __str__(self) -> str:
-        if self.sd < 1e-9 * max(1.0, abs(self.mean)):  # no seed in it: PCA, or a property of the images
+        if self.sd < 2e-4 * abs(self.mean) or self.sd == 0:  # no seed in it, such as PCA
             return f"{self.mean:.3g}"
         decimals = min(6, max(0, 1 - math.floor(math.log10(self.sd))))
         return f"{self.mean:.{decimals}f} ± {self.sd:.{decimals}f}"
@@ -58,7 +58,7 @@ class Spread(NamedTuple):
     @property
     def percent(self) -> str:
         """The same as a percentage."""
-        return f"{Spread(100 * self.mean, 100 * self.sd, self.count)} %"
+        return f"{Spread(100 * self.mean, 100 * self.sd, self.n)} %"
 
 
 def over_seeds(rows: Rows, key: str) -> Spread:
@@ -98,7 +98,7 @@ def binary_digits(n: int = 3500) -> ImageData:
 
 
 def train(
-    model: Any, data: Any, seed: int, steps: int, learning_rate: float = 8e-3, batch_size: int = 64, **more: Any
+    model: Any, data: Any, seed: int, steps: int, learning_rate: float = 5e-3, batch_size: int = 64, **more: Any
 ) -> History:
     """`fit` on the processor, silently, with nothing left to a default that may be tuned."""
     return fit(

@@ -172,6 +172,7 @@ def run_one(name: str, seed: int) -> Row:
     import torch
 
     torch.set_num_threads(1)
+    code = code_hash(name)  # before the code is imported: it may be edited while it runs
     started = time.perf_counter()
     result = claim(name).experiment(seed)
     return {
@@ -182,8 +183,15 @@ def run_one(name: str, seed: int) -> Row:
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "machine": platform.machine()}
         | {p: version(p) for p in PACKAGES},
-        "code": code_hash(name),
+        "code": code,
     }
+
+
+def missing(names: Iterable[str], seeds: Sequence[int] = SEEDS) -> list[tuple[str, int]]:
+    """Claims and seeds without a row made by the present code, one seed of every claim before the next seed."""
+    names = list(names)
+    current = {(row["id"], row["seed"]) for name in names for row in read_rows(name) if row["code"] == code_hash(name)}
+    return [(name, seed) for seed in seeds for name in names if (name, seed) not in current]
 
 
 def run(names: Iterable[str], seeds: Sequence[int] = SEEDS, jobs: int = 1) -> list[str]:
@@ -191,14 +199,12 @@ def run(names: Iterable[str], seeds: Sequence[int] = SEEDS, jobs: int = 1) -> li
 
     Returns what failed: one experiment's error does not keep the others from running.
     """
-    names = list(names)
-    current = {(row["id"], row["seed"]) for name in names for row in read_rows(name) if row["code"] == code_hash(name)}
-    missing = [(name, seed) for seed in seeds for name in names if (name, seed) not in current]
-    print(f"{len(missing)} rows to make, {len(current)} there already", flush=True)
+    wanted = missing(names, seeds)
+    print(f"{len(wanted)} rows to make", flush=True)
     os.environ["OMP_NUM_THREADS"] = "1"  # before the workers start: their libraries read it once
     failed = []
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(run_one, name, seed): f"{name} seed {seed}" for name, seed in missing}
+        waiting = {pool.submit(run_one, name, seed): f"{name} seed {seed}" for name, seed in wanted}
         for count, done in enumerate(as_completed(waiting), 1):
             if (error := done.exception()) is not None:
                 failed.append(f"{waiting[done]}: {type(error).__name__}: {error}")
@@ -206,7 +212,7 @@ def run(names: Iterable[str], seeds: Sequence[int] = SEEDS, jobs: int = 1) -> li
                 continue
             row = done.result()
             write_row(row)
-            print(f"{count}/{len(missing)} {waiting[done]}: {row['seconds']} s", flush=True)
+            print(f"{count}/{len(wanted)} {waiting[done]}: {row['seconds']} s", flush=True)
     return failed
 
 
