@@ -1,4 +1,4 @@
-"""python -m evidence [ID …] [--seeds 0 1 2 3 4] [--jobs 2] [--check] [--rerun-some --minutes 5]"""
+"""python -m evidence [ID …] [--seeds 0 1 2 3 4] [--jobs 2] [--check] [--confirm] [--rerun-some --minutes 5]"""
 
 import argparse
 import sys
@@ -15,6 +15,9 @@ def main() -> int:
     parser.add_argument("--seeds", nargs="+", type=int, default=list(runner.SEEDS), help="training seeds")
     parser.add_argument("--jobs", type=int, default=1, help="experiments at a time, one thread each")
     parser.add_argument("--check", action="store_true", help="validate the stored rows; run nothing")
+    parser.add_argument(
+        "--confirm", action="store_true", help="after a change meant to change no figure: prove it, one seed a claim"
+    )
     parser.add_argument(
         "--rerun-some", action="store_true", help="run a few again, others each day, and compare; store nothing"
     )
@@ -35,7 +38,9 @@ def main() -> int:
             )
     if arguments.rerun_some:
         found += runner.rerun_some(arguments.minutes)
-    if not (arguments.check or arguments.rerun_some):
+    if arguments.confirm:
+        found += runner.confirm(names)
+    if not (arguments.check or arguments.rerun_some or arguments.confirm):
         found += runner.run(names, arguments.seeds, arguments.jobs)
         report.write()
     print("\n".join(found) if found else "all as it should be")

@@ -56,7 +56,7 @@ def experiment(seed: int) -> Figures:
     linear = LinearAutoencoder(8, image_shape=data.shape)
     train(linear, data, seed, steps=1500, learning_rate=1e-2)
     nonlinear = dense(data, 8, seed, steps=1500, more={"learning_rate": 2e-3})
-    figures = {}
+    figures: Figures = {}
     for name, model in {"pca": PCA(8).fit(data.train), "linear": linear, "dense": nonlinear}.items():
         single, together = factor_scores(metrics.encode(model, data.test), factors)
         figures |= {f"axis_{name}_{factor}": float(score) for factor, score in zip(FACTORS, single, strict=True)}
