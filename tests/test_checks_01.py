@@ -111,7 +111,9 @@ def drawn_at_random(data: Any, few: int, pca: Function, ae: Function, error: Fun
 def test_experiment_right(right: Function, capsys: pytest.CaptureFixture[str]) -> None:
     checks.few_images_experiment(right)
     assert "conclusion is not done yet" in capsys.readouterr().out
-    checks.few_images_experiment(right, (0.03, 0.02, 0.04, 0.05), "With few images its error is 1.25 times PCA's error.")
+    checks.few_images_experiment(
+        right, (0.03, 0.02, 0.04, 0.05), "With few images its error is 1.25 times PCA's error."
+    )
     assert "✓" in capsys.readouterr().out
 
 
@@ -176,7 +178,9 @@ def test_experiment_wrong(wrong: Function, message: str) -> None:
         checks.few_images_experiment(wrong)
 
 
-@pytest.mark.parametrize(("conclusion", "message"), [("worse", "as a sentence"), ("It is worse with few images.", "figure")])
+@pytest.mark.parametrize(
+    ("conclusion", "message"), [("worse", "as a sentence"), ("It is worse with few images.", "figure")]
+)
 def test_experiment_conclusion(conclusion: str, message: str) -> None:
     with pytest.raises(checks.CheckFailed, match=message):
         checks.few_images_experiment(in_a_row, (0.03, 0.02, 0.04, 0.05), conclusion)
