@@ -369,20 +369,27 @@ on_arc = {
 curves = {name: lab.fit(on_arc[name], arc, steps=800, learning_rate=1e-2) for name in ("without bends", "with bends")}
 lab.plot.history(curves, baselines=[on_arc["PCA"]], data=arc)
 
+
 # %%
-figure = lab.plot.Figure(
-    alt="Three panels of points on an arc. PCA and the network without bends draw every point back onto one straight "
-    "line; the network with bends draws them back onto the arc.",
-    figsize=(8.4, 2.9),
-)
-for axes, (name, model) in zip(figure.subplots(1, 3, sharey=True), on_arc.items(), strict=True):
-    points, drawn = arc.test.images.view(-1, 2), lab.metrics.in_batches(model.reconstruct, arc.test.images).view(-1, 2)
-    axes.plot(points[:, 0], points[:, 1], "o", color="#999999", markersize=3, label="test point")
-    axes.plot(drawn[:, 0], drawn[:, 1], "x", color=lab.plot.COLOURS[1], markersize=4, label="drawn back")
-    axes.set_title(name, fontsize=10)
-    axes.set_aspect("equal")
-axes.legend(fontsize=8, loc="lower center")
-figure
+def draw_points(models, split):
+    """Each model in a panel of its own: the points, and where the model draws them back."""
+    figure = lab.plot.Figure(
+        alt="Three panels of points on an arc. PCA and the network without bends draw every point back onto one straight "
+        "line; the network with bends draws them back onto the arc.",
+        figsize=(8.4, 3.1),
+    )
+    for axes, (name, model) in zip(figure.subplots(1, 3, sharey=True), models.items(), strict=True):
+        points = split.images.view(-1, 2)
+        drawn = lab.metrics.in_batches(model.reconstruct, split.images).view(-1, 2)
+        axes.plot(points[:, 0], points[:, 1], "o", color="#999999", markersize=3, label="test point")
+        axes.plot(drawn[:, 0], drawn[:, 1], "x", color=lab.plot.COLOURS[1], markersize=4, label="drawn back")
+        axes.set_title(name, fontsize=10)
+        axes.set_aspect("equal")
+    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
+    return figure
+
+
+draw_points(on_arc, arc.test)
 
 # %% tags=["nbval-check-output"]
 error = {name: lab.metrics.mse(model, arc.test).value for name, model in on_arc.items()}
@@ -596,7 +603,8 @@ print(f"sigmoid and tanh are above their floors: {all(error[f] >= floor[f] for f
 # Slide 001 has two losses. For real inputs the [squared error]({{glossary}}#squared-error), for binary ones the
 # [cross-entropy]({{glossary}}#cross-entropy) of the pixels, each output being read as the probability of white:
 #
-# $$L = \sum_j (\hat x_j - x_j)^2 \qquad\qquad L = -\sum_j \big( x_j \log \hat x_j + (1 - x_j) \log (1 - \hat x_j) \big)$$
+# $$L = \sum_j (\hat x_j - x_j)^2 \qquad
+# L = -\sum_j \big( x_j \log \hat x_j + (1 - x_j) \log (1 - \hat x_j) \big)$$
 #
 # A loss is a number to push down, so the first question is how far down there is. The squared error can reach 0. The
 # cross-entropy can reach 0 only if every pixel is black or white; for a grey pixel the best answer is $\hat x_j =
@@ -643,8 +651,7 @@ for kind, images in {"grey": data, "binary": binary}.items():
         scores[kind, loss] = lab.metrics.mse(model, images.test), cross_entropy_per_pixel(model, images.test)
 
 table = pd.DataFrame.from_dict(scores, orient="index", columns=["squared error", "cross-entropy"]).map(str)
-table.index = [f"{kind} digits, trained on {loss.replace('_', ' ')}" for kind, loss in scores]
-table
+table.set_axis([f"{kind} digits, trained on {loss.replace('_', ' ')}" for kind, loss in scores])
 
 # %%
 lab.plot.history(
@@ -858,14 +865,14 @@ lab.outcome("01-7-overcomplete-probe", max(trained, key=lambda name: float(reads
 #
 # PCA and autoencoder, point by point, with what was measured:
 #
-# | the slide's point | what the slide says | what came out here |
+# | the slide's point | what the slide says | what came out (section) |
 # |---|---|---|
-# | methodology | projection on directions of most variance, against a network with encoder and decoder | both are maps to $k$ numbers and back (sections 1, 2) |
-# | linearity | PCA linear, autoencoder also non-linear | right; without activations they tie (section 4) |
-# | learning | SVD against gradient descent | right; gap below 1 % for $k = 8$ and $32$ (section 2) |
-# | dimensionality reduction | explicit matrix against implicit embedding | right once there are bends; a linear one is as explicit, on other axes (section 3) |
-# | interpretability | components are easier to read | right, relatively: closer to the causes, seldom one of them (*Deeper · Whose axes can be read?*) |
-# | scalability | PCA for small sets, autoencoder for large | only for the full SVD; PCA in batches scales too (*Deeper · Time and memory*) |
+# | methodology | projection on directions, against encoder and decoder | both map to $k$ numbers and back (1, 2) |
+# | linearity | PCA linear, autoencoder also non-linear | right; without activations they tie (4) |
+# | learning | SVD against gradient descent | right; a gap below 1 % for $k = 8$ and $32$ (2) |
+# | dimensionality reduction | explicit matrix against implicit embedding | a linear one is as explicit, on other axes (3) |
+# | interpretability | components are easier to read | right, relatively (*Deeper · Whose axes*) |
+# | scalability | PCA for small sets, autoencoder for large | for the full SVD only (*Deeper · Time*) |
 
 # %% [markdown]
 # ## Quiz
@@ -883,9 +890,9 @@ lab.quiz(
             "wrong": {
                 "Its decoder's columns are the principal components.": "Any invertible change of the code's axes gives "
                 "the same error; the columns are a blend of the components.",
-                "It is better than PCA on test images.": "The theorem is about the training images; on others either may "
-                "be slightly ahead.",
-                "Its code values are uncorrelated.": "That is a property of PCA's axes, and the loss does not ask for it.",
+                "It is better than PCA on test images.": "The theorem is about the training images; on others "
+                "either may be slightly ahead.",
+                "Its code values are uncorrelated.": "That is a property of PCA's axes; the loss does not ask for it.",
             },
         },
         {
@@ -896,8 +903,8 @@ lab.quiz(
             ),
             "wrong": {
                 "Follow a curved manifold.": "Only bends can: a chain of linear maps is one linear map.",
-                "Reach a lower training error, as it has more parameters.": "They all multiply out to one matrix of rank "
-                "k, and PCA's is the best of those.",
+                "Reach a lower training error, as it has more parameters.": "They all multiply out to one matrix of "
+                "rank k, and PCA's is the best of those.",
                 "Find more than k directions.": "The code has k values, so the rank is at most k.",
             },
         },
@@ -910,7 +917,7 @@ lab.quiz(
             },
         },
         {
-            "ask": "Cross-entropy on grey digits settles at 0.10 nats per pixel. The pixels' entropy is 0.06. What follows?",
+            "ask": "On grey digits cross-entropy settles at 0.10 nats per pixel; their entropy is 0.06. What follows?",
             "right": (
                 "0.04 of it can be improved upon; the rest is a floor.",
                 "The entropy of the grey values is the cost of a perfect reconstruction.",
@@ -922,14 +929,14 @@ lab.quiz(
             },
         },
         {
-            "ask": "An overcomplete autoencoder's code gives a probe 4 points more than pixels. Did it learn something?",
+            "ask": "A probe reads an overcomplete code 4 points better than pixels. Did the autoencoder learn something?",
             "right": (
                 "Unknown: compare with the same layers untrained.",
                 "Random bent features alone can give such a gain; the control separates training from width.",
             ),
             "wrong": {
                 "Yes: copying could not give that gain.": "Copying could not, but random non-linear features can.",
-                "No: overcomplete codes are useless.": "Linear copying is. With noise or sparsity the code can be better.",
+                "No: overcomplete codes are useless.": "A linear copy is. With noise or sparsity the code can be better.",
                 "Yes, if the reconstruction error is near 0.": "A low error is what a copier has, too.",
             },
         },
@@ -942,11 +949,11 @@ lab.quiz(
 # | slide 001 | claim | where | verdict |
 # |---|---|---|---|
 # | Introduction to Autoencoder | h is a loss-free encoding (C02) | section 1 | wrong for an undercomplete code |
-# | Introduction to Autoencoder | an overcomplete code can copy, and is useless (C03) | section 7 | right for a linear one; with bends too strong |
+# | Introduction to Autoencoder | an overcomplete code copies, useless (C03) | section 7 | right for a linear one |
 # | Choice of f and g | sigmoid decoder for binary inputs (C04) | section 5 | right, given enough steps |
 # | Choice of f and g | linear decoder for real inputs (C05) | section 5 | right; the range decides |
 # | Choice of f and g | g is typically a sigmoid (C06) | *Deeper · Which g?* | no longer: it saturates |
-# | Choice of loss function | squared error for real, cross-entropy for binary inputs (C07) | section 6 | right for binary, too narrow for real ones |
+# | Choice of loss function | squared error: real; cross-entropy: binary (C07) | section 6 | too narrow for real ones |
 # | PCA vs AE, 2 | PCA linear, autoencoder non-linear (C08) | section 4 | right |
 # | PCA vs AE, 3 | analytic against gradients (C09) | section 2 | right |
 # | PCA vs AE, 4 | explicit transformation matrix (C10) | section 3 | right under a condition |
@@ -974,9 +981,10 @@ lab.quiz(
 # ## Deeper · Flat places that are no valleys
 #
 # Why does gradient descent not get stuck? Baldi and Hornik (1989): a linear autoencoder's loss has no local minimum
-# besides the global ones. There *are* other places where its slope is 0, one for every choice of $k$ components that are
-# not the first $k$. They are [saddle points]({{glossary}}#saddle-point). Build one with components 1 to 7 and 9, skipping
-# 8. Then turn the wrong column a little towards the right one, $v_9 \cos\theta + v_8 \sin\theta$, and watch the loss.
+# besides the global ones. There *are* other places where its slope is 0, one for every choice of $k$ components that
+# are not the first $k$. They are [saddle points]({{glossary}}#saddle-point). Build one with components 1 to 7 and 9,
+# skipping the eighth. Then turn the wrong column a little towards the right one, $v_9 \cos\theta + v_8 \sin\theta$,
+# and watch the loss.
 
 # %%
 nine = lab.PCA(9).fit(data.train)
@@ -1045,12 +1053,9 @@ stuck = float(((codes["sigmoid"] < 0.05) | (codes["sigmoid"] > 0.95)).double().m
 print(f"flat: {100 * stuck:.0f} % of the sigmoid's code values on test images lie within 0.05 of 0 or 1")
 
 # %% tags=["nbval-check-output"]
-print(
-    f"flat: the sigmoid's error is more than 1.5 times SiLU's: {final['flat, sigmoid'].value > 1.5 * final['flat, silu'].value}"
-)
-print(
-    f"deep: the sigmoid's error is more than 1.5 times SiLU's: {final['deep, sigmoid'].value > 1.5 * final['deep, silu'].value}"
-)
+for depth in ("flat", "deep"):
+    worse = final[f"{depth}, sigmoid"].value > 1.5 * final[f"{depth}, silu"].value
+    print(f"{depth}: the sigmoid's error is more than 1.5 times SiLU's: {worse}")
 print(f"flat: more than half of the sigmoid's code values are saturated: {stuck > 0.5}")
 
 # %% [markdown]
@@ -1078,7 +1083,7 @@ lab.plot.history(history, baselines=[readers["PCA"]], data=shapes)
 
 # %%
 def readable(model):
-    """Two rows, one column a factor: the best single code value's |correlation|, and the multiple correlation of all."""
+    """(2, 6), a column a factor: the best single code value's |correlation|, and all values' multiple correlation."""
     codes, factors = lab.metrics.encode(model, shapes.test).double(), shapes.test.factors.double()
     k = codes.shape[1]
     single = torch.corrcoef(torch.cat([codes, factors], dim=1).T)[:k, k:].abs().amax(dim=0)
@@ -1110,8 +1115,8 @@ for name, model in readers.items():
         rows[f"{name}, value {value + 1}"] = model.decode(steps).detach()
 lab.plot.image_rows(
     rows,
-    alt="Six rows of seven pictures. In each row one code value moves from two standard deviations below its mean to two "
-    "above, the others stay at their mean: three values of PCA, three of the autoencoder.",
+    alt="Six rows of seven pictures. In each row one code value moves from two standard deviations below its mean "
+    "to two above, the others stay at their mean: three values of PCA, three of the autoencoder.",
 )
 
 # %% [markdown]
