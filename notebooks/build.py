@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "notebooks" / "source"
 BUILDER_VERSION = 1  # raise it when the builder would now store something else for the same source
 MAX_BYTES = 1_500_000
+MAX_SECONDS = 120  # of execution, on two cores that have nothing else to do
 CELL_TIMEOUT = 600  # seconds
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 IMAGE_MIMES = ("image/png", "image/jpeg", "image/svg+xml")
@@ -491,6 +492,8 @@ def main(arguments: list[str] | None = None) -> int:
         problems = output_problems(built.notebook)
         for line in built.remarks:
             print(f"  warning {line}")
+        if sum(built.seconds) > MAX_SECONDS:
+            print(f"  warning it took longer than {MAX_SECONDS} s: shorten it, or build it on an idle machine")
         for line in problems:
             print(f"  FAILED  {line}")
         failed |= bool(problems)

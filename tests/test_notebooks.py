@@ -1,5 +1,6 @@
 """Every notebook keeps the house's rules; and the tools that say so notice when one does not."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,13 +9,13 @@ import pytest
 from nbformat import NotebookNode
 from notebook_tools import (
     MAX_MINUTES,
-    MAX_SECONDS,
     NOTEBOOKS,
     SOURCES,
     anatomy_problems,
     anchors,
     build,
     exercise_run_problems,
+    glossary_links,
     leak_problems,
     name_problems,
     run_alone,
@@ -78,7 +79,13 @@ def test_load(source: Path) -> None:
     notebook = built(source)
     seconds = notebook.metadata["autoencoder_lab"]["seconds"]
     assert build.student_minutes(notebook.cells, seconds) <= MAX_MINUTES
-    assert seconds <= MAX_SECONDS
+    assert seconds <= build.MAX_SECONDS
+
+
+@each_source
+def test_the_glossary_has_every_word_that_is_linked(source: Path) -> None:
+    known = anchors((NOTEBOOKS.parent / "docs" / "glossary.md").read_text(encoding="utf-8"))
+    assert sorted(glossary_links(build.read_source(source)) - known) == []
 
 
 @pytest.mark.slow
@@ -132,7 +139,7 @@ def test_the_example_is_right(example: tuple[Path, Path]) -> None:
 def test_the_built_example(example: tuple[Path, Path]) -> None:
     notebook = nbformat.read(example[1], as_version=4)
     title, badge, install, set_up = notebook.cells[:4]
-    assert title.source.startswith("# 00 · ") and "about 30 minutes, of which 10 s are execution" in title.source
+    assert re.search(r"^# 00 · (?s:.*)about \d+ minutes, of which \d+0 s are execution", title.source)
     slug = build.repository().removeprefix("https://github.com/")
     assert f"](https://colab.research.google.com/github/{slug}/blob/main/notebooks/00_example.ipynb)" in badge.source
     assert '"google.colab" in sys.modules' in install.source and install.outputs == []
@@ -240,6 +247,7 @@ def test_a_missing_name_is_found(tmp_path: Path, old: str, new: str, missing: st
         ("total = 2 + 2", "total, _ = [sum(a for a in row) for row in ([2, 2], [1])]"),
         ("total = 2 + 2", "with open(__name__) as file:\n    total: int = (lambda text: len(text))(file)"),
         ("return x // 2", "return half_wrong(x - 1) if x else 0"),
+        ("total = 2 + 2", "for total in (1, 4):\n    print([total * x for x in (1, 2)])"),
     ],
 )
 def test_a_name_that_is_there_is_not_missed(tmp_path: Path, old: str, new: str) -> None:
@@ -258,7 +266,7 @@ SECTIONS = "\n\n".join(f"# %% [markdown]\n# ## {number} · More" for number in r
         ("**Slides covered**", "Slides", "lacks **Slides covered**"),
         ("{{minutes}}", "30", "write {{minutes}}"),
         ('# %% tags=["setup"]', "# %%", "tagged 'setup'"),
-        ("# %% [markdown]\n# ## Take-aways", f"{SECTIONS}\n\n# %% [markdown]\n# ## Take-aways", "8 sections on the core"),
+        ("# %% [markdown]\n# ## Take", f"{SECTIONS}\n\n# %% [markdown]\n# ## Take", "8 sections on the core path"),
         ("# ## 2 · Another", "# ## Another", "must be headed '## 2 · …'"),
         ("# ### Not a section", "# ## A section", "must stand on the first line"),
         ("# ### Exercise 3 · Conclude", "# ### Conclude", "expected three exercises"),
@@ -267,7 +275,7 @@ SECTIONS = "\n\n".join(f"# %% [markdown]\n# ## {number} · More" for number in r
         ('"wrong": {"7": "one too many"}', '"wrong": {"7": ""}', "option '7' has no explanation"),
         ("# ## Quiz", "# ## Questions", "expected one '## Quiz'"),
         ("# |---|---|\n", "", "has no table"),
-        ("# - Numbers can be doubled.", "#", "take-aways are empty"),
+        ("# - Numbers can be doubled.", "#", "'Take-aways' says nothing"),
         ("({{glossary}}#code)", "(glossary)", "no link to the glossary"),
         ('key="00-1-sum"', 'key="01-1-sum"', "must begin with '00-'"),
         ('lab.outcome("00-1-sum", "four" if total == 4 else "five")', "", "has no lab.outcome"),
@@ -332,6 +340,17 @@ def test_several_solutions_in_one_cell() -> None:
     begin, end = "# solution-begin", "# solution-end"
     cell = f"def f():\n    {begin}\n    return 1\n    {end}\n{begin}\nx = 1\n{end}\ny = 2"
     assert build.without_solutions(cell) == f"def f():\n    {build.STUB}\n{build.STUB}\ny = 2"
+
+
+def test_minutes_count_the_core_path_alone() -> None:
+    prose = nbformat.v4.new_markdown_cell("word " * 1500)  # 10 minutes
+    code = nbformat.v4.new_code_cell("lab.predict()\n" * 15)  # 1 minute to read, 15 to guess
+    exercise = nbformat.v4.new_code_cell("", metadata={"tags": ["exercise"]})  # 8 minutes
+    quiz = nbformat.v4.new_code_cell("lab.quiz()")  # 5 minutes and four seconds
+    cells = [prose, code, exercise, quiz]
+    assert build.student_minutes(cells, seconds=55) == 40
+    assert build.student_minutes(cells, seconds=60) == 45, "39 minutes, 60 s and 4 s are rounded up"
+    assert build.student_minutes([*cells, nbformat.v4.new_markdown_cell("## Deeper · More"), prose], seconds=55) == 40
 
 
 def notebook_with(**output: object) -> NotebookNode:
