@@ -576,8 +576,8 @@ def cross_entropy(student: Callable[[Tensor, Tensor], Any]) -> None:
         ),
         "you sum over the images too; divide by their number, len(x)": total,
         "you divide by the number of pixels instead of the number of images": lambda a, b: total(a, b) / b[0].numel(),
-        "these are bits (log2); nats take the natural logarithm, torch.log": lambda a, b: total(a, b) / len(b) / log(
-            torch.tensor(2.0)
+        "these are bits (log2); nats take the natural logarithm, torch.log": lambda a, b: (
+            total(a, b) / len(b) / log(torch.tensor(2.0))
         ),
         "the two halves have opposite signs; the minus stands before both": lambda a, b: (
             (-(b * log(a)) + (1 - b) * log(1 - a)).sum() / len(b)
@@ -671,7 +671,7 @@ def stamp(student: Callable[[Tensor, Tensor, int], Any]) -> None:
 
 
 def fast_share(student: Callable[[Tensor, float], Any]) -> None:
-    """Exercise 02.2: student(images, cutoff) gives the share of power above `cutoff` waves per image."""
+    """Exercise 02.3: student(images, cutoff) gives the share of power above `cutoff` waves per image."""
 
     def frequencies(height: int, width: int) -> tuple[Tensor, Tensor]:
         return torch.fft.fftfreq(height)[:, None] * height, torch.fft.fftfreq(width)[None, :] * width
@@ -749,7 +749,7 @@ def _per_pixel(x: Tensor) -> Tensor:
 
 
 def shuffled_pixels(experiment: Callable[..., Any], hurt: Callable[[dict[str, float]], Any]) -> None:
-    """Exercise 02.3: a conv and a dense autoencoder, each on images as they are and with all pixels in one new order.
+    """Exercise 02.2: a conv and a dense autoencoder, each on images as they are and with all pixels in one new order.
 
     Nothing is trained: experiment(data, fit, score) is handed a fit and a score that only write down what was asked.
     """

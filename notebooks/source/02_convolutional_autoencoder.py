@@ -383,12 +383,14 @@ print("a wrong code hurts unpooling less:", error["unpool, another's code"] < 0.
 lab.outcome("02-3-code-or-indices", "the 7 of the indices")
 
 # %% [markdown]
-# **What you should see.** With a *constant* code, which holds no information at all, the unpooling network still
-# redraws each digit. Its low error is not a good compression: it is a leak. The transposed decoder has nothing but
-# the code, and draws the other image's digit. **The slide presents the two as alternatives for the same job. They are
-# not:** an unpooling decoder needs the input's indices, so it can neither decode a stored code nor generate. (For
-# segmentation, where the input is at hand anyway, this is no defect but the whole point.) The library refuses what
-# cannot work and says why:
+# **What you should see.** With a *constant* code, which holds no information at all, the unpooling network still redraws
+# each digit: no more than a smudge is missing. Its low error is not a good compression, it is a leak. The transposed
+# decoder has nothing but the code, and draws the other image's digit. (Do you see the fine grid in the unpooled
+# pictures? Unpooling fills one place in four, and so short a training has not yet learnt to paint over the rest.)
+#
+# **The slide presents the two as alternatives for the same job. They are not:** an unpooling decoder needs the input's
+# indices, so it can neither decode a stored code nor generate. For segmentation, where the input is at hand anyway, that
+# is no defect but the whole point. The library refuses what cannot work and says why:
 
 # %% tags=["nbval-check-output"]
 print("the code alone is enough:", {"transposed": transposed.code_only, "unpool": unpool.code_only})
@@ -465,11 +467,16 @@ lab.outcome(
 
 # %% [markdown]
 # **What you should see.** Both pass PCA's line, and the convolutional one is ahead in both races: **on images, the
-# slides are right**, and with the controls that they leave out. Look at the columns of training and test error, too.
-# Without augmentation the models do better on the images they know: they begin to learn them by heart, the dense one
-# most. With augmentation the two errors are as good as equal, yet in such a short run the test error is no lower:
-# never seeing the same image twice makes learning slower at first. Augmentation is an investment, and it pays in long
-# runs. Here is one: the default model with its full budget.
+# slides are right**, even with the controls that they leave out.
+
+# %% [markdown]
+# ### Augmentation, and a long run
+#
+# Now compare the columns of training and test error. Without augmentation the models do better on the images they know:
+# they begin to learn them by heart, the dense one most. With augmentation the two errors are nearly equal, yet in such a
+# short run the test error is hardly lower, or even higher: who never sees the same image twice learns more slowly at
+# first. Augmentation is an investment, and investments need time. Here is a long run: the default model with its full
+# budget.
 
 # %%
 conv = lab.ConvAutoencoder(latent=32)
@@ -509,7 +516,7 @@ lab.plot.image_rows(
 # it.
 
 # %% [markdown]
-# ### Exercise 3 · Is it really the neighbourhood?
+# ### Exercise 2 · Is it really the neighbourhood?
 #
 # The race was won by "convolution". *Why?* The story goes: because neighbouring pixels belong together. A good
 # experiment could prove that story wrong. Here is one: **put the pixels of all images in one and the same new random
@@ -730,7 +737,7 @@ lab.outcome("02-6-which-waves", "fast ones more than slow ones")
 # **Try it.** Train the code of 32 for 1,500 steps. How much of the blur was impatience?
 
 # %% [markdown]
-# ### Exercise 2 · Find the bug
+# ### Exercise 3 · Find the bug
 #
 # A colleague wants one number for blur: the share of a set's power in waves faster than `cutoff`, the constant part
 # left out. Their function says that a thousand real digits have hardly any fast waves, while a single one of them has
