@@ -261,7 +261,7 @@ lab.predict(
 pca = lab.PCA(8).fit(data.train)
 linear = lab.LinearAutoencoder(latent=8)
 history = lab.fit(linear, data, steps=2000, learning_rate=2e-2)
-lab.plot.basis([pca, linear], count=8)
+lab.plot.basis({"PCA": pca, "linear AE": linear}, count=8)
 
 
 # %% tags=["nbval-check-output"]
@@ -279,9 +279,9 @@ correlated = largest_correlation(linear) > 0.1
 lab.outcome("01-3-correlated-codes", "no, clearly correlated" if correlated else "yes, uncorrelated")
 
 # %% [markdown]
-# **What you should see.** PCA's columns run from coarse to fine: the first ones are whole digits, the later ones
-# finer and finer stripes. The autoencoder's columns all look alike, each a blend of everything, and so all its code
-# values are entangled. (Red adds ink, blue takes it away; where a column is red and where blue is up to chance.)
+# **What you should see.** PCA's columns have an order: first the broad outline of a 0, then ever finer patterns. The
+# autoencoder's have none. Each is a blend of all, and so its code values move together. (Red adds ink and blue takes
+# it away; turning all signs of a column, with those of its code value, changes nothing.)
 #
 # But is that information *lost*? The autoencoder's pictures hold it. Let PCA look at the reconstructions instead of
 # at the images:
@@ -293,7 +293,7 @@ cosines = (pca.components * second_pca.components).sum(dim=0).abs()
 print(f"first six components found again, |cosine| above 0.95: {bool((cosines[:6] > 0.95).all())}")
 
 # %%
-lab.plot.basis({"PCA of the images": pca, "PCA of the autoencoder's pictures": second_pca}, count=8)
+lab.plot.basis({"PCA of x": pca, "PCA of x̂": second_pca}, count=8)
 
 # %% [markdown]
 # **What you should see.** The same pictures in the same order, up to sign. **The slide is right under a condition:**
@@ -374,8 +374,8 @@ lab.plot.history(curves, baselines=[on_arc["PCA"]], data=arc)
 def draw_points(models, split):
     """Each model in a panel of its own: the points, and where the model draws them back."""
     figure = lab.plot.Figure(
-        alt="Three panels of points on an arc. PCA and the network without bends draw every point back onto one straight "
-        "line; the network with bends draws them back onto the arc.",
+        alt="Three panels of points on an arc. PCA and the network without bends draw every point back onto one "
+        "straight line; the network with bends draws them back onto the arc.",
         figsize=(8.4, 3.1),
     )
     for axes, (name, model) in zip(figure.subplots(1, 3, sharey=True), models.items(), strict=True):
@@ -870,7 +870,7 @@ lab.outcome("01-7-overcomplete-probe", max(trained, key=lambda name: float(reads
 # | methodology | projection on directions, against encoder and decoder | both map to $k$ numbers and back (1, 2) |
 # | linearity | PCA linear, autoencoder also non-linear | right; without activations they tie (4) |
 # | learning | SVD against gradient descent | right; a gap below 1 % for $k = 8$ and $32$ (2) |
-# | dimensionality reduction | explicit matrix against implicit embedding | a linear one is as explicit, on other axes (3) |
+# | reduction | explicit matrix against implicit embedding | a linear one is explicit too, on other axes (3) |
 # | interpretability | components are easier to read | right, relatively (*Deeper · Whose axes*) |
 # | scalability | PCA for small sets, autoencoder for large | for the full SVD only (*Deeper · Time*) |
 
@@ -929,14 +929,14 @@ lab.quiz(
             },
         },
         {
-            "ask": "A probe reads an overcomplete code 4 points better than pixels. Did the autoencoder learn something?",
+            "ask": "A probe reads an overcomplete code 4 points better than pixels. Did the network learn something?",
             "right": (
                 "Unknown: compare with the same layers untrained.",
                 "Random bent features alone can give such a gain; the control separates training from width.",
             ),
             "wrong": {
                 "Yes: copying could not give that gain.": "Copying could not, but random non-linear features can.",
-                "No: overcomplete codes are useless.": "A linear copy is. With noise or sparsity the code can be better.",
+                "No: overcomplete codes are useless.": "A linear copy is. With noise or sparsity a code can be better.",
                 "Yes, if the reconstruction error is near 0.": "A low error is what a copier has, too.",
             },
         },
