@@ -184,7 +184,7 @@ def basis(models: Any, count: int = 8) -> Figure:
             picture = matrix[:, column].unflatten(0, model.image_shape).mean(dim=0)
             limit = float(picture.abs().max()) or 1.0
             axes = grid[row, column]
-            axes.imshow(picture, cmap="RdBu_r", vmin=-limit, vmax=limit)
+            axes.imshow(picture.numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
             axes.set(xticks=[], yticks=[])
             axes.set_title(f"{column + 1}", fontsize=8, pad=2)
         grid[row, 0].set_ylabel(name, fontsize=8)
@@ -212,7 +212,7 @@ def codes(
             "alpha": 0.65,
             "linewidths": 0,
         }
-        axes.scatter(mine[:, 0], mine[:, 1], label=class_name, **style)
+        axes.scatter(*mine.T.numpy(), label=class_name, **style)
         if len(mine):
             centre = mine.median(dim=0).values
             box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": COLOURS[k % 10], "alpha": 0.85}
@@ -287,13 +287,15 @@ def bars(
     for i, (name, entry) in enumerate(values.items()):
         estimate = entry if isinstance(entry, metrics.Estimate) else metrics.Estimate(float(entry), 0.0)
         axes.barh(i, estimate.value, xerr=estimate.error or None, color=COLOURS[0], alpha=0.8, height=0.6)
-        axes.text(estimate.value, i, f"  {estimate}", va="center", fontsize=8)
+        end = max(0.0, estimate.value + (estimate.error if estimate.error > 0 else 0.0))  # past bar and error bar
+        axes.text(end, i, f"  {estimate}", va="center", fontsize=8)
         facts.append(f"{name} {estimate}")
     for i, (name, level) in enumerate((baselines or {}).items()):
         axes.axvline(level, color="#444444", linestyle=LINES[1 + i % 3], label=f"{name}: {level:.4g}")
         facts.append(f"{name} {level:.4g}")
     if baselines:
-        axes.legend(fontsize=8)
+        figure.legend(fontsize=8, loc="outside upper center", ncols=2)  # beside the bars, never on them
+        figure.set_figheight(figure.get_figheight() + 0.4)
     axes.set_yticks(range(len(values)), list(values))
     axes.invert_yaxis()
     axes.margins(x=0.35)
@@ -304,8 +306,8 @@ def bars(
 
 def show_image(axes: Axes, image: Tensor) -> None:
     """Draw one image (C, H, W), clipped to [0, 1]; grey images white on black, as digits are stored."""
-    picture = image.detach().clamp(0, 1).cpu()
-    axes.imshow(picture[0] if len(picture) == 1 else picture.permute(1, 2, 0), cmap="gray", vmin=0, vmax=1)
+    picture = image.detach().clamp(0, 1).cpu().numpy()
+    axes.imshow(picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0), cmap="gray", vmin=0, vmax=1)
 
 
 def _log_y(axes: Axes) -> None:
