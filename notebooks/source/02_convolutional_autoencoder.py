@@ -15,7 +15,7 @@
 #
 # **Before you start** Notebook 01: code size, PCA, reading a loss curve with its baselines.
 #
-# **Time** {{minutes}} of yours for the core path; the cells themselves run for {{seconds}} on two processor cores.
+# **Time** {{minutes}} minutes with the exercises; the computer itself needs about {{seconds}} s of them.
 #
 # **Slides covered** 001 *Convolution AutoEncoder*; 002 *Convolutional Autoencoders* and *… Using Residual Networks*;
 # 003 *Transposed convolution* and *Unpooling*; 004 *CNN Autoencoder*, *Information Retrieval* and *Autoencoders
@@ -277,10 +277,10 @@ print("untrained, kernel 4 alone is enough to have no checkerboard:", k4 < 0.05)
 
 # %% [markdown]
 # **What you should see.** Both transposed convolutions start out with a strong checkerboard; only resize +
-# convolution is (almost) free of it by construction. "Use a kernel that is a multiple of the stride" removes the part
-# of the pattern that *cannot* be trained away by simple means, not all of it. The rest is left to training. Does
-# training do it? We train three small autoencoders for the same number of steps and look at what is wrong with their
-# pictures, the error image $\hat x - x$.
+# convolution is almost free of it, by construction. "Use a kernel that is a multiple of the stride" evens out the
+# *number* of stamps, not their weights; the rest is left to training. Does training do it? We train three small
+# autoencoders for the same number of steps and look at what is wrong with their pictures, the error image $\hat x -
+# x$.
 
 # %%
 trained, errors = {}, {}
@@ -383,14 +383,15 @@ print("a wrong code hurts unpooling less:", error["unpool, another's code"] < 0.
 lab.outcome("02-3-code-or-indices", "the 7 of the indices")
 
 # %% [markdown]
-# **What you should see.** With a *constant* code, which holds no information at all, the unpooling network still redraws
-# each digit: no more than a smudge is missing. Its low error is not a good compression, it is a leak. The transposed
-# decoder has nothing but the code, and draws the other image's digit. (Do you see the fine grid in the unpooled
-# pictures? Unpooling fills one place in four, and so short a training has not yet learnt to paint over the rest.)
+# **What you should see.** With a *constant* code, which holds no information at all, the unpooling network still
+# redraws each digit: no more than a smudge is missing. Its low error is not a good compression, it is a leak. The
+# transposed decoder has nothing but the code, and draws the other image's digit. (Do you see the fine grid in the
+# unpooled pictures? Unpooling fills one place in four, and so short a training has not yet learnt to paint over the
+# rest.)
 #
-# **The slide presents the two as alternatives for the same job. They are not:** an unpooling decoder needs the input's
-# indices, so it can neither decode a stored code nor generate. For segmentation, where the input is at hand anyway, that
-# is no defect but the whole point. The library refuses what cannot work and says why:
+# **The slide presents the two as alternatives for the same job. They are not:** an unpooling decoder needs the
+# input's indices, so it can neither decode a stored code nor generate. For segmentation, where the input is at hand
+# anyway, that is no defect but the whole point. The library refuses what cannot work and says why:
 
 # %% tags=["nbval-check-output"]
 print("the code alone is enough:", {"transposed": transposed.code_only, "unpool": unpool.code_only})
@@ -472,11 +473,11 @@ lab.outcome(
 # %% [markdown]
 # ### Augmentation, and a long run
 #
-# Now compare the columns of training and test error. Without augmentation the models do better on the images they know:
-# they begin to learn them by heart, the dense one most. With augmentation the two errors are nearly equal, yet in such a
-# short run the test error is hardly lower, or even higher: who never sees the same image twice learns more slowly at
-# first. Augmentation is an investment, and investments need time. Here is a long run: the default model with its full
-# budget.
+# Now compare the columns of training and test error. Without augmentation the models do better on the images they
+# know: they begin to learn them by heart, the dense one most. With augmentation the two errors are nearly equal, yet
+# in such a short run the test error is hardly lower, or even higher: who never sees the same image twice learns more
+# slowly at first. Augmentation is an investment, and investments need time. Here is a long run: the default model
+# with its full budget.
 
 # %%
 conv = lab.ConvAutoencoder(latent=32)
