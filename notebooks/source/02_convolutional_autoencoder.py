@@ -384,7 +384,7 @@ lab.outcome("02-3-code-or-indices", "the 7 of the indices")
 
 # %% [markdown]
 # **What you should see.** With a *constant* code, which holds no information at all, the unpooling network still
-# redraws each digit: no more than a smudge is missing. Its low error is not a good compression, it is a leak. The
+# redraws each digit, only a little rougher. Its low error is not a good compression, it is a leak. The
 # transposed decoder has nothing but the code, and draws the other image's digit. (Do you see the fine grid in the
 # unpooled pictures? Unpooling fills one place in four, and so short a training has not yet learnt to paint over the
 # rest.)
@@ -495,7 +495,8 @@ print("its error is less than half of PCA's at the same code size:", full < 0.5 
 # %% [markdown]
 # **What you should see.** Thirty-two numbers for 784 pixels, and it takes a second look to find the differences. (This
 # last run has no control: it is longer *and* augmented. Which of the two did it? Run it without `augment`.)
-#
+
+# %% [markdown]
 # ### A walk through the code
 #
 # What do the 32 numbers mean? Go from one digit's code to another's in even steps and decode on the way.
@@ -578,7 +579,7 @@ lab.checks.shuffled_pixels(experiment, hurt)
 # | aim | gradients reach deep layers | detail reaches the output |
 # | everything passes the code | yes | **no** |
 #
-# Slide 002's drawing is of the second kind.
+# Slide 002's words, *as the image grows back into the original size*, describe the second kind.
 
 # %%
 lab.show_source(convolutional.ResidualBlock, lab.ResidualAutoencoder.logits)
@@ -1003,8 +1004,9 @@ lab.outcome(
 
 # %% [markdown]
 # **What you should see.** Same pixels one by one, same network, same training; and hardly anything is left to learn.
-# The best that 32 numbers can do is to remember the 32 pixels that vary most and answer the mean for all others: the
-# dotted line, which PCA reaches. **The slide is right, and even too mild:** without correlations an undercomplete
-# autoencoder does not work less well, it has nothing to compress *with*. All that it does, it does with redundancy.
+# The best that a linear code of 32 numbers can do is to remember the 32 pixels that vary most and to answer the mean
+# for all others: the dash-dotted line, which PCA nearly reaches. **The slide is right, and even too mild:** without
+# correlations an undercomplete autoencoder does not work less well, it has nothing to compress *with*. All that it
+# does, it does with redundancy.
 #
 # **Try it.** Permute blocks of 4×4 pixels instead of single ones. How much of the real digits' advantage comes back?
