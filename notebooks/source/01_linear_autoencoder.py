@@ -617,7 +617,8 @@ lab.show_source(lab.losses.squared_error, lab.losses.cross_entropy, lab.losses.e
 binary = data.map(lambda images: (images > 0.5).float())
 pixels = math.prod(data.shape)
 floors = {
-    name: float(lab.losses.entropy(d.test.images)) / pixels for name, d in {"grey": data, "binary": binary}.items()
+    name: max(0.0, lab.losses.entropy(d.test.images).item() / pixels)  # no "−0"
+    for name, d in {"grey": data, "binary": binary}.items()
 }
 pd.Series(floors, name="lowest possible cross-entropy per test pixel, nats").round(4).to_frame()
 
@@ -714,7 +715,7 @@ class Colleague(lab.DenseAutoencoder):
 
 suspicious = Colleague(32, hidden=())
 lab.fit(suspicious, data, steps=150, progress=False)
-loss = float(suspicious.loss(data.test.images).total)
+loss = suspicious.loss(data.test.images).total.item()
 print(f"loss {loss:.1f} nats per test image, floor {float(lab.losses.entropy(data.test.images)):.1f}")
 lab.plot.reconstructions({"the colleague's": suspicious}, data.test)
 
@@ -1003,7 +1004,7 @@ def turn(degrees):
         saddle.decoder_bias.copy_(nine.mean)
     loss = saddle.loss(data.train.images).total
     slopes = torch.autograd.grad(loss, list(saddle.parameters()))
-    return float(loss), math.sqrt(sum(float(slope.square().sum()) for slope in slopes))
+    return loss.item(), math.sqrt(sum(slope.square().sum().item() for slope in slopes))
 
 
 degrees = list(range(0, 91, 10))
