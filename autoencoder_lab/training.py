@@ -241,7 +241,7 @@ def _settings(model: Any, data: Any, plan: _Plan, seed: int, corrupt: Any, augme
         "precision": "float32",
         "memory_format": "contiguous",
         "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # its own class of string would not be loaded from a checkpoint
     }
 
 
@@ -352,7 +352,7 @@ def _resume(path: str | Path, model: nn.Module, optimisers: list[torch.optim.Ada
     try:
         saved = torch.load(path, weights_only=True, map_location="cpu")
         stored, done = saved["history"], int(saved["done"])
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, ValueError) as error:
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} is damaged or no checkpoint of fit; not used. "
             "Give another checkpoint file, or delete it to start over"
