@@ -385,4 +385,4 @@ def _show(plain: str, page: str, widget: Callable[[], Any] | None = None, mime: 
             live = None
         if live is not None:
             bundle = {**(live[0] if isinstance(live, tuple) else live), **bundle}
-    display(bundle, raw=True)  # type: ignore[no-untyped-call]
+    display(bundle, raw=True)

@@ -16,6 +16,7 @@ import io
 import math
 import os
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -411,9 +412,15 @@ class Built(NamedTuple):
 
 def build(source: Path, target: Path, force: bool = False) -> Built:
     """Bring `target` into step with `source`. Raises CellFailed, and leaves `target` as it was, if a cell fails."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+        # from a copy: its author may go on writing while the cells run
+        return _build(Path(shutil.copy(source, directory)), target, force)
+
+
+def _build(source: Path, target: Path, force: bool) -> Built:
     wanted = built_from(source)
-    if target.exists() and not force:
-        old = nbformat.read(target, as_version=4)
+    old = nbformat.read(target, as_version=4) if target.exists() and not force else None
+    if old and all(cell.execution_count for cell in old.cells if cell.cell_type == "code"):
         stored = old.metadata.get("autoencoder_lab", {})
         then = stored.get("built_from", {})
         if then == wanted and not check(source, target).failures:
@@ -431,7 +438,7 @@ def build(source: Path, target: Path, force: bool = False) -> Built:
         remarks = tidy_outputs(notebook, Path(directory))
     total = round(sum(seconds), 1)
     fresh = student_notebook(source, total)  # the text that names the measured time
-    _take_outputs(fresh, notebook)
+    assert _take_outputs(fresh, notebook)
     fresh.metadata["autoencoder_lab"] = {"built_from": wanted, "seconds": total}
     _write(fresh, target)
     return Built("run", seconds, fresh, remarks)

@@ -106,13 +106,20 @@ def test_the_section_of_the_day_runs_alone(source: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The example's source, and the notebook built from it."""
-    folder = tmp_path_factory.mktemp("example")
-    source = Path(shutil.copy(EXAMPLE, folder))
-    target = source.with_suffix(".ipynb")
-    assert build.build(source, target).action == "run"
-    return source, target
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the example, with the notebook built from it beside."""
+    source = Path(shutil.copy(EXAMPLE, tmp_path_factory.mktemp("example")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "library_hash", lambda: "the library")
+        assert build.build(source, source.with_suffix(".ipynb")).action == "run"
+    return source
+
+
+@pytest.fixture
+def example(built_once: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The example's source, the notebook built from it, and a library that nobody changes meanwhile."""
+    monkeypatch.setattr(build, "library_hash", lambda: "the library")
+    return built_once, built_once.with_suffix(".ipynb")
 
 
 def changed(example: tuple[Path, Path], folder: Path, old: str, new: str) -> Path:
@@ -184,9 +191,37 @@ def test_only_what_changed_is_built(
     findings = build.check(prose, target)
     assert not findings.failures and "library's code changed" in findings.warnings[0]
     assert build.build(prose, target).action == "run" and len(ran) == 1
+    assert build.build(prose, target).action == "run" and len(ran) == 2, "what was never run is run"
+
+    shutil.copy(example[1], target)
+    monkeypatch.setattr(build, "library_hash", lambda: "the library")
+    assert build.build(example[0], target).action == "kept"
+    assert build.build(example[0], target, force=True).action == "run" and len(ran) == 3
+    shutil.copy(example[1], target)
     code = changed(example, tmp_path, "total = 2 + 2", "total = 1 + 3")
-    assert build.build(code, target).action == "run" and len(ran) == 2
-    assert build.build(code, target, force=True).action == "run" and len(ran) == 3
+    assert build.build(code, target).action == "run" and len(ran) == 4
+
+
+def test_a_source_that_is_edited_while_its_cells_run_is_out_of_step_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Path(shutil.copy(EXAMPLE, tmp_path))
+    target = source.with_suffix(".ipynb")
+    output = nbformat.v4.new_output("stream", name="stdout", text="done\n")
+
+    def run_while_the_author_writes(notebook: NotebookNode, directory: Path) -> list[float]:
+        changed((EXAMPLE, EXAMPLE), tmp_path, "total = 2 + 2", "total = 1 + 3")
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [output], 1
+        return [0.0] * len(notebook.cells)
+
+    monkeypatch.setattr(build, "execute", run_while_the_author_writes)
+    notebook = build.build(source, target).notebook
+    assert all(cell.outputs == [output] for cell in notebook.cells if cell.cell_type == "code")
+    assert any("total = 2 + 2" in cell.source for cell in notebook.cells)
+    assert build.check(source, target).failures
+    assert build.build(source, target).action == "run"
 
 
 @pytest.mark.slow
