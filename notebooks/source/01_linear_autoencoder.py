@@ -828,7 +828,10 @@ def lead(a, b):
 
 pairs = [("linear, overcomplete", "pixels"), ("bent, untrained", "pixels"), ("bent, plain", "bent, untrained")]
 pairs += [("bent, denoising", "bent, untrained"), ("bent, sparse", "bent, untrained"), ("bent, denoising", "pixels")]
-lab.plot.bars({f"{a}  minus  {b}": lead(a, b) for a, b in pairs}, "difference in probe accuracy")
+lab.plot.bars(
+    {f"{a}\nminus {b}": lead(a, b) for a, b in pairs},
+    "difference in probe accuracy",
+)
 
 # %% tags=["nbval-check-output"]
 copying = lead("linear, overcomplete", "pixels").value
