@@ -404,10 +404,12 @@ def components_from_decoder(student: Callable[[Tensor, Tensor], Any]) -> None:
         return turned
 
     def basis(weight: Tensor) -> Tensor:
-        return torch.linalg.svd(weight, full_matrices=False).U
+        left: Tensor = torch.linalg.svd(weight, full_matrices=False).U
+        return left
 
     def axes(codes: Tensor) -> Tensor:
-        return torch.linalg.svd(codes, full_matrices=False).Vh
+        rows: Tensor = torch.linalg.svd(codes, full_matrices=False).Vh
+        return rows
 
     def centred(images: Tensor) -> Tensor:
         return images - images.mean(dim=0)
@@ -564,8 +566,8 @@ def cross_entropy(student: Callable[[Tensor, Tensor], Any]) -> None:
         return -(b * log(a) + (1 - b) * log(1 - a)).sum()
 
     mistakes: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-        "the second half is still missing: without (1 − x) log(1 − x_hat) nothing punishes white where x is black, so an "
-        "all-white picture wins": lambda a, b: -(b * log(a)).sum() / len(b),
+        "the second half is still missing: without (1 − x) log(1 − x_hat) nothing punishes white where x is black, so "
+        "an all-white picture wins": lambda a, b: -(b * log(a)).sum() / len(b),
         "the first half is missing: x log(x_hat)": lambda a, b: -((1 - b) * log(1 - a)).sum() / len(b),
         "the sign is the wrong way round: a cross-entropy is never negative": lambda a, b: -total(a, b) / len(b),
         "x and x_hat are swapped: the logarithm is taken of the prediction x_hat": lambda a, b: (
