@@ -279,6 +279,17 @@ def test_pca_error_is_the_sum_of_the_eigenvalues_left_out(digits: lab.ImageData)
     assert all_of_them.loss(x).total < 1e-6
 
 
+@pytest.mark.parametrize("count", [40, 200])  # fewer images than the 64 pixels, and more: two ways to one answer
+def test_pca_with_few_and_many_images_agrees_with_scikit_learn(count: int, digits: lab.ImageData) -> None:
+    from sklearn.decomposition import PCA as Reference
+
+    few = digits.train[:count]
+    ours = lab.PCA(5).fit(few)
+    theirs = Reference(5, svd_solver="full").fit(few.images.flatten(1).double().numpy())
+    assert torch.allclose(ours.variances.double(), torch.from_numpy(theirs.explained_variance_), rtol=1e-4)
+    assert principal_angles(ours.components, torch.from_numpy(theirs.components_.T)).max() < 0.01
+
+
 def test_pca_is_centred(digits: lab.ImageData) -> None:
     shifted = digits.map(lambda images: images * 0.5 + 0.4)
     plain, moved = lab.PCA(5).fit(digits.train), lab.PCA(5).fit(shifted.train)

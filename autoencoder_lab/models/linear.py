@@ -14,7 +14,7 @@ from autoencoder_lab.models.base import Activation, Autoencoder, Output, Reconst
 
 
 class PCA(Autoencoder):
-    """Principal component analysis by one singular value decomposition, with the methods of an autoencoder.
+    """Principal component analysis by linear algebra alone, with the methods of an autoencoder.
 
     h = V_kᵀ (x − x̄),  x̂ = V_k h + x̄. On the images it was fitted to, no rank-k map has a lower squared error
     (Eckart and Young, 1936). `mean`: (pixels,); `components`: (pixels, k), orthonormal, strongest first;
@@ -46,10 +46,17 @@ class PCA(Autoencoder):
             )
         self.image_shape = tuple(split.images.shape[1:])
         self.mean = images.mean(dim=0)
-        # X − 1x̄ᵀ = U S Vᵀ; in double precision, for neighbouring singular values differ by a few per cent only
-        _, singular, components = torch.linalg.svd((images - self.mean).double(), full_matrices=False)
-        self.components = components[: self.latent].T.to(images.dtype).contiguous()
-        self.variances = (singular[: self.latent].square() / max(count - 1, 1)).to(images.dtype)
+        # in double precision, for neighbouring eigenvalues differ by a few per cent only
+        if count <= pixels:
+            # X − 1x̄ᵀ = U S Vᵀ
+            _, singular, rows = torch.linalg.svd((images - self.mean).double(), full_matrices=False)
+            components, scatter = rows.T, singular.square()
+        else:
+            # the same V from (X − 1x̄ᵀ)ᵀ(X − 1x̄ᵀ) = V S² Vᵀ, which never holds 60,000 images in double precision at once
+            product = sum((batch := (part - self.mean).double()).T @ batch for part in images.split(5000))
+            scatter, components = (ascending.flip(-1) for ascending in torch.linalg.eigh(product))
+        self.components = components[:, : self.latent].to(images.dtype).contiguous()
+        self.variances = (scatter[: self.latent].clamp(min=0) / max(count - 1, 1)).to(images.dtype)
         self.fit_seconds = time.perf_counter() - started
         return self
 
