@@ -65,7 +65,9 @@ def without_solutions(source: str) -> str:
                 raise ValueError(f"found {marker!r} where the other marker was expected, in the cell:\n{source}")
             inside = not inside
             if inside:
-                kept.append(line[: len(line) - len(line.lstrip())] + STUB)
+                indent = line[: len(line) - len(line.lstrip())]
+                # a function needs a body; outside one, a last `...` would show up as the cell's output
+                kept.append(indent + STUB if indent else STUB.removeprefix("...  "))
         elif not inside:
             if "solution-begin" in line or "solution-end" in line:
                 raise ValueError(f"write the marker on a line of its own, as '# solution-begin'; got {line!r}")

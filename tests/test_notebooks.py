@@ -153,7 +153,7 @@ def test_the_built_example(example: tuple[Path, Path]) -> None:
     assert set_up.outputs[0].text.startswith("autoencoder_lab ")
 
     text = example[1].read_text(encoding="utf-8")
-    assert "doubled_number" not in text and text.count("...  # your code here") == 3
+    assert "doubled_number" not in text and text.count("# your code here") == 3
     (exercise,) = [cell for cell in notebook.cells if cell.source.startswith("def double")]
     assert exercise.source == 'def double(x):\n    """x: a number. Return 2 x."""\n    ...  # your code here'
 
