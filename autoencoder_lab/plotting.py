@@ -289,7 +289,7 @@ def bars(
         axes.barh(i, estimate.value, xerr=estimate.error or None, color=COLOURS[0], alpha=0.8, height=0.6)
         end = max(0.0, estimate.value + (estimate.error if estimate.error > 0 else 0.0))  # past bar and error bar
         axes.text(end, i, f"  {estimate}", va="center", fontsize=8)
-        facts.append(f"{name} {estimate}")
+        facts.append(f"{' '.join(name.split())} {estimate}")  # a name may be broken into lines
     for i, (name, level) in enumerate((baselines or {}).items()):
         axes.axvline(level, color="#444444", linestyle=LINES[1 + i % 3], label=f"{name}: {level:.4g}")
         facts.append(f"{name} {level:.4g}")

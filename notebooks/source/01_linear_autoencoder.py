@@ -846,14 +846,14 @@ trained = [name for name in models if name != "bent, untrained"]
 lab.outcome("01-7-overcomplete-probe", max(trained, key=lambda name: float(reads[name].mean())))
 
 # %% [markdown]
-# **What you should see.** The linear one, overcomplete, has a low error and a code that serves the probe no better
-# than raw pixels: **there the slide is right.** With bends, the code is better than pixels even *without* training,
-# since 800 random bent features give a linear probe more to work with; plain training adds little to that. So a gain
-# over *pixels* is no proof of learning. Only the gain over the *untrained* control is, and there the repairs earn a
-# point or two, hardly more than the error bars.
+# **What you should see.** The linear one, overcomplete, has a low error, and a code that serves the probe no better than
+# raw pixels do: **there the slide is right.** With bends, the code is better than pixels even *without* training, since
+# 800 random bent features give a linear probe more to work with; plain training adds next to nothing. So a gain over
+# *pixels* is no proof of learning. Only a gain over the *untrained* control would be one, and there the repairs earn
+# about a point, which the error bars of one run can explain.
 #
-# **The slide is right about copying and too strong about "useless".** Noise and sparsity do make copying impossible;
-# how much better their codes become is modest on these digits, and only a control shows it.
+# **The slide is right about copying, and too strong with "useless".** Noise and sparsity do stop the copying. How much
+# better the code becomes by that is modest on these digits, and only a control can tell.
 #
 # **Try it.** Replace the noise by `lab.corrupt.pixel_mask(0.5)`, or try λ = 1. What does too strong a penalty do to
 # both the error and the probe?
