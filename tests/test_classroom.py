@@ -106,7 +106,7 @@ def test_guesses_of_another_notebook_are_kept() -> None:
     assert [path.name for path in Path().iterdir()] == ["predictions.json"], "no part file is left"
 
 
-@pytest.mark.parametrize("damage", ["{\"01\": ", "[1, 2]", "{\"01\": 3}", b"\xff\xfe\x00"])
+@pytest.mark.parametrize("damage", ['{"01": ', "[1, 2]", '{"01": 3}', b"\xff\xfe\x00"])
 def test_a_damaged_file_is_kept_aside_and_said(damage: str | bytes, capsys: pytest.CaptureFixture[str]) -> None:
     content = damage if isinstance(damage, bytes) else damage.encode()
     for number in (1, 2):  # the second one must not overwrite the first
