@@ -421,7 +421,7 @@ lab.plot.history(curves, baselines=[on_digits["PCA"]], data=data)
 lab.compare(on_digits, data, columns=["mse", "psnr", "knn"])
 
 # %%
-lab.plot.reconstructions(on_digits, data.test)
+lab.plot.reconstructions(on_digits, data.test, count=6)
 
 # %% tags=["nbval-check-output"]
 error = {name: lab.metrics.mse(model, data.test) for name, model in on_digits.items()}
@@ -717,7 +717,7 @@ suspicious = Colleague(32, hidden=())
 lab.fit(suspicious, data, steps=150, progress=False)
 loss = suspicious.loss(data.test.images).total.item()
 print(f"loss {loss:.1f} nats per test image, floor {float(lab.losses.entropy(data.test.images)):.1f}")
-lab.plot.reconstructions({"the colleague's": suspicious}, data.test)
+lab.plot.reconstructions({"the colleague's": suspicious}, data.test, count=5)
 
 
 # %% tags=["exercise"]
@@ -846,14 +846,14 @@ trained = [name for name in models if name != "bent, untrained"]
 lab.outcome("01-7-overcomplete-probe", max(trained, key=lambda name: float(reads[name].mean())))
 
 # %% [markdown]
-# **What you should see.** The linear one, overcomplete, has a low error, and a code that serves the probe no better than
-# raw pixels do: **there the slide is right.** With bends, the code is better than pixels even *without* training, since
-# 800 random bent features give a linear probe more to work with; plain training adds next to nothing. So a gain over
-# *pixels* is no proof of learning. Only a gain over the *untrained* control would be one, and there the repairs earn
-# about a point, which the error bars of one run can explain.
+# **What you should see.** The linear one, overcomplete, has a low error, and a code that serves the probe no better
+# than raw pixels do: **there the slide is right.** With bends, the code is better than pixels even *without*
+# training, since 800 random bent features give a linear probe more to work with; plain training adds next to nothing.
+# So a gain over *pixels* is no proof of learning. Only a gain over the *untrained* control would be one, and there
+# the repairs earn about a point, which the error bars of one run can explain.
 #
-# **The slide is right about copying, and too strong with "useless".** Noise and sparsity do stop the copying. How much
-# better the code becomes by that is modest on these digits, and only a control can tell.
+# **The slide is right about copying, and too strong with "useless".** Noise and sparsity do stop the copying. How
+# much better the code becomes by that is modest on these digits, and only a control can tell.
 #
 # **Try it.** Replace the noise by `lab.corrupt.pixel_mask(0.5)`, or try λ = 1. What does too strong a penalty do to
 # both the error and the probe?
@@ -1048,7 +1048,7 @@ print(f"flat: more than half of the sigmoid's code values are saturated: {stuck 
 shapes = lab.load("shapes", n=3500).map(lambda images: F.avg_pool2d(images, 2))  # 16×16, in colour
 readers = {"PCA": lab.PCA(8).fit(shapes.train), "autoencoder": lab.DenseAutoencoder(8, shapes.shape)}
 history = lab.fit(readers["autoencoder"], shapes, steps=800)
-lab.plot.history(history, baselines=[readers["PCA"]], data=shapes)
+lab.compare(readers, shapes, columns=["mse", "psnr"])
 
 
 # %%
