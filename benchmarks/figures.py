@@ -1,0 +1,68 @@
+"""The figures the models must reach on mnist-5k, mean over training seeds 0–2: python benchmarks/figures.py
+
+Prints one line a figure with its limit and whether it holds; exit status 1 if an error is above its limit. Seconds are
+shown beside their budget on two quiet cores but decide nothing, for the machine may be busy.
+"""
+
+import statistics
+import sys
+import time
+
+import torch
+
+import autoencoder_lab as lab
+
+SEEDS = (0, 1, 2)
+data = lab.load("mnist-5k")
+failed = False
+
+
+def report(what: str, values: list[float], limit: float, seconds: list[float], budget: float, low: bool = True) -> None:
+    """One line; `low`: whether the figure must stay below its limit or above it."""
+    global failed
+    mean = statistics.mean(values)
+    holds = mean <= limit if low else mean >= limit
+    failed = failed or not holds
+    spread = statistics.stdev(values)
+    print(
+        f"{'ok  ' if holds else 'FAIL'} {what}: {mean:.5f} ± {spread:.5f} over seeds, {'≤' if low else '≥'} {limit:g}; "
+        f"{statistics.median(seconds):.0f} s (budget {budget:.0f} s)",
+        flush=True,
+    )
+
+
+def train(make: type, seed: int, **settings: object) -> tuple[lab.Autoencoder, float]:
+    """A model trained for its own suggested steps, and the seconds that took."""
+    model, started = make(), time.perf_counter()
+    lab.fit(model, data, seed=seed, **settings)  # type: ignore[arg-type]
+    return model, time.perf_counter() - started
+
+
+for name, make, limit, budget in (
+    ("ConvAutoencoder(32), augmented, test mse", lambda: lab.ConvAutoencoder(latent=32), 0.0045, 60),
+    ("DenseAutoencoder(32), augmented, test mse", lambda: lab.DenseAutoencoder(latent=32), 0.0060, 30),
+):
+    runs = [train(make, seed, augment=lab.augment.affine()) for seed in SEEDS]
+    report(name, [lab.metrics.mse(m, data.test).value for m, _ in runs], limit, [s for _, s in runs], budget)
+
+for k in (2, 8, 32):
+    pca = lab.PCA(k).fit(data.train)
+    best = lab.metrics.mse(pca, data.train).value
+    runs = [train(lambda k=k: lab.LinearAutoencoder(latent=k), seed) for seed in SEEDS]
+    seconds = [s for _, s in runs]
+    gaps = [lab.metrics.mse(m, data.train).value / best - 1 for m, _ in runs]
+    report(f"LinearAutoencoder({k}), gap to PCA on training images", gaps, 0.01, seconds, 20)
+    angles = [lab.metrics.principal_angles(pca, m) for m, _ in runs]
+    if k < 32:
+        report(
+            f"LinearAutoencoder({k}), largest principal angle in degrees",
+            [float(a.max()) for a in angles],
+            1,
+            seconds,
+            20,
+        )
+    else:
+        cosines = [float(torch.deg2rad(a).cos().square().mean()) for a in angles]
+        report(f"LinearAutoencoder({k}), mean squared cosine", cosines, 0.99, seconds, 20, low=False)
+
+sys.exit(failed)
