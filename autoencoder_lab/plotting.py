@@ -313,7 +313,10 @@ def show_image(axes: Axes, image: Tensor) -> None:
 def _log_y(axes: Axes) -> None:
     """A logarithmic y axis that is labelled even where it spans less than a power of ten."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(
+        matplotlib.ticker.LogLocator(subs=(1, 2, 5) if high > 15 * low else (1, 1.5, 2, 3, 5, 7))
+    )
     axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%.3g"))
     axes.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())
 
