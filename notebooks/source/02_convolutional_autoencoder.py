@@ -748,11 +748,15 @@ lab.outcome("02-6-which-waves", "fast ones more than slow ones")
 
 
 # %%
+def waves_per_image(images):
+    """(H, W): the frequency that each place of an image's Fourier transform stands for. This part is right."""
+    row, column = (torch.fft.fftfreq(size) * size for size in images.shape[2:])
+    return (row[:, None].square() + column[None, :].square()).sqrt()
+
+
 def fast_share_of_a_colleague(images, cutoff):
-    height, width = images.shape[2:]
     power = torch.fft.fft2(images.mean(dim=0)).abs().square().sum(dim=0)
-    row, column = torch.fft.fftfreq(height) * height, torch.fft.fftfreq(width) * width
-    frequency = (row[:, None].square() + column[None, :].square()).sqrt()
+    frequency = waves_per_image(images)
     return power[frequency > cutoff].sum() / power[frequency > 0].sum()
 
 
@@ -768,11 +772,9 @@ def fast_share(images, cutoff):
     """images: (N, C, H, W). Return a number in [0, 1]: the power above `cutoff` waves per image, of all power but the
     constant part (frequency 0), summed over all images and channels."""
     # solution-begin
-    height, width = images.shape[2:]
-    power = torch.fft.fft2(images).abs().square().sum(dim=(0, 1))
-    row, column = torch.fft.fftfreq(height) * height, torch.fft.fftfreq(width) * width
-    frequency = (row[:, None].square() + column[None, :].square()).sqrt()
-    return power[frequency > cutoff].sum() / power[frequency > 0].sum()
+    of_all = torch.fft.fft2(images).abs().square().sum(dim=(0, 1))  # first the power of each image, then the sum
+    waves = waves_per_image(images)
+    return of_all[waves > cutoff].sum() / of_all[waves > 0].sum()
     # solution-end
 
 
