@@ -6,26 +6,30 @@ ae = lab.ConvAutoencoder(latent=32)
 lab.fit(ae, data)
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from autoencoder_lab import augmentations as augment
-from autoencoder_lab import checks, classroom, datasets, losses, metrics
-from autoencoder_lab import corruptions as corrupt
-from autoencoder_lab.classroom import calibration, outcome, predict, quiz, setup, show_source
-from autoencoder_lab.comparison import compare
-from autoencoder_lab.datasets import load, load_folder
-from autoencoder_lab.images import ImageData, Split
-from autoencoder_lab.models import (
-    PCA,
-    Autoencoder,
-    ConvAutoencoder,
-    DenseAutoencoder,
-    LinearAutoencoder,
-    ResidualAutoencoder,
-)
-from autoencoder_lab.training import History, TrainingDiverged, fit
-
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:  # the public names, as editors and mypy see them
+    from autoencoder_lab import augmentations as augment
+    from autoencoder_lab import checks, classroom, datasets, losses, metrics
+    from autoencoder_lab import corruptions as corrupt
+    from autoencoder_lab import plotting as plot
+    from autoencoder_lab.classroom import calibration, outcome, predict, quiz, setup, show_source
+    from autoencoder_lab.comparison import compare
+    from autoencoder_lab.datasets import load, load_folder
+    from autoencoder_lab.images import ImageData, Split
+    from autoencoder_lab.models import (
+        PCA,
+        Autoencoder,
+        ConvAutoencoder,
+        DenseAutoencoder,
+        LinearAutoencoder,
+        ResidualAutoencoder,
+    )
+    from autoencoder_lab.training import History, TrainingDiverged, fit
+
 __all__ = [
     "PCA",
     "Autoencoder",
@@ -57,17 +61,29 @@ __all__ = [
     "show_source",
 ]
 
-if TYPE_CHECKING:
-    from autoencoder_lab import plotting as plot
+# At run time a name comes from its module when it is first used: so `autoencoder-lab doctor` starts where torch does
+# not, `autoencoder-lab open` does not wait for it, and matplotlib loads only when something is drawn
+_MODULES = {"augment": "augmentations", "corrupt": "corruptions", "plot": "plotting"}
+_MODULES |= {name: name for name in ("checks", "classroom", "datasets", "losses", "metrics")}
+_HOMES = {
+    "classroom": ("calibration", "outcome", "predict", "quiz", "setup", "show_source"),
+    "comparison": ("compare",),
+    "datasets": ("load", "load_folder"),
+    "images": ("ImageData", "Split"),
+    "training": ("History", "TrainingDiverged", "fit"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    # `lab.plot` brings matplotlib along, which costs as much as all the rest: only when something is drawn
-    if name == "plot":
-        from autoencoder_lab import plotting
-
-        return plotting
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _MODULES:
+        value: Any = import_module(f"autoencoder_lab.{_MODULES[name]}")
+    else:
+        home = next((module for module, names in _HOMES.items() if name in names), "models")
+        value = getattr(import_module(f"autoencoder_lab.{home}"), name)
+    globals()[name] = value  # from now on found without asking here
+    return value
 
 
 def __dir__() -> list[str]:

@@ -1,12 +1,14 @@
 """The commands as they are typed. JupyterLab itself is started for real by .ci/run, not here."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import autoencoder_lab
 from autoencoder_lab import cli, course, doctor
 from autoencoder_lab.doctor import Finding
 
@@ -90,3 +92,29 @@ def test_doctors_exit_status(monkeypatch: pytest.MonkeyPatch, status: str, expec
 def test_without_a_command_the_help_names_both() -> None:
     result = CliRunner().invoke(cli.app, [])
     assert "open" in result.output and "doctor" in result.output
+
+
+def test_doctor_starts_where_torch_does_not(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise OSError('[WinError 126] Error loading c10.dll')", encoding="utf-8")
+    paths = os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[1])])
+    command = [sys.executable, "-m", "autoencoder_lab.cli", "doctor"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "torch does not start: [WinError 126] Error loading c10.dll" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_open_does_not_wait_for_torch() -> None:
+    program = "import sys; import autoencoder_lab.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_every_public_name_is_found_where_editors_see_it() -> None:
+    import ast
+
+    tree = ast.parse(Path(autoencoder_lab.__file__).read_text(encoding="utf-8"))
+    (seen,) = (node for node in tree.body if isinstance(node, ast.If))
+    promised: dict[str, object] = {}
+    exec(compile(ast.Module(seen.body, []), "seen", "exec"), promised)
+    assert {name for name in promised if name != "__builtins__"} == set(autoencoder_lab.__all__)
+    assert all(getattr(autoencoder_lab, name) is promised[name] for name in autoencoder_lab.__all__)
