@@ -1,13 +1,14 @@
 # make lab        work through the course          make lab ARGS="--no-browser --port=8890"
 # make test       everything that must hold
 # make notebooks  rebuild the notebooks whose inputs changed
+# make bench      the figures the models must reach, the import time and the memory of training
 # Every line below can be typed by hand; PYTHON=python3.12 chooses another interpreter for a new .venv.
 
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: lab test notebooks
+.PHONY: lab test notebooks bench
 
 lab: .venv/installed
 	$(BIN)/autoencoder-lab open $(ARGS)
@@ -21,6 +22,11 @@ test: .venv/installed-test
 
 notebooks: .venv/installed-test
 	$(BIN)/python notebooks/build.py $(ARGS)
+
+bench: .venv/installed-test
+	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/training_memory.py
+	$(BIN)/python benchmarks/figures.py
 
 # The stamps are newer than pyproject.toml and constraints.txt as long as these do not change: then nothing is installed
 .venv/installed: pyproject.toml constraints.txt | $(BIN)/pip
