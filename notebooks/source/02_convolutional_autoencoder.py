@@ -129,8 +129,17 @@ for name, (layer, stride) in layers.items():
     kept = [broken_promise(layer, stride, shift) < 0.05 for shift in (1, 2)]
     print(f"{name:22} moves along with one pixel: {kept[0]}, with two: {kept[1]}")
 
+
 # %%
-lab.outcome("02-1-stride-and-shift", "it changes into another map")
+layer, _ = layers["convolution, stride 2"]
+with torch.inference_mode():
+    images = F.pad(data.test.images[:100], (8, 8, 8, 8))
+    before, after = layer(images), layer(images.roll(1, dims=3))
+    half_a_place = (before + before.roll(1, dims=3)) / 2  # midway between unmoved and moved by one place
+    foreseen = {"it stays as it was": before, "it moves along, by half a place": half_a_place}
+    distance = {name: float((after - expected).norm() / before.norm()) for name, expected in foreseen.items()}
+nearest = min(distance, key=distance.get)
+lab.outcome("02-1-stride-and-shift", nearest if distance[nearest] < 0.05 else "it changes into another map")
 
 # %% [markdown]
 # **What you should see.** With stride 1 the promise is kept to rounding. With stride 2, or after
@@ -242,7 +251,19 @@ lab.plot.images(
 # %% tags=["nbval-check-output"]
 for name, energy in energies.items():
     print(f"{name}: {'a pattern' if energy > 0.01 else 'even'}")
-lab.outcome("02-2-checkerboard", "only kernel 3")
+
+# %%
+drawing = {name for name, energy in energies.items() if energy > 0.01}
+kernel_3, kernel_4, resize = energies
+lab.outcome(
+    "02-2-checkerboard",
+    {
+        frozenset(): "none: constant in, constant out",
+        frozenset({kernel_3}): "only kernel 3",
+        frozenset({kernel_3, kernel_4}): "kernel 3 and kernel 4",
+        frozenset(energies): "all three",
+    }[frozenset(drawing)],
+)
 
 # %% [markdown]
 # **What you should see.** With kernel 3 the pixels receive 1, 2 or 4 stamps in turn; with kernel 4 every pixel
@@ -380,7 +401,19 @@ print(
 )
 print("a wrong code ruins the transposed decoder:", error["transposed, another's code"] > mean_image)
 print("a wrong code hurts unpooling less:", error["unpool, another's code"] < 0.7 * error["transposed, another's code"])
-lab.outcome("02-3-code-or-indices", "the 7 of the indices")
+
+# %%
+# each drawing is compared with the image its indices came from, and with the image its code came from
+mixed = drawn["unpool, another's code"]
+to_indices, to_code = (float((mixed - images).square().mean()) for images in (x, x.roll(1, dims=0)))
+lab.outcome(
+    "02-3-code-or-indices",
+    "noise"
+    if min(to_indices, to_code) > mean_image
+    else "the 7 of the indices"
+    if to_indices < to_code
+    else "the 2 of the code",
+)
 
 # %% [markdown]
 # **What you should see.** With a *constant* code, which holds no information at all, the unpooling network still
@@ -514,8 +547,7 @@ lab.plot.image_rows(
 
 # %% [markdown]
 # **Try it.** Choose two images of the same class, then two that look alike but belong to different classes. Where on
-# the path does the picture stop being a digit? Notebook 03 returns to this question with a model that was trained for
-# it.
+# the path does the picture stop being a digit?
 
 # %% [markdown]
 # ### Exercise 2 · Is it really the neighbourhood?
@@ -657,8 +689,8 @@ print("with the wrong code, around draws the original:          ", to_original["
 # new images and there is nothing in the code to use. So the slide is **right under a condition**: skips around the
 # code do make reconstructions sharper, but what is being reconstructed is not what the code remembers. Skips inside
 # keep the bottleneck honest; they ease the training of *deep* networks, and ours is not deep, so look at the table
-# before you pay their price in time. (Where the input is damaged, copying is dangerous as well as idle: notebook 04
-# comes back to this.)
+# before you pay their price in time. (Where the input is damaged, copying is dangerous as well as idle: it
+# copies the damage.)
 #
 # **Try it.** Change `latent=16` to `latent=1` for all three. Which error hardly moves?
 
@@ -724,7 +756,17 @@ print(
     "a larger code keeps more of the fast waves, 2 against 32:",
     bool(kept["conv", 32][fast].mean() > kept["conv", 2][fast].mean()),
 )
-lab.outcome("02-6-which-waves", "fast ones more than slow ones")
+
+# %%
+kept_fast, kept_slow = float(kept["conv", 2][fast].mean()), float(kept["conv", 2][slow].mean())
+lab.outcome(
+    "02-6-which-waves",
+    "all alike"
+    if abs(kept_fast - kept_slow) < 0.05
+    else "fast ones more than slow ones"
+    if kept_fast < kept_slow
+    else "slow ones more than fast ones",
+)
 
 # %% [markdown]
 # **What you should see.** Slow waves survive best, fast ones are cut down to a fraction, and the smaller the code the
@@ -946,7 +988,7 @@ lab.plot.image_rows(
 # %% [markdown]
 # **What you should see.** Twenty-five times fewer numbers, and the search is about as good: **the slide is right**.
 # But PCA, solved in a second, does just as well. Nothing in the training ever asked that images of one class be
-# neighbours; it came along because similar pictures need similar codes. Notebook 06 trains for neighbourhood itself.
+# neighbours; it came along because similar pictures need similar codes.
 
 # %% [markdown]
 # ## Deeper · Correlated features
