@@ -56,8 +56,8 @@ def verdict(rows: Rows) -> Verdict:
 
     more = "64 less than 16" if difference(rows, "sharpness_64", "sharpness_16").above() else "64 no less than 16 yet"
     sentence = (
-        f"Codes of 4, 16 and 64 numbers keep {along('sharpness')} of the images' sharpness, {along('low')} of the power "
-        f"at 1–3 cycles an image and {along('high')} at 8 and more: fine detail goes first. A code of 16 blurs less than "
-        f"one of 4; at this budget {more}."
+        f"Codes of 4, 16 and 64 numbers keep {along('sharpness')} of the images' sharpness, {along('low')} of the "
+        f"power at 1–3 cycles an image and {along('high')} at 8 and more: fine detail goes first. A code of 16 blurs "
+        f"less than one of 4; at this budget {more}."
     )
     return Verdict(UNDECIDED if not blurred else RIGHT if high_first and grows else CONDITION, sentence)

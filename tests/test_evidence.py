@@ -90,8 +90,9 @@ def test_spread_is_the_textbook_one_and_differences_are_paired() -> None:
 
 
 def test_margin_is_students_t_at_five_seeds() -> None:
-    scipy = pytest.importorskip("scipy.stats")
-    assert math.isclose(STUDENT_T, scipy.t.ppf(0.975, df=4), abs_tol=0.005)
+    from scipy import stats
+
+    assert math.isclose(STUDENT_T, stats.t.ppf(0.975, df=4), abs_tol=0.005)
     spread = over_seeds([{"x": x} for x in (1.0, 2.0, 3.0, 4.0, 5.0)], "x")
     edge = 3 - STUDENT_T * math.sqrt(2.5 / 5)
     assert spread.above(edge - 1e-9) and not spread.above(edge + 1e-9)
