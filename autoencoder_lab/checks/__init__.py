@@ -1,0 +1,23 @@
+"""Diagnoses of a student's function: `lab.checks.stamp(stamp)` passes, or names the likely mistake.
+
+The mechanism stands in compare.py, the checks of each notebook in a file of their own.
+"""
+
+from autoencoder_lab.checks.compare import CheckFailed, compare_with
+from autoencoder_lab.checks.notebook_00 import squared_error_per_image, training_step, unseen_digit
+from autoencoder_lab.checks.notebook_01 import components_from_decoder, cross_entropy, few_images_experiment
+from autoencoder_lab.checks.notebook_02 import fast_share, shuffled_pixels, stamp
+
+__all__ = [
+    "CheckFailed",
+    "compare_with",
+    "components_from_decoder",
+    "cross_entropy",
+    "fast_share",
+    "few_images_experiment",
+    "shuffled_pixels",
+    "squared_error_per_image",
+    "stamp",
+    "training_step",
+    "unseen_digit",
+]
