@@ -129,6 +129,7 @@ def fit(
     with _seeded(seed, target_device), _progress_bar(plan.steps, history.model, progress) as show:
         if is_fresh(model) if initialise is None else initialise:
             draw_weights(model, seed)
+            model.start_from(data.train.images)
         model.to(target_device).train()
         betas = getattr(model, "betas", (0.9, 0.999))
         optimisers = [torch.optim.Adam(parameters, plan.rate, betas, fused=True) for parameters, _ in parameter_steps]

@@ -443,3 +443,32 @@ def test_overcomplete_linear_autoencoder_can_copy() -> None:
         model.weight.copy_(torch.eye(70, 64))
         model.decoder_weight.copy_(torch.eye(64, 70))
     assert torch.allclose(model.reconstruct(x), x, atol=1e-6)
+
+
+@pytest.mark.parametrize("output", ["sigmoid", "linear", "tanh"])
+@pytest.mark.parametrize("decoder", ["transposed", "resize", "unpool"])
+def test_the_last_bias_is_the_mean_brightness_under_the_output_function(output: Any, decoder: Any) -> None:
+    """Else training begins with all weights turning pictures dark, which leaves one small network in eight stuck."""
+    images = (
+        torch.rand(50, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        * torch.tensor([0.2, 0.5, 0.9])[:, None, None]
+    )
+    model = lab.ConvAutoencoder(4, (3, 8, 8), decoder=decoder, output=output)
+    model.start_from(images)
+    last = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)][-1]
+    drawn = {"sigmoid": torch.sigmoid, "linear": torch.clone, "tanh": torch.tanh}[output](last.bias.detach())
+    assert torch.allclose(drawn, images.mean(dim=(0, 2, 3)), atol=1e-5)
+
+
+def test_an_all_black_channel_gives_a_finite_bias() -> None:
+    model = lab.ConvAutoencoder(4, (1, 8, 8))
+    model.start_from(torch.zeros(5, 1, 8, 8))
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_a_small_convolutional_network_gets_past_the_mean_image() -> None:
+    """Seed 3 stayed at the mean image's 0.066 before the last bias was set; now eight seeds reach 0.013–0.018."""
+    data = lab.load("mnist-5k")
+    model = lab.ConvAutoencoder(32, width=8, hidden=128)
+    history = lab.fit(model, data, steps=140, batch_size=64, seed=3, progress=False)
+    assert history.val["mse"][-1] < 0.03

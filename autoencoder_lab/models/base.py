@@ -134,6 +134,9 @@ class Autoencoder(nn.Module, metaclass=_RemembersFirstWeights):
         """
         return [([parameter for parameter in self.parameters() if parameter.requires_grad], self.loss)]
 
+    def start_from(self, images: Tensor) -> None:
+        """Called by `fit` with the training images (N, C, H, W) after drawing fresh weights; most models ignore it."""
+
     def after_step(self, step: int, total: int) -> None:
         """Called by `fit` after step 1 … total; a model may keep a schedule or an average here."""
 

@@ -62,6 +62,10 @@ class ConvAutoencoder(Autoencoder):
             Crop(height, width_px),
         )
 
+    def start_from(self, images: Tensor) -> None:
+        """Begin at the images' mean brightness, see `begin_at_mean_brightness`."""
+        begin_at_mean_brightness(self, images)
+
     def decode(self, z: Tensor) -> Tensor:
         """Images (B, C, H, W) from codes alone; raises TypeError for decoder="unpool"."""
         if not self.code_only:
@@ -126,6 +130,10 @@ class ResidualAutoencoder(Autoencoder):
             *enlarge(width, channels, "transposed", last=True),
             Crop(height, width_px),
         )
+
+    def start_from(self, images: Tensor) -> None:
+        """Begin at the images' mean brightness, see `begin_at_mean_brightness`."""
+        begin_at_mean_brightness(self, images)
 
     def encoder(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → (B, latent)."""
@@ -200,6 +208,22 @@ def pad_to_multiple_of_4(height: int, width: int) -> nn.Module:
     """Zeros at the right and the bottom where two halvings would not come out even."""
     bottom, right = -height % 4, -width % 4
     return nn.ZeroPad2d((0, right, 0, bottom)) if bottom or right else nn.Identity()
+
+
+@torch.no_grad()
+def begin_at_mean_brightness(model: Autoencoder, images: Tensor) -> None:
+    """Set the bias of the last convolution so that the untrained model draws each channel's mean value.
+
+    Otherwise the first thing that every weight learns is to make all pictures darker. The dense layers then run away
+    in that one direction, group normalisation scales all else down beside it, and about one seed in eight stays
+    at the mean image for good (measured with width 8 on digits).
+    """
+    last = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)][-1]
+    mean = images.mean(dim=(0, 2, 3))
+    # the inverse of the output function; clamped, for an all-black channel would ask for −∞
+    inverse = {"sigmoid": lambda: mean.clamp(0.01, 0.99).logit(), "tanh": lambda: mean.clamp(-0.99, 0.99).atanh()}
+    assert last.bias is not None
+    last.bias.copy_(inverse.get(model.output, lambda: mean)())
 
 
 class Crop(nn.Module):
