@@ -1,6 +1,7 @@
 """Models: known optima, what passes through the code, and the usual mistakes."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
