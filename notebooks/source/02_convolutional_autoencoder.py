@@ -504,9 +504,9 @@ lab.outcome(
 
 # %% [markdown]
 # **What you should see.** Both pass PCA's line, and the convolutional one is ahead in both races. **On images the
-# slides are right under a condition**, and the condition is the clock. At equal *steps* convolution wins by far. At equal
-# *time* its lead shrinks, most of all with augmentation, and it hangs on what a convolution costs: on one processor
-# thread it is dearer, the dense model then gets more steps, and in the stored runs over five seeds (C13 in
+# slides are right under a condition**, and the condition is the clock. At equal *steps* convolution wins by far. At
+# equal *time* its lead shrinks, most of all with augmentation, and it hangs on what a convolution costs: on one
+# processor thread it is dearer, the dense model then gets more steps, and in the stored runs over five seeds (C13 in
 # `docs/claims.md`) it comes out ahead with augmentation. "Much better" needs a price tag.
 
 # %% [markdown]
@@ -908,7 +908,7 @@ lab.quiz(
 #
 # | slide | it says | here | verdict |
 # |---|---|---|---|
-# | 001 *Convolution AutoEncoder*, 004 *CNN Autoencoder* | better than dense | section 4 | right at equal steps; at equal time it depends |
+# | 001 *Convolution AutoEncoder*, 004 *CNN Autoencoder* | better than dense | section 4 | right under a condition |
 # | 003 *Transposed convolution* | enlarges a feature map | section 2 | right; mind kernel and stride |
 # | 003 *Unpooling* | an alternative | section 3 | only where the input is at hand |
 # | 002 *Convolutional Autoencoders* | output blurrier than input | section 6 | right: fast waves go first |
