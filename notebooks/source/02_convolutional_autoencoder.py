@@ -332,11 +332,11 @@ print("the pattern is a small part of every model's error:", max(energy.value fo
 lab.compare(trained, data, columns=["mse", "psnr"])[["mse", "mse_se", "psnr", "parameters"]].round(5)
 
 # %% [markdown]
-# **What you should see.** Training removes nearly all of the pattern, yet kernel 3 leaves its mark: its error alternates
-# several times as strongly as that of the other two, which have little left. It is a small part of the error on clean
-# 28×28 digits, and the table shows no price for it: which decoder has the lowest error *in all* has no firm answer
-# after so short a run. Slide 003 is **right**: a transposed convolution does enlarge. What it leaves out is that
-# kernel and stride have to go together.
+# **What you should see.** Training removes nearly all of the pattern, yet kernel 3 leaves its mark: its error
+# alternates several times as strongly as that of the other two, which have little left. It is a small part of the
+# error on clean 28×28 digits, and the table shows no price for it: which decoder has the lowest error *in all* has no
+# firm answer after so short a run. Slide 003 is **right**: a transposed convolution does enlarge. What it leaves out
+# is that kernel and stride have to go together.
 #
 # **Try it.** Set `steps=20` and look at the two results again; then `width=16`.
 
