@@ -5,6 +5,7 @@ commonest wrong functions and, if one of them gives the student's numbers, names
 returns None prints "not done yet" and raises nothing.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -39,16 +40,8 @@ def compare_with(
     answers = []
     for case in cases:
         mine = tuple(_copy(value) for value in case)
-        try:
-            answer = student(*mine)
-        except NotImplementedError:
-            answer = None
-        except CheckFailed:
-            raise
-        except Exception as error:
-            raise CheckFailed(f"{name}: your function stops with {type(error).__name__}: {error}") from error
-        if answer is None or answer is Ellipsis:
-            print(f"{name}: not done yet")
+        answer = answer_of(name, student, *mine)
+        if answer is None:
             return
         if any(_differs(given, kept, 0.0) for given, kept in zip(mine, case, strict=True)):
             raise CheckFailed(
@@ -68,6 +61,32 @@ def compare_with(
             raise CheckFailed(f"{name}: {sentence}")
     answer, wanted = next((a, w) for a, w in zip(answers, expected, strict=True) if _differs(a, w, tolerance))
     raise CheckFailed(f"{name}: expected {show(wanted)}, got {show(answer)}")
+
+
+def answer_of(name: str, student: Callable[..., Any], *arguments: Any) -> Any:
+    """What the student's function returns; None, and "not done yet" printed, for a stub; CheckFailed where it stops."""
+    try:
+        answer = student(*arguments)
+    except NotImplementedError:
+        answer = None
+    except CheckFailed:
+        raise
+    except Exception as error:
+        raise CheckFailed(f"{name}: your function stops with {type(error).__name__}: {error}") from error
+    if answer is None or answer is Ellipsis:
+        print(f"{name}: not done yet")
+        return None
+    return answer
+
+
+def conclusion_names(name: str, conclusion: Any, times: float, hint: str) -> None:
+    """Pass if `conclusion` is a sentence that names the factor `times` to within a tenth; else CheckFailed, with hint."""
+    if not isinstance(conclusion, str) or len(conclusion.split()) < 6:
+        raise CheckFailed(f"{name}: write the conclusion as a sentence, got {conclusion!r}")
+    figures = [float(figure) for figure in re.findall(r"\d+(?:\.\d+)?", conclusion)]
+    if not any(abs(figure - times) <= 0.1 * times for figure in figures):
+        raise CheckFailed(f"{name}: a conclusion names its figure: {hint}")
+    print(f"✓ {name}: a sound experiment, and a conclusion with its figure")
 
 
 def _copy(value: Any) -> Any:

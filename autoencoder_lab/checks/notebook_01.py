@@ -1,13 +1,21 @@
 """The checks of notebook 01, linear autoencoders: right functions beside the commonest wrong ones."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, compare_with, numbered_images, pair, show, whose
+from autoencoder_lab.checks.compare import (
+    CheckFailed,
+    answer_of,
+    compare_with,
+    conclusion_names,
+    numbered_images,
+    pair,
+    show,
+    whose,
+)
 
 
 def components_from_decoder(student: Callable[[Tensor, Tensor], Any]) -> None:
@@ -115,30 +123,22 @@ def few_images_experiment(experiment: Callable[..., Any], result: Any = None, co
         measured[value] = (model, *whose(data, images))
         return value
 
-    try:
-        answer = experiment(data, few, fit("PCA"), fit("the autoencoder"), error_on)
-    except NotImplementedError:
-        answer = None
-    except Exception as problem:
-        raise CheckFailed(f"{name}: your function stops with {type(problem).__name__}: {problem}") from problem
-    if answer is None or answer is Ellipsis:
-        print(f"{name}: not done yet")
+    answer = answer_of(name, experiment, data, few, fit("PCA"), fit("the autoencoder"), error_on)
+    if answer is None:
         return
     if complaint := _few_images_flaw(data, few, fitted, measured, answer):
         raise CheckFailed(f"{name}: {complaint}")
     if result is None or conclusion is None:
         print(f"{name}: the experiment is sound; its conclusion is not done yet")
         return
-    if not isinstance(conclusion, str) or len(conclusion.split()) < 6:
-        raise CheckFailed(f"{name}: write the conclusion as a sentence, got {conclusion!r}")
-    times = float(result[3]) / float(result[2])
-    figures = [float(figure) for figure in re.findall(r"\d+(?:\.\d+)?", conclusion)]
-    if not any(abs(figure - times) <= 0.1 * times for figure in figures):
-        raise CheckFailed(
-            f"{name}: a conclusion names its figure: with few images, how many times PCA's error is the autoencoder's? "
-            f"Divide your fourth number by your third ({float(result[3]):.4f} / {float(result[2]):.4f})"
-        )
-    print(f"✓ {name}: a sound experiment, and a conclusion with its figure")
+    pca, autoencoder = (float(value) for value in result[2:])
+    conclusion_names(
+        name,
+        conclusion,
+        autoencoder / pca,
+        "with few images, how many times PCA's error is the autoencoder's? "
+        f"Divide your fourth number by your third ({autoencoder:.4f} / {pca:.4f})",
+    )
 
 
 def _few_images_flaw(
