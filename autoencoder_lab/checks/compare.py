@@ -80,7 +80,7 @@ def answer_of(name: str, student: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def conclusion_names(name: str, conclusion: Any, times: float, hint: str) -> None:
-    """Pass if `conclusion` is a sentence that names the factor `times` to within a tenth; else CheckFailed, with hint."""
+    """Pass if `conclusion` is a sentence that names the factor `times` to within a tenth; else CheckFailed."""
     if not isinstance(conclusion, str) or len(conclusion.split()) < 6:
         raise CheckFailed(f"{name}: write the conclusion as a sentence, got {conclusion!r}")
     figures = [float(figure) for figure in re.findall(r"\d+(?:\.\d+)?", conclusion)]
