@@ -24,7 +24,7 @@ import tokenize
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jupytext
 import nbformat
@@ -34,7 +34,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "notebooks" / "source"
-BUILDER_VERSION = 1  # raise it when the builder would now store something else for the same source
+BUILDER_VERSION = 2  # raise it when the builder would now store something else for the same source
 MAX_BYTES = 1_500_000
 MAX_SECONDS = 120  # of execution, on two cores that have nothing else to do
 CELL_TIMEOUT = 600  # seconds
@@ -110,8 +110,10 @@ def student_notebook(source: Path, seconds: float = 0.0) -> NotebookNode:
     written = read_source(source)
     cells = []
     for cell in written.cells:
-        metadata = {"tags": list(cell.metadata.tags)} if cell.metadata.get("tags") else {}
+        metadata: dict[str, Any] = {"tags": list(cell.metadata.tags)} if cell.metadata.get("tags") else {}
         if cell.cell_type == "code":
+            if cell.source.startswith("lab.quiz("):
+                metadata["jupyter"] = {"source_hidden": True}  # the answers stand there
             cells.append(nbformat.v4.new_code_cell(without_solutions(cell.source), metadata=metadata))
         else:
             cells.append(nbformat.v4.new_markdown_cell(cell.source, metadata=metadata))

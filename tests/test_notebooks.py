@@ -377,6 +377,12 @@ def test_several_solutions_in_one_cell() -> None:
     assert build.without_solutions(cell) == f"def f():\n    {build.STUB}\n# your code here\ny = 2"
 
 
+@each_source
+def test_the_answers_of_the_quiz_are_folded_away(source: Path) -> None:
+    (quiz,) = [cell for cell in built(source).cells if cell.source.startswith("lab.quiz(")]
+    assert quiz.metadata.get("jupyter") == {"source_hidden": True}
+
+
 def test_minutes_count_the_core_path_alone() -> None:
     prose = nbformat.v4.new_markdown_cell("word " * 1500)  # 10 minutes
     code = nbformat.v4.new_code_cell("lab.predict()\n" * 15)  # 1 minute to read, 15 to guess
