@@ -63,10 +63,12 @@ def _lay_one(target: Path, content: bytes, entry: dict[str, str]) -> list[str]:
     if current == new:
         entry["laid"] = new
         return []
-    if current is None and _write(target, content, replace=False):
+    if current is None:
+        if not _write(target, content, replace=False):  # another `open` laid something there meanwhile: look again
+            return _lay_one(target, content, entry)
         entry["laid"] = new
         return [f"{target.name}: restored" if laid else f"{target.name}: copied"]
-    if current == laid and current is not None:
+    if current == laid:
         _write(target, content, replace=True)
         entry["laid"] = new
         return [f"{target.name}: updated (you had not changed it)"]

@@ -229,6 +229,22 @@ def test_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path, monkeypa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.ipynb", "y.ipynb"]
 
 
+def test_a_notebook_that_another_open_lays_just_now_is_no_change_of_the_students(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, write = tmp_path / "my-course", course._write
+
+    def overtaken(path: Path, content: bytes, *, replace: bool) -> bool:
+        if path.suffix == ".ipynb" and not path.exists():
+            path.write_bytes(content)  # the other one, between our look and our write
+        return write(path, content, replace=replace)
+
+    monkeypatch.setattr(course, "_write", overtaken)
+    assert lay_out(folder, source) == []
+    assert contents(folder) == contents(source)
+    assert lay_out(folder, source) == []
+
+
 def test_two_opens_at_once(tmp_path: Path, source: Path) -> None:
     folder = tmp_path / "my-course"
     with multiprocessing.get_context("spawn").Pool(2) as pool:
