@@ -1,4 +1,5 @@
-"""Seconds that `import autoencoder_lab` costs beyond `import torch`: median of several fresh interpreters.
+"""Seconds that `import autoencoder_lab` and all its public names but `plot` cost beyond
+`import torch`: median of several fresh interpreters.
 
     python benchmarks/import_time.py [REPEATS]
 
@@ -16,6 +17,8 @@ start = time.perf_counter()
 import torch
 middle = time.perf_counter()
 import autoencoder_lab
+for name in autoencoder_lab.__all__:  # they load on first use
+    name == "plot" or getattr(autoencoder_lab, name)
 print(middle - start, time.perf_counter() - middle)
 """
 
