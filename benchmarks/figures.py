@@ -1,4 +1,4 @@
-"""The figures the models must reach on mnist-5k, mean over training seeds 0–2: python benchmarks/figures.py
+"""The figures the models must reach on mnist-5k, mean over training seeds 0–2: python -m benchmarks figures
 
 Prints one line a figure with its limit and whether it holds; exit status 1 if an error is above its limit. Seconds are
 shown beside their budget on two quiet cores but decide nothing, for the machine may be busy.

@@ -1,7 +1,7 @@
 """Seconds that `import autoencoder_lab` and all its public names but `plot` cost beyond
 `import torch`: median of several fresh interpreters.
 
-    python benchmarks/import_time.py [REPEATS]
+    python -m benchmarks import_time [REPEATS]
 
 Run it on an idle machine; the limit the course sets itself is 0.6 s.
 """

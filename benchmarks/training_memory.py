@@ -1,6 +1,6 @@
 """Peak memory of training on the whole of Fashion-MNIST (60,000 training images): must stay under 2 GB.
 
-    python benchmarks/training_memory.py [STEPS]
+    python -m benchmarks training_memory [STEPS]
 
 Linux and macOS (Windows has no `resource` module). Loads, trains a convolutional autoencoder with noise and
 augmentation for some steps, evaluates, fits a PCA, and prints the peak after each.

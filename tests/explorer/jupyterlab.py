@@ -32,6 +32,7 @@ SETTINGS = {
     },
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
+SPLASH = "#jupyterlab-splash"  # covers the page while it starts and while a theme loads
 OPEN = """async (path) => {
   const app = window.jupyterapp;
   await app.restored;
@@ -161,11 +162,12 @@ class JupyterLab:
         page.goto(f"{self.url}/lab/workspaces/{name}?token={TOKEN}&reset")
         page.wait_for_function("window.jupyterapp !== undefined")
         ask(page, OPEN, path.name)
+        page.wait_for_selector(SPLASH, state="detached")
         return Notebook(page)
 
 
 def ask(page: "Page", script: str, argument: Any = None) -> Any:
-    """What a JavaScript function returns, or its promise resolves to; raises after `SECONDS`, as Playwright does not."""
+    """What a JavaScript function returns or its promise resolves to. Raises after `SECONDS`; Playwright would not."""
     return page.evaluate(WITHIN.replace("{script}", script).replace("{seconds}", str(SECONDS)), argument)
 
 
@@ -221,9 +223,10 @@ class Notebook:
         assert self.evaluate("1 + 1") == 2
 
     def set_theme(self, name: str) -> None:
-        """For instance "JupyterLab Dark"; returns when its style sheet is loaded."""
+        """For instance "JupyterLab Dark"; returns when it is shown."""
         ask(self.page, "(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })", name)
         self.page.wait_for_function("(name) => document.body.dataset.jpThemeName === name", arg=name)
+        self.page.wait_for_selector(SPLASH, state="detached")
 
     def close(self) -> None:
         """End the kernel."""
