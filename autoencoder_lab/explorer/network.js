@@ -28,9 +28,11 @@ const count = (shape) => shape.reduce((a, b) => a * b, 1);
 const KERNELS = {
   dense({ units, places }, [x], out, { weight, bias }) {
     const length = x.length / places;
-    const full = bias ?? new Float32Array(units);
+    const blocks = interleaved(weight, units, length);
+    const full = new Float32Array(units + 8);
+    if (bias) full.set(bias);
     return () => {
-      for (let p = 0; p < places; p += 1) matrixTimesVector(weight, full, x, p * length, length, out, p * units, units);
+      for (let p = 0; p < places; p += 1) matrixTimesVector(blocks, full, x, p * length, length, out, p * units, units);
     };
   },
 
@@ -181,120 +183,134 @@ const KERNELS = {
   },
 };
 
-/** out[from + o] = bias[o] + Σ weight[o, i] · x[start + i]; four rows at a time share each x. */
-function matrixTimesVector(weight, bias, x, start, length, out, from, units) {
-  let o = 0;
-  for (; o + 4 <= units; o += 4) {
-    let a = o * length;
-    let b = a + length;
-    let c = b + length;
-    let d = c + length;
-    let [p, q, r, s] = [bias[o], bias[o + 1], bias[o + 2], bias[o + 3]];
-    for (let i = start; i < start + length; i += 1) {
-      const v = x[i];
-      p += weight[a++] * v;
-      q += weight[b++] * v;
-      r += weight[c++] * v;
-      s += weight[d++] * v;
-    }
-    out[from + o] = p;
-    out[from + o + 1] = q;
-    out[from + o + 2] = r;
-    out[from + o + 3] = s;
+/** Eight rows side by side, [block][column][8], so that a product reads them in order; missing rows are zero. */
+function interleaved(matrix, rows, length) {
+  const blocks = new Float32Array(Math.ceil(rows / 8) * 8 * length);
+  for (let r = 0; r < rows; r += 1) {
+    const to = (r - (r % 8)) * length + (r % 8);
+    for (let i = 0; i < length; i += 1) blocks[to + 8 * i] = matrix[r * length + i];
   }
-  for (; o < units; o += 1) {
-    let p = bias[o];
-    for (let i = 0; i < length; i += 1) p += weight[o * length + i] * x[start + i];
-    out[from + o] = p;
+  return blocks;
+}
+
+/** out[to + o] = bias[o] + Σ matrix[o, i] · x[from + i], eight sums at a time. */
+function matrixTimesVector(blocks, bias, x, from, length, out, to, units) {
+  for (let o = 0, w = 0; o < units; o += 8) {
+    let [a, b, c, d, e, f, g, h] = [0, 0, 0, 0, 0, 0, 0, 0];
+    for (let i = from; i < from + length; i += 1, w += 8) {
+      const v = x[i];
+      a += v * blocks[w];
+      b += v * blocks[w + 1];
+      c += v * blocks[w + 2];
+      d += v * blocks[w + 3];
+      e += v * blocks[w + 4];
+      f += v * blocks[w + 5];
+      g += v * blocks[w + 6];
+      h += v * blocks[w + 7];
+    }
+    const sums = [a, b, c, d, e, f, g, h];
+    for (let r = o; r < Math.min(o + 8, units); r += 1) out[to + r] = bias[r] + sums[r - o];
   }
 }
 
-/** A convolution or a transposed one, as products of a matrix with the patches under the kernel.
+/** A convolution or a transposed one, read from a copy of the image with a border of zeros.
  *
- * Output pixels that meet the same kernel taps form a phase: one in an ordinary convolution, stride² in a transposed one. */
-function convolution(operation, [x], out, { weight, bias }) {
-  const { units, groups, channels, height, width, out_height: outHeight, out_width: outWidth } = operation;
-  const each = channels / groups;
-  const per = units / groups;
-  const phases = [];
-  for (const down of axisPhases(operation, 0)) {
-    for (const along of axisPhases(operation, 1)) phases.push(phase(operation, weight, down, along));
-  }
-  const full = bias ?? new Float32Array(units);
-  const widest = Math.max(...phases.map(({ columns }) => columns));
-  const longest = Math.max(...phases.map(({ length }) => length));
-  const patches = new Float64Array(widest * longest);
+ * Output pixels that meet the same kernel taps form a phase: one in a convolution, stride² in a transposed one. */
+function convolution(operation, [x], out, { weight, bias = new Float32Array(operation.units) }) {
+  const { units, groups, channels, height, width, out_width: outWidth } = operation;
+  const [vertical, horizontal] = [axisPhases(operation, 0), axisPhases(operation, 1)];
+  const [top, bottom] = border(vertical, height);
+  const [left, right] = border(horizontal, width);
+  const stride = width + left + right;
+  const plane = stride * (height + top + bottom);
+  const image = new Float64Array(channels * plane + 3 * operation.stride[1]);
+  const [each, per, area] = [channels / groups, units / groups, out.length / units];
+  const phases = vertical.flatMap((down) =>
+    horizontal.map((along) => {
+      const taps = down.taps.flatMap(([ky, y]) => along.taps.map(([kx, x]) => [ky, kx, (y + top) * stride + x + left]));
+      const kernel = operation.kernel;
+      const length = each * taps.length;
+      const matrix = new Float64Array((units + 1) * length); // one row of zeros more, for rows go in pairs
+      const offsets = new Int32Array(length);
+      for (let row = 0; row < units * each; row += 1) {
+        taps.forEach(([ky, kx, offset], t) => {
+          matrix[row * taps.length + t] = weight[(row * kernel[0] + ky) * kernel[1] + kx];
+          offsets[(row % each) * taps.length + t] = (row % each) * plane + offset;
+        });
+      }
+      return { down, along, matrix, offsets };
+    }),
+  );
+  const patches = new Float64Array(4 * Math.max(...phases.map(({ offsets }) => offsets.length)));
   return () => {
-    for (const { rows, columns, length, taps, matrix, top, left, stepDown, stepAlong, readDown, readAlong } of phases) {
+    for (let row = 0; row < channels * height; row += 1) {
+      const to = Math.floor(row / height) * plane + ((row % height) + top) * stride + left;
+      for (let j = 0; j < width; j += 1) image[to + j] = x[row * width + j];
+    }
+    for (const { down, along, matrix, offsets } of phases) {
       for (let g = 0; g < groups; g += 1) {
-        for (let i = 0; i < rows; i += 1) {
-          // patch by patch along one output row
-          for (let t = 0; t < taps.length; t += 1) {
-            const [dy, dx] = taps[t];
-            const y = i * readDown + dy;
-            const inside = y >= 0 && y < height;
-            const first = inside ? Math.min(columns, Math.max(0, Math.ceil(-dx / readAlong))) : columns;
-            const behind = inside ? Math.max(first, Math.min(columns, Math.floor((width - 1 - dx) / readAlong) + 1)) : columns;
-            for (let c = 0; c < each; c += 1) {
-              const k = c * taps.length + t;
-              const source = ((g * each + c) * height + y) * width + dx;
-              let j = 0;
-              for (; j < first; j += 1) patches[j * length + k] = 0;
-              for (; j < behind; j += 1) patches[j * length + k] = x[source + j * readAlong];
-              for (; j < columns; j += 1) patches[j * length + k] = 0;
-            }
-          }
-          const row = (top + i * stepDown) * outWidth + left;
-          for (let o = 0; o < per; o += 1) {
-            const unit = g * per + o;
-            const to = unit * outHeight * outWidth + row;
-            for (let j = 0; j < columns; j += 1) {
-              let sum = full[unit];
-              const m = unit * length;
-              const q = j * length;
-              for (let k = 0; k < length; k += 1) sum += matrix[m + k] * patches[q + k];
-              out[to + j * stepAlong] = sum;
-            }
-          }
+        for (let i = 0; i < down.count; i += 1) {
+          const from = g * each * plane + i * down.read * stride;
+          const to = g * per * area + (down.first + i * down.step) * outWidth + along.first;
+          convolveRow(matrix, g * per, per, bias, image, from, offsets, patches, out, to, area, along);
         }
       }
     }
   };
 }
 
-/** Along one axis: {first, step, count} output places, where they read (place i reads i · read + offset), and which taps. */
-function axisPhases(operation, axis) {
-  const { transposed } = operation;
-  const size = [operation.out_height, operation.out_width][axis];
-  const [kernel, stride, padding, dilation] = ["kernel", "stride", "padding", "dilation"].map((n) => operation[n][axis]);
-  const all = Array.from({ length: kernel }, (_, k) => k);
-  if (!transposed) {
-    return [{ first: 0, step: 1, count: size, read: stride, taps: all.map((k) => [k, k * dilation - padding]) }];
+/** One output row of units `unit` … `unit + per`: the patches of four pixels side by side, then two units at a time. */
+function convolveRow(matrix, unit, per, bias, image, from, offsets, patches, out, to, area, { count: n, step, read }) {
+  const length = offsets.length;
+  for (let j = 0; j < n; j += 4) {
+    for (let k = 0, at = 0; k < length; k += 1, at += 4) {
+      const q = from + j * read + offsets[k];
+      patches[at] = image[q];
+      patches[at + 1] = image[q + read];
+      patches[at + 2] = image[q + 2 * read];
+      patches[at + 3] = image[q + 3 * read];
+    }
+    for (let u = 0; u < per; u += 2) {
+      let [a, b, c, d, e, f, g, h] = [0, 0, 0, 0, 0, 0, 0, 0];
+      let m = (unit + u) * length;
+      for (let q = 0; q < 4 * length; m += 1, q += 4) {
+        const v = matrix[m];
+        const w = matrix[m + length];
+        a += v * patches[q];
+        b += v * patches[q + 1];
+        c += v * patches[q + 2];
+        d += v * patches[q + 3];
+        e += w * patches[q];
+        f += w * patches[q + 1];
+        g += w * patches[q + 2];
+        h += w * patches[q + 3];
+      }
+      const sums = [a, b, c, d, e, f, g, h];
+      for (let r = 0; r < 2 && u + r < per; r += 1) {
+        const place = to + (u + r) * area;
+        for (let k = j; k < Math.min(j + 4, n); k += 1) out[place + k * step] = bias[unit + u + r] + sums[4 * r + k - j];
+      }
+    }
   }
-  const phases = [];
-  for (let first = 0; first < Math.min(stride, size); first += 1) {
-    const met = all.filter((k) => (first + padding - k * dilation) % stride === 0);
-    const taps = met.map((k) => [k, (first + padding - k * dilation) / stride]);
-    phases.push({ first, step: stride, count: Math.ceil((size - first) / stride), read: 1, taps });
-  }
-  return phases;
 }
 
-function phase({ units, channels, groups, kernel }, weight, down, along) {
-  const each = channels / groups;
-  const taps = down.taps.flatMap(([ky, dy]) => along.taps.map(([kx, dx]) => [dy, dx, ky * kernel[1] + kx]));
-  const length = each * taps.length;
-  const area = kernel[0] * kernel[1];
-  const matrix = new Float64Array(units * length);
-  for (let row = 0; row < units * each; row += 1) {
-    taps.forEach(([, , k], t) => {
-      matrix[row * taps.length + t] = weight[row * area + k];
-    });
-  }
-  return {
-    rows: down.count, columns: along.count, length, taps, matrix, top: down.first, left: along.first,
-    stepDown: down.step, stepAlong: along.step, readDown: down.read, readAlong: along.read,
-  };
+/** Along one axis, for each phase: output places first, first + step, …; place i reads i · read + offset for [tap, offset]. */
+function axisPhases(operation, axis) {
+  const size = [operation.out_height, operation.out_width][axis];
+  const [kernel, stride, padding, dilation] = ["kernel", "stride", "padding", "dilation"].map((n) => operation[n][axis]);
+  const taps = Array.from({ length: kernel }, (_, k) => [k, k * dilation - padding]);
+  if (!operation.transposed) return [{ first: 0, step: 1, count: size, read: stride, taps }];
+  return Array.from({ length: Math.min(stride, size) }, (_, first) => {
+    const met = taps.map(([k, offset]) => [k, (first - offset) / stride]).filter(([, y]) => Number.isInteger(y));
+    return { first, step: stride, count: Math.ceil((size - first) / stride), read: 1, taps: met };
+  });
+}
+
+/** How far taps reach out before and behind `size` numbers. */
+function border(phases, size) {
+  const first = phases.flatMap(({ taps }) => taps.map(([, offset]) => offset));
+  const last = phases.flatMap(({ taps, count, read }) => taps.map(([, offset]) => offset + (count - 1) * read));
+  return [Math.max(0, -Math.min(...first)), Math.max(0, Math.max(...last) - size + 1)];
 }
 
 const sigmoid = (v) => 1 / (1 + Math.exp(-v));
