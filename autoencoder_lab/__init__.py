@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # the public names, as editors and mypy see them
     from autoencoder_lab.classroom import calibration, outcome, predict, quiz, setup, show_source
     from autoencoder_lab.comparison import compare
     from autoencoder_lab.datasets import load, load_folder
+    from autoencoder_lab.explorer import explore
     from autoencoder_lab.images import ImageData, Split
     from autoencoder_lab.models import (
         PCA,
@@ -48,6 +49,7 @@ __all__ = [
     "compare",
     "corrupt",
     "datasets",
+    "explore",
     "fit",
     "load",
     "load_folder",
@@ -69,6 +71,7 @@ _HOMES = {
     "classroom": ("calibration", "outcome", "predict", "quiz", "setup", "show_source"),
     "comparison": ("compare",),
     "datasets": ("load", "load_folder"),
+    "explorer": ("explore",),
     "images": ("ImageData", "Split"),
     "training": ("History", "TrainingDiverged", "fit"),
 }

@@ -1,0 +1,115 @@
+"""One self-contained page of an explorer: no network, no kernel."""
+
+from __future__ import annotations
+
+import base64
+import html as markup
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from autoencoder_lab.explorer import bundle
+from autoencoder_lab.explorer.scene import BROWSER_MACS, packed
+
+if TYPE_CHECKING:
+    from autoencoder_lab.explorer.widget import Explorer
+
+BEGINNING = b"<!doctype html>\n<!-- autoencoder_lab explorer -->"
+# nothing may be fetched, from wherever the page is opened
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' blob:; worker-src blob:; style-src 'unsafe-inline'; "
+    "img-src data: blob:"
+)
+PAGE = """{beginning}
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{title}</title>
+<style>
+{style}
+body {{ margin: 0 auto; max-width: 72rem; padding: 1rem; font: 100%/1.5 system-ui, sans-serif; }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #111; color: #eee; }} }}
+body img {{ max-width: 100%; }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<div id="explorer"><img alt="{alt}" src="data:image/png;base64,{sheet}"></div>
+<noscript><p>This page needs JavaScript to be dragged; the picture above is what it shows.</p></noscript>
+<p>{about}</p>
+</main>
+<script type="application/json" id="scene">{scene}</script>
+<script type="text/plain" id="code">{code}</script>
+<script type="module">{start}</script>
+</body>
+</html>
+"""
+START = """
+const code = document.getElementById("code").textContent;
+const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+const { default: explorer } = await import(address);
+const scene = JSON.parse(document.getElementById("scene").textContent);
+await explorer.openPage(scene, document.getElementById("explorer"), address);
+"""
+
+
+def html(explorer: Explorer) -> str:
+    """The page. Raises ValueError for a model with a layer that no browser can run."""
+    if any(
+        not programs and not moments[0].problem
+        for programs, moments in zip(explorer.programs, explorer.moments, strict=True)
+    ):
+        raise ValueError(f"this explorer cannot become a page. {explorer.why} Use to_png for a picture")
+    heaviest = max((one.macs for programs in explorer.programs for one in programs.values()), default=0)
+    scene = dict(explorer.scene)
+    scene["engine"] = "worker" if heaviest > BROWSER_MACS else "browser"
+    scene["why"] = (
+        f"{heaviest / 1e6:.0f} million multiplications for one picture: they are done beside the page, fewer than 60 "
+        "times a second."
+        if heaviest > BROWSER_MACS
+        else ""
+    )
+    scene["models"] = [
+        {
+            **model,
+            "programs": {name: one.to_json() for name, one in programs.items()},
+            "snapshots": [
+                {**taken, "weights": packed(moment, exact=number == len(moments) - 1)}
+                for number, (moment, taken) in enumerate(zip(moments, snapshots, strict=True))
+            ],
+        }
+        for model, programs, moments, snapshots in zip(
+            scene["models"], explorer.programs, explorer.moments, explorer.snapshots, strict=True
+        )
+    ]
+    return PAGE.format(
+        beginning=BEGINNING.decode(),
+        policy=POLICY,
+        style=bundle.stylesheet(),
+        title=markup.escape(explorer.title),
+        alt=markup.escape(explorer.alt, quote=True),
+        sheet=base64.b64encode(explorer.to_png()).decode(),
+        about="Made with autoencoder_lab. Everything is computed in this page: it asks no server for anything.",
+        scene=json.dumps(scene, default=_as_text, separators=(",", ":")).replace("<", "\\u003c"),
+        code=bundle.javascript().replace("</", "<\\/"),
+        start=START,
+    )
+
+
+def _as_text(data: Any) -> dict[str, str]:
+    if not isinstance(data, bytes):
+        raise TypeError(f"a scene holds JSON values and bytes, got {type(data).__name__}")
+    return {"base64": base64.b64encode(data).decode()}
+
+
+def write(path: Path, content: bytes, beginning: bytes) -> Path:
+    """Write a file, over an earlier one only if that began the same way; raises FileExistsError otherwise."""
+    if path.exists():
+        with path.open("rb") as file:
+            if not file.read(len(beginning)) == beginning:
+                raise FileExistsError(f"{path} exists and was not made by this function; choose another name")
+    path.write_bytes(content)
+    return path

@@ -1,0 +1,87 @@
+"""The explorer with ordinary sliders, for front ends that load no script of ours."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import ipywidgets
+import torch
+from matplotlib.image import imsave
+
+from autoencoder_lab.explorer.scene import ExploredModel, pixel_bytes, snapshot
+
+MOST_SLIDERS = 8
+
+
+def plain_explorer(models: Mapping[str, Any], split: Any) -> ipywidgets.Widget:
+    """For each model a choice of image, sliders (code values up to 8, else principal directions), a picture."""
+    parts = [_one(ExploredModel(name, model, split.images), split) for name, model in models.items()]
+    return ipywidgets.VBox(parts)
+
+
+def _one(model: ExploredModel, split: Any) -> ipywidgets.Widget:
+    if model.problem or not model.decodes:
+        return ipywidgets.HTML(html.escape(model.problem or model.no_map))
+    moment = snapshot(model, {}, 0, "float16")
+    few = model.size <= MOST_SLIDERS
+    mean = _numbers(moment["mean"])
+    axes = torch.eye(model.size) if few else _numbers(moment["directions"]).view(-1, model.size)[:MOST_SLIDERS]
+    spread = _numbers(moment["spread"] if few else moment["direction_spread"])[: len(axes)].clamp(min=1e-3)
+    sliders = [
+        ipywidgets.FloatSlider(
+            value=0,
+            min=-4,
+            max=4,
+            step=0.05,
+            description=f"{'value' if few else 'direction'} {i + 1}",
+            tooltip=f"{'code value' if few else 'principal direction'} {i + 1}, in standard deviations from the mean",
+        )
+        for i in range(len(axes))
+    ]
+    picture = ipywidgets.HTML()
+
+    def draw(_change: Any = None) -> None:
+        amounts = torch.tensor([slider.value for slider in sliders]) * spread
+        with torch.inference_mode():
+            shown = model.decode((mean + amounts @ axes)[None])[0]
+        said = ", ".join(f"{slider.value:+.2f}" for slider in sliders)
+        source = base64.b64encode(_png(shown)).decode()
+        picture.value = (
+            f'<img alt="Picture that {html.escape(model.name)} decodes at {said} standard deviations" width="224" '
+            f'style="image-rendering: pixelated" src="data:image/png;base64,{source}">'
+        )
+
+    def go(change: Any) -> None:
+        if model.codes is not None:
+            amounts = (model.codes[change["new"]] - mean) @ axes.T / spread
+            for slider, amount in zip(sliders, amounts.tolist(), strict=True):
+                slider.value = max(slider.min, min(slider.max, amount))
+
+    controls: list[ipywidgets.Widget] = list(sliders)
+    if model.codes is not None:
+        named_images = [(f"{i}: {split.classes[int(k)]}", i) for i, k in enumerate(split.labels[:100])]
+        image = ipywidgets.Dropdown(options=named_images, description="image")
+        image.observe(go, names="value")
+        controls.insert(0, image)
+    for slider in sliders:
+        slider.observe(draw, names="value")
+    draw()
+    return ipywidgets.VBox(
+        [ipywidgets.HTML(html.escape(model.name)), ipywidgets.HBox([ipywidgets.VBox(controls), picture])]
+    )
+
+
+def _numbers(data: bytes) -> torch.Tensor:
+    return torch.frombuffer(bytearray(data), dtype=torch.float32)
+
+
+def _png(picture: torch.Tensor) -> bytes:
+    """One image (C, H, W) as a PNG."""
+    rows = pixel_bytes(picture).transpose(1, 2, 0)
+    buffer = io.BytesIO()
+    imsave(buffer, rows if rows.shape[2] == 3 else rows.mean(axis=2), cmap="gray", vmin=0, vmax=255, format="png")
+    return buffer.getvalue()
