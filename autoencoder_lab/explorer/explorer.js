@@ -1,10 +1,11 @@
-// The latent explorer: puts map, pictures and views together. In a notebook anywidget calls `render`; an exported page
-// calls `openPage`. `model.get("scene")` holds everything; docs/developing.md explains its keys.
+// The latent explorer: map, pictures and views put together. anywidget calls `initialize` and `render`, an exported page
+// `openPage`. `scene` holds everything; docs/developing.md explains its keys.
 
-import { BrowserEngine, kernelEngine, workerEngine } from "./engine.js";
+import { browserEngine, floats, kernelEngine, toBytes, workerEngine } from "./engine.js";
 import { LatentMap } from "./map.js";
 import { axisCount, mapped, nearestShown, sameStanding } from "./space.js";
-import { button, choice, COLOURS, element, errorColours, inWords, picture, squaredError, traceMarker, uniqueId } from "./parts.js";
+import { button, choice, colourOf, element, errorColours, inWords, picture, squaredError, traceMarker } from "./parts.js";
+import { uniqueId } from "./parts.js";
 import { slidersView } from "./sliders.js";
 import { morphView } from "./morph.js";
 import { sampleView } from "./sample.js";
@@ -14,84 +15,62 @@ import { timeView } from "./time.js";
 const PICTURE = 196; // CSS pixels; half of it where two models share the room
 const SPOKEN_AFTER = 500; // ms without a change
 
-const floats = (data) => new Float32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
-
-/** A snapshot of the scene with typed arrays in place of bytes; its weights stay packed until they are needed. */
-function readSnapshot(raw) {
-  const { codes, mean, spread, directions, direction_spread: directionSpread, cholesky, ...rest } = raw;
-  const arrays = { codes, mean, spread, directions, directionSpread, cholesky };
-  for (const [name, data] of Object.entries(arrays)) arrays[name] = floats(data);
-  return { ...rest, ...arrays };
+/** An object of the scene with Float32Arrays in place of bytes; weights stay packed until they are needed. */
+function withFloats(raw) {
+  return Object.fromEntries(Object.entries(raw).map(([key, value]) => [key, value instanceof DataView ? floats(value) : value]));
 }
 
-function readAlignment(align) {
-  if (!align) return null;
-  const part = ({ matrix, offset, r2 }) => ({ matrix: floats(matrix), offset: floats(offset), r2 });
-  return { forward: part(align.forward), backward: part(align.backward) };
-}
+const readAlign = (align) => align && { forward: withFloats(align.forward), backward: withFloats(align.backward) };
 
-/** The state of one view of the explorer and what the views may do with it. */
+/** The state of one view of the explorer, and what its parts may do with it. */
 class App {
   constructor(scene, root) {
-    this.scene = scene;
-    this.root = root;
-    this.shape = scene.shape;
-    this.pixels = scene.shape.reduce((product, size) => product * size, 1);
-    this.classes = scene.classes;
-    const { labels, images } = scene;
-    const raw = labels.buffer.slice(labels.byteOffset, labels.byteOffset + labels.byteLength);
-    this.labels = scene.label_bytes === 4 ? new Int32Array(raw) : new Uint8Array(raw);
-    this.images = new Uint8Array(images.buffer, images.byteOffset, images.byteLength);
+    const { shape, classes, labels, images, label_bytes: labelBytes } = scene;
+    const pixels = shape[0] * shape[1] * shape[2];
+    Object.assign(this, { scene, root, shape, classes, pixels });
+    this.labels = new (labelBytes === 4 ? Int32Array : Uint8Array)(toBytes(labels));
+    this.images = new Uint8Array(toBytes(images));
     this.count = this.labels.length;
     this.models = scene.models.map((model, index) => this.readModel(model, index));
-    this.align = readAlignment(scene.align);
+    this.align = readAlign(scene.align);
     this.aligned = Boolean(this.align && scene.aligned);
+    this.movable = this.models.filter((model) => model.decodes);
     this.selected = -1;
-    this.moment = 0;
-    this.following = true;
-    this.training = { running: false };
+    this.moment = 0; // which snapshot is shown
+    this.following = true; // … and each new one as it comes
+    this.training = {};
     this.counters = { inputs: 0, draws: 0, frames: 0 };
     this.layers = { pictures: false, empty: true, prior: true };
-    this.hidden = new Set();
-    const first = this.models.find((model) => model.decodes);
-    this.plane = { basis: first && first.size > 2 ? "directions" : "values", a: 0, b: 1 };
+    this.hidden = new Set(); // classes
+    this.plane = { basis: this.movable[0]?.size > 2 ? "directions" : "values", a: 0, b: 1 };
     this.listeners = [];
-    this.trainingListeners = [];
     this.reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   }
 
   readModel(raw, index) {
-    const snapshots = raw.snapshots.map(readSnapshot);
-    const run = (what, rows, slot, done) =>
-      this.engine.run(index, this.models[index].number, what, rows, `${slot} ${index}`, done);
-    return {
+    const snapshots = raw.snapshots.map(withFloats);
+    const ask = (what) => (rows, slot, done) =>
+      this.engine.run(index, model.number, what, rows, `${slot} ${index}`, done);
+    const model = {
+      ...raw,
       index,
-      name: raw.name,
-      size: raw.size,
+      snapshots,
       decodes: raw.decodes && !raw.problem,
       encodes: raw.encodes && !raw.problem,
-      prior: raw.prior,
-      problem: raw.problem,
-      noMap: raw.no_map,
-      coordinates: raw.coordinates,
-      programs: raw.programs,
       pixels: this.pixels,
-      snapshots,
       number: 0,
       snapshot: snapshots[0],
-      code: Float32Array.from(snapshots[0].mean),
-      decode: (rows, slot, done) => run("decode", rows, slot, done),
-      encode: (rows, slot, done) => run("encode", rows, slot, (bytes, codes) => done(codes)),
-      reconstruct: (rows, slot, done) => run("reconstruct", rows, slot, done),
+      noMap: raw.no_map,
+      code: snapshots[0].mean.slice(),
+      decode: ask("decode"),
+      reconstruct: ask("reconstruct"),
+      encode: (rows, slot, done) => ask("encode")(rows, slot, (bytes, codes) => done(codes)),
     };
+    return model;
   }
 
   onChange(listener) {
     this.listeners.push(listener);
-  }
-
-  onTraining(listener) {
-    this.trainingListeners.push(listener);
   }
 
   /** Paint in the next animation frame, however many inputs come before it. */
@@ -106,36 +85,29 @@ class App {
   /** The code of `to` for the same drag: the affine map where they are aligned, the same standing elsewhere. */
   counterpart(from, to, code) {
     if (from === to) return code;
-    if (this.aligned) return mapped(from.index === 0 ? this.align.forward : this.align.backward, code);
+    if (this.aligned) return mapped(from.index ? this.align.backward : this.align.forward, code);
     return sameStanding(from, to, this.plane.basis, code);
   }
 
   move(index, code) {
-    const from = this.models[index];
     const target = Float32Array.from(code);
-    for (const model of this.models) if (model.decodes) model.code = this.counterpart(from, model, target);
-    this.selected = -1;
-    this.changed();
+    for (const model of this.movable) model.code = this.counterpart(this.models[index], model, target);
+    this.select(-1);
   }
 
+  /** Choose an image (−1: none) and stand at its codes. */
   select(image) {
     this.selected = this.count ? image : -1;
-    if (this.selected >= 0) this.goToSelected();
-    this.changed();
-  }
-
-  goToSelected() {
-    for (const model of this.models) {
+    for (const model of this.movable) {
       const { codes } = model.snapshot;
-      if (model.decodes && codes.length) model.code = codes.slice(this.selected * model.size, (this.selected + 1) * model.size);
+      if (this.selected >= 0 && codes.length) model.code = codes.slice(image * model.size, (image + 1) * model.size);
     }
+    this.changed();
   }
 
   reset() {
-    for (const model of this.models) model.code = Float32Array.from(model.snapshot.mean);
-    if (this.aligned) this.models[1].code = this.counterpart(...this.models, this.models[0].code);
-    this.selected = -1;
-    this.changed();
+    const first = this.movable[0];
+    this.move(first.index, first.snapshot.mean);
   }
 
   setPlane(plane) {
@@ -143,31 +115,39 @@ class App {
     this.refresh();
   }
 
-  /** Show snapshot `number` (of every model, or its last). */
+  /** Show snapshot `number` of every model, or its last. */
   async showMoment(number) {
     const numbers = this.models.map((model) => Math.min(number, model.snapshots.length - 1));
     await Promise.all(this.models.map((model, i) => model.problem || this.engine.prepare(i, numbers[i])));
     this.moment = number;
-    this.models.forEach((model, i) => {
+    for (const model of this.models) {
       const before = { ...model };
-      model.number = numbers[i];
-      model.snapshot = model.snapshots[numbers[i]];
-      if (model.decodes && before.snapshot !== model.snapshot) {
-        model.code = this.selected < 0 ? sameStanding(before, model, this.plane.basis, model.code) : model.code;
-      }
-    });
-    if (this.selected >= 0) this.goToSelected();
+      model.number = numbers[model.index];
+      model.snapshot = model.snapshots[model.number];
+      if (model.decodes) model.code = sameStanding(before, model, this.plane.basis, model.code);
+    }
+    this.select(this.selected);
     this.refresh();
   }
 
+  /** A new snapshot from a training. */
+  take({ model: index, snapshot, align }) {
+    const { snapshots } = this.models[index];
+    snapshots.push(withFloats(snapshot));
+    this.align = readAlign(align) ?? this.align;
+    for (const notice of this.root.querySelectorAll(".untrained")) notice.remove();
+    if (this.following) this.showMoment(snapshots.length - 1);
+    else this.changed();
+  }
+
   refresh() {
-    this.onRefresh?.();
+    this.onRefresh();
     this.changed();
   }
 
-  /** Say it politely, once nothing has changed for a while; what several `speakers` say stands together. */
+  /** Say it politely, once nothing has changed for a while; what several speakers say stands together. */
   announce(speaker, text = speaker) {
-    this.said = text === speaker ? { "": text } : { ...this.said, [speaker]: text };
+    this.said = text === speaker ? { speaker: text } : { ...this.said, [speaker]: text };
     clearTimeout(this.speech);
     this.speech = setTimeout(() => {
       this.spoken.textContent = Object.values(this.said).join(" ");
@@ -175,313 +155,265 @@ class App {
   }
 }
 
-/** One model's part of the stage: map, picture, and for a chosen image its original and its error. */
+/** One model's part: map, picture, and for a chosen image its original and its error. */
 function stage(app, model) {
-  const heading = uniqueId();
-  const section = element("section", { class: "stage", "aria-labelledby": heading });
-  section.append(element("p", { class: "name", id: heading }, model.name));
-  if (model.problem) {
-    section.append(element("p", { class: "problem", role: "alert" }, model.problem));
-    return { section };
-  }
-  if (model.noMap) section.append(element("p", { class: "notice" }, model.noMap));
-  if (model.coordinates) section.append(element("p", { class: "notice" }, model.coordinates));
+  const id = uniqueId();
+  const section = element("section", { "aria-labelledby": id }, element("p", { class: "name", id }, model.name));
+  const note = (text, attributes) => text && section.append(element("p", attributes, text));
+  note(model.problem, { class: "problem", role: "alert" });
+  if (model.problem) return { section };
+  note(model.noMap, { class: "notice" });
+  note(model.coordinates, { class: "notice" });
   if (!model.decodes) return { section };
 
-  const map = new LatentMap(app, model.index);
+  const map = new LatentMap(app, model);
   const two = app.models.length > 1;
-  const shown = picture(app.shape, "Decoded picture", two ? PICTURE / 2 : PICTURE);
-  shown.canvas.classList.add("decoded");
-  const original = picture(app.shape, "Chosen image", PICTURE / 2);
-  const error = picture(app.shape, "Its error", PICTURE / 2);
-  const figure = (part, caption) => element("figure", {}, part.canvas, element("figcaption", {}, caption));
-  const chosen = element("div", { class: "chosen" }, figure(original, "original"), figure(error, "error"));
-  const readout = element("p", { class: "readout" });
-  const [channels, height, width] = app.shape;
-
-  const show = (bytes) => {
-    shown.draw(bytes);
-    app.counters.draws += 1;
-    app.root.dataset.ready = "true";
-    const j = app.selected;
-    const offset = j * app.pixels;
-    chosen.classList.toggle("none", j < 0);
-    if (j >= 0) {
-      original.draw(app.images, offset);
-      error.drawColours(errorColours(app.images, offset, bytes, 0, channels, height * width));
-    }
-    const text = describe(bytes, j, offset);
-    readout.textContent = text;
-    shown.describe(`Picture decoded by ${model.name}. ${text}`);
-    app.announce(model.index, two ? `${model.name}: ${text}` : text);
+  const part = (caption, side) => {
+    const one = picture(app.shape, caption, side);
+    return { ...one, figure: element("figure", {}, one.canvas, element("figcaption", {}, caption)) };
   };
-  const describe = (bytes, j, offset) => {
+  const shown = part("decoded", two ? PICTURE / 2 : PICTURE);
+  shown.canvas.classList.add("decoded");
+  const [original, error] = [part("original", PICTURE / 2), part("error", PICTURE / 2)];
+  const chosen = element("div", { class: "chosen" }, original.figure, error.figure);
+  const readout = element("p", { class: "readout" });
+  const pictures = element("div", { class: two ? "row" : "" }, shown.figure, chosen);
+  section.append(element("div", { class: two ? "" : "row" }, map.canvas, pictures), readout);
+
+  const describe = (bytes) => {
     const values = Array.from(model.code.subarray(0, 6), (value) => inWords(value));
     const code = `Code (${values.join(", ")}${model.size > 6 ? ", …" : ""}).`;
+    const j = app.selected;
     if (j >= 0) {
-      const mse = squaredError(app.images, offset, bytes, 0, app.pixels).toFixed(4);
-      return `Image ${j}: ${app.classes[app.labels[j]]}, squared error per pixel ${mse}. ${code}`;
+      const mse = squaredError(app.images, j * app.pixels, bytes, 0, app.pixels);
+      return `Image ${j}: ${app.classes[app.labels[j]]}, squared error per pixel ${mse.toFixed(4)}. ${code}`;
     }
     const { image, distance } = nearestShown(model.snapshot.codes, model.size, model.code);
     return image < 0 ? code : `Nearest image: ${app.classes[app.labels[image]]}, ${distance.toFixed(2)} away. ${code}`;
   };
-  const pictures = element("div", { class: two ? "row" : "" }, figure(shown, "decoded"), chosen);
-  section.append(element("div", { class: two ? "" : "row" }, map.canvas, pictures), readout);
-  const paint = () => {
+  const show = (bytes) => {
+    shown.draw(bytes);
+    app.counters.draws += 1;
+    app.root.dataset.ready = "true";
+    chosen.classList.toggle("none", app.selected < 0);
+    if (app.selected >= 0) {
+      const offset = app.selected * app.pixels;
+      original.draw(app.images, offset);
+      error.drawColours(errorColours(app.images, offset, bytes, 0, app.shape[0], app.pixels / app.shape[0]));
+    }
+    const text = describe(bytes);
+    readout.textContent = text;
+    shown.describe(`Picture decoded by ${model.name}. ${text}`);
+    app.announce(model.index, two ? `${model.name}: ${text}` : text);
+  };
+  app.onChange(() => {
     map.paint();
     model.decode(model.code, "stage", show);
-  };
-  return { section, map, paint };
+  });
+  return { section, map };
 }
 
-/** Buttons that hide and show classes; each carries its marker, so that the legend needs no colour. */
+/** Buttons that hide and show classes; each carries its marker, so the legend needs no colour. */
 function legend(app) {
-  const row = element("div", { class: "legend", role: "group", "aria-label": "Classes on the map" });
-  const present = [...new Set(app.labels)].sort((a, b) => a - b);
-  if (present.length > 20) return row;
-  for (const k of present) {
+  const row = element("div", { class: "row legend", role: "group", "aria-label": "Classes on the map" });
+  const draws = [...new Set(app.labels)].sort((a, b) => a - b).slice(0, 20).map((k) => {
     const sample = element("canvas", { width: 32, height: 32, "aria-hidden": "true" });
     const one = button("", () => {
       if (!app.hidden.delete(k)) app.hidden.add(k);
-      one.setAttribute("aria-pressed", String(!app.hidden.has(k)));
+      one.setAttribute("aria-pressed", !app.hidden.has(k));
       app.refresh();
     }, { "aria-pressed": "true" });
     one.append(sample, app.classes[k]);
     row.append(one);
-    app.onTheme(() => {
+    return () => {
       const context = sample.getContext("2d");
       context.clearRect(0, 0, 32, 32);
       traceMarker(context, k, 16, 16, 9);
-      context.fillStyle = COLOURS[k % 10] === "#000000" ? getComputedStyle(app.root).getPropertyValue("--ink") : COLOURS[k % 10];
+      context.fillStyle = colourOf(k, getComputedStyle(app.root).color);
       context.fill();
-    });
-  }
-  return row;
+    };
+  });
+  return { row, refresh: () => draws.forEach((draw) => draw()) };
 }
 
 /** What the map shows: its plane, its layers, the alignment of two models. */
 function mapControls(app) {
   const row = element("div", { class: "row" });
-  const first = app.models.find((model) => model.decodes);
-  if (!first) return row;
+  const axes = app.movable.some((model) => model.size > 2)
+    ? ["a", "b"].map((key) => choice(`Axis ${key === "a" ? "across" : "up"}`, [], (value) => app.setPlane({ [key]: Number(value) })))
+    : [];
+  row.append(...axes.map((axis) => axis.element));
   const check = (text, on, change) => {
-    const box = element("input", { type: "checkbox", checked: on, onchange: () => change(box.checked) });
-    row.append(element("label", { class: "check" }, box, text));
+    const box = element("input", { type: "checkbox", onchange: () => change(box.checked) });
+    box.checked = on;
+    row.append(element("label", {}, box, text));
   };
-  if (first.size > 2) {
-    const axes = ["across", "up"].map((text, i) => {
-      const one = choice(`Axis ${text}`, [], (value) => app.setPlane({ [i ? "b" : "a"]: Number(value) }));
-      row.append(one.element);
-      return one.select;
+  const layer = (text, name) =>
+    check(text, app.layers[name], (on) => {
+      app.layers[name] = on;
+      app.refresh();
     });
-    app.onPlane(() => {
-      const count = Math.min(...app.models.filter((model) => model.decodes).map((model) => axisCount(model, app.plane.basis)));
-      const name = app.plane.basis === "values" ? "value" : "direction";
-      axes.forEach((select, i) => {
-        select.replaceChildren(...Array.from({ length: count }, (_, k) => element("option", { value: k }, `${name} ${k + 1}`)));
-        select.value = String(i ? app.plane.b : app.plane.a);
-      });
-    });
-  }
-  const layer = (name) => (on) => {
-    app.layers[name] = on;
-    app.refresh();
-  };
-  if (app.count && first.encodes) check("Hatch empty regions", app.layers.empty, layer("empty"));
-  if (app.models.some((model) => model.prior)) check("Prior (1, 2, 3 σ)", app.layers.prior, layer("prior"));
-  check("Pictures on the map", app.layers.pictures, layer("pictures"));
+  if (app.movable.some((model) => model.encodes)) layer("Hatch empty regions", "empty");
+  if (app.movable.some((model) => model.prior)) layer("Prior (1, 2, 3 σ)", "prior");
+  layer("Pictures on the map", "pictures");
   if (app.align) {
-    const share = Math.floor(1000 * app.align.forward.r2) / 10;
-    check(`Align: lay the second code on the first by the best affine map (explains ${share.toFixed(1)} % of it)`, app.aligned, (on) => {
+    const share = inWords(Math.floor(1000 * app.align.forward.r2) / 10, 1);
+    check(`Align: lay the second code on the first by the best affine map (explains ${share} % of it)`, app.aligned, (on) => {
       app.aligned = on;
       app.move(0, app.models[0].code);
       app.refresh();
     });
   }
-  return row;
+  const refresh = () => {
+    const count = Math.min(...app.movable.map((model) => axisCount(model, app.plane.basis)));
+    const text = app.plane.basis === "values" ? "value" : "direction";
+    axes.forEach(({ select }, i) => {
+      select.replaceChildren(...Array.from({ length: count }, (_, k) => element("option", { value: k }, `${text} ${k + 1}`)));
+      select.value = i ? app.plane.b : app.plane.a;
+    });
+  };
+  return { row, refresh };
 }
 
 /** Tabs after the pattern of the ARIA Authoring Practices: arrow keys move between them. */
 function tabs(views) {
-  const bar = element("div", { role: "tablist", "aria-label": "Tools", class: "tabs" });
+  const bar = element("div", { role: "tablist", "aria-label": "Tools", class: "row tabs" });
   const panels = element("div");
-  const parts = views.map((view) => {
-    const [id, panelId] = [uniqueId(), uniqueId()];
-    const tab = element("button", { type: "button", role: "tab", id, "aria-controls": panelId }, view.title);
-    const panel = element("div", { role: "tabpanel", id: panelId, "aria-labelledby": id, class: "panel" }, view.element);
+  let open = -1;
+  const show = (i) => {
+    if (i === open) return;
+    views[open]?.hide?.();
+    parts.forEach(({ tab, panel }, j) => {
+      tab.setAttribute("aria-selected", i === j);
+      tab.tabIndex = i === j ? 0 : -1;
+      panel.hidden = i !== j;
+    });
+    open = i;
+    views[i].show?.();
+  };
+  const key = (event, i) => {
+    const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: -1 }[event.key];
+    if (to === undefined) return;
+    const target = (to + views.length) % views.length;
+    show(target);
+    parts[target].tab.focus();
+    event.preventDefault();
+  };
+  const parts = views.map((view, i) => {
+    const [id, own] = [uniqueId(), uniqueId()];
+    const tab = button(view.title, () => show(i), { role: "tab", id, "aria-controls": own, onkeydown: (event) => key(event, i) });
+    const panel = element("div", { role: "tabpanel", id: own, "aria-labelledby": id, class: "panel" }, view.element);
     bar.append(tab);
     panels.append(panel);
-    return { view, tab, panel };
+    return { tab, panel };
   });
-  let open = null;
-  const show = (part) => {
-    if (open && open !== part) open.view.hide?.();
-    const fresh = open !== part;
-    open = part;
-    for (const { tab, panel } of parts) {
-      tab.setAttribute("aria-selected", String(tab === part.tab));
-      tab.tabIndex = tab === part.tab ? 0 : -1;
-      panel.hidden = tab !== part.tab;
-    }
-    if (fresh) part.view.show?.();
-  };
-  parts.forEach((part, i) => {
-    part.tab.addEventListener("click", () => show(part));
-    part.tab.addEventListener("keydown", (event) => {
-      const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: parts.length - 1 }[event.key];
-      if (to === undefined) return;
-      const target = parts[(to + parts.length) % parts.length];
-      show(target);
-      target.tab.focus();
-      event.preventDefault();
-    });
-  });
-  return { element: element("div", {}, bar, panels), start: () => show(parts[0]), close: () => open?.view.hide?.() };
+  return { elements: [bar, panels], show, close: () => views[open]?.hide?.() };
 }
 
-/** Build the explorer in `host`; resolves to a function that takes it down. `makeEngine(app, say)` says who computes. */
+/** Build the explorer in `host`; makeEngine(app, say) decides who computes. */
 async function build(scene, host, makeEngine) {
   const root = element("div", { class: "autoencoder-lab-explorer", role: "group", "aria-label": scene.title });
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab must not take our arrow keys for its own
   root.dataset.engine = scene.engine;
-  host.replaceChildren(root);
-  const app = new App(scene, root);
-  root.explorer = app;
-  const [themed, planed, maps] = [[], [], []];
-  app.onTheme = (draw) => themed.push(draw);
-  app.onPlane = (draw) => planed.push(draw);
-  app.onRefresh = () => {
-    for (const draw of [...themed, ...planed]) draw();
-    for (const map of maps) map.refresh();
-  };
-  app.spoken = element("div", { role: "status", "aria-live": "polite", class: "spoken" });
-  const state = element("p", { class: "notice state" });
+  const app = (root.explorer = new App(scene, root));
+  const state = element("p", { class: "notice" });
   const say = (text) => {
-    if (state.textContent !== text) state.textContent = text;
+    state.textContent = text;
     state.hidden = !text;
   };
   say("");
   app.engine = makeEngine(app, say);
   await Promise.all(app.models.map((model, i) => model.problem || app.engine.prepare(i, 0)));
 
-  const notices = [...scene.notices, ...(scene.why ? [scene.why] : [])].map((text) => element("p", { class: "notice" }, text));
-  app.dropNotices = () => notices.forEach((notice) => notice.remove());
-  const stages = element("div", { class: "stages" });
-  root.append(...notices, state, stages);
-  const paints = [];
-  for (const model of app.models) {
-    const { section, map, paint } = stage(app, model);
-    stages.append(section);
-    if (map) maps.push(map);
-    if (paint) paints.push(paint);
-  }
-  app.onChange(() => paints.forEach((paint) => paint()));
-  if (maps.length && app.models.some((model) => model.encodes)) root.append(legend(app));
-  const controls = mapControls(app);
-  const tools = tabs([slidersView, morphView, sampleView, drawView, timeView].map((view) => view(app)));
-  if (app.models.some((model) => !model.problem)) root.append(controls, tools.element);
-  root.append(app.spoken);
-  app.onRefresh();
-  if (maps.length) tools.start();
-  else {
-    root.dataset.ready = "true";
-    [...root.querySelectorAll("[role=tab]")].find((tab) => tab.textContent === "Draw")?.click();
-  }
-  app.changed();
+  host.replaceChildren(root);
+  app.spoken = element("div", { role: "status", class: "spoken" });
+  for (const text of scene.notices) root.append(element("p", { class: "notice" }, text));
+  for (const text of scene.untrained) root.append(element("p", { class: "notice untrained" }, text));
+  const stages = app.models.map((model) => stage(app, model));
+  const maps = stages.flatMap(({ map }) => map ?? []);
+  root.append(state, element("div", { class: "stages" }, ...stages.map(({ section }) => section)), app.spoken);
+  const [classes, controls] = [legend(app), mapControls(app)];
+  const views = [slidersView, morphView, sampleView, drawView, timeView].map((view) => view(app));
+  const tools = tabs(views);
+  if (app.movable.some((model) => model.encodes)) root.append(classes.row);
+  if (maps.length) root.append(controls.row);
+  if (app.models.some((model) => !model.problem)) root.append(...tools.elements);
+  app.onRefresh = () => {
+    classes.refresh();
+    controls.refresh();
+    for (const map of maps) map.refresh();
+  };
+  if (!maps.length) root.dataset.ready = "true";
+  tools.show(maps.length ? 0 : views.findIndex(({ title }) => title === "Draw"));
+  await app.showMoment(Math.max(...app.models.map((model) => model.snapshots.length)) - 1);
 
-  const light = window.matchMedia("(prefers-color-scheme: dark)");
-  const theme = new MutationObserver(() => app.refresh());
-  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
   const repaint = () => app.refresh();
-  light.addEventListener("change", repaint);
-  return () => {
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const theme = new MutationObserver(repaint);
+  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  dark.addEventListener("change", repaint);
+  app.close = () => {
     theme.disconnect();
-    light.removeEventListener("change", repaint);
+    dark.removeEventListener("change", repaint);
     cancelAnimationFrame(app.frame);
     clearTimeout(app.speech);
     tools.close();
     app.engine.close();
   };
+  return app;
 }
 
-/** What the kernel sends while a model trains. */
-function listenToTraining(app, view, message, buffers) {
-  if (message.kind === "training") {
-    app.training = message;
-    for (const listener of app.trainingListeners) listener();
-    return;
-  }
-  if (message.kind !== "snapshot" || (message.view && message.view !== view)) return;
-  const model = app.models[message.model];
-  if (model.snapshots.length > message.number) return; // this view has it
-  const names = [...message.arrays, ...(message.forward === undefined ? [] : ALIGNMENT), ...message.weights];
-  const parts = Object.fromEntries(names.map((name, i) => [name, buffers[i]]));
-  const pick = (from) => Object.fromEntries(from.map((name) => [name, parts[name]]));
-  const raw = { ...message.values, ...pick(message.arrays), weights: pick(message.weights) };
-  if (message.forward !== undefined) {
-    const part = (way) => ({ matrix: parts[`${way} matrix`], offset: parts[`${way} offset`], r2: message[way] });
-    app.align = readAlignment({ forward: part("forward"), backward: part("backward") });
-  }
-  model.snapshots.push(readSnapshot(raw));
-  app.dropNotices();
-  if (app.following) app.showMoment(message.number);
-  else app.changed();
-}
-
-const ALIGNMENT = ["forward matrix", "forward offset", "backward matrix", "backward offset"];
-
-/** anywidget's entry. */
-async function render({ model, el }) {
-  const view = uniqueId() + Math.random().toString(36).slice(2);
-  const scene = model.get("scene");
-  let app = null;
-  const close = await build(scene, el, (made, say) => {
-    app = made;
-    return scene.engine === "kernel" ? kernelEngine(model, view, say) : new BrowserEngine(made.models);
+/** anywidget's first entry, once a widget: snapshots join the scene, so that views opened later have them too. */
+function initialize({ model }) {
+  model.on("change:news", () => {
+    const { model: index, snapshot } = model.get("news");
+    model.get("scene").models[index].snapshots.push(snapshot);
   });
+}
+
+/** anywidget's second entry, once a view. */
+async function render({ model, el }) {
+  const view = uniqueId() + Math.random();
+  const scene = model.get("scene");
+  const app = await build(scene, el, (made, say) =>
+    scene.engine === "kernel" ? kernelEngine(model, view, say) : browserEngine(made.models),
+  );
   const send = (message) => {
     try {
-      model.send({ ...message, view });
+      model.send(message);
     } catch {
       // the kernel is gone: nothing trains there either
     }
   };
   app.steer = (action) => send({ kind: "training", action });
-  const listen = (message, buffers) => listenToTraining(app, view, message, buffers);
-  model.on("msg:custom", listen);
-  send({ kind: "ready" }); // also wakes the way to the kernel before it is needed
+  const take = () => app.take(model.get("news"));
+  const steered = () => {
+    app.training = model.get("training");
+    app.changed();
+  };
+  model.on("change:news", take);
+  model.on("change:training", steered);
+  send({ kind: "ready" }); // wakes the way to the kernel before it is needed: the first message may be held up
   return () => {
-    model.off("msg:custom", listen);
-    close();
+    model.off("change:news", take);
+    model.off("change:training", steered);
+    app.close();
   };
 }
 
-/** An exported page's entry. `scene`: bytes stand in it as {base64: text}; `code`: the address of this file. */
-async function openPage(scene, host, code) {
+/** An exported page's entry. `scene`: bytes stand in it as {base64: text}; `address`: where this file is found. */
+async function openPage(scene, host, address) {
   const revive = (value) => {
     if (value === null || typeof value !== "object") return value;
-    if (typeof value.base64 === "string") {
-      const binary = atob(value.base64);
-      return new DataView(Uint8Array.from(binary, (character) => character.charCodeAt(0)).buffer);
+    if (value.base64 !== undefined) {
+      return new DataView(Uint8Array.from(atob(value.base64), (character) => character.charCodeAt(0)).buffer);
     }
     if (Array.isArray(value)) return value.map(revive);
-    return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, revive(part)]));
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, revive(part)]));
   };
-  const ready = revive(scene);
-  await build(ready, host, (app, say) => {
-    app.steer = () => {};
-    return scene.engine === "worker" ? workerEngine(transferable(app.models), code, say) : new BrowserEngine(app.models);
-  });
+  await build(revive(scene), host, (app, say) =>
+    scene.engine === "worker" ? workerEngine(app.models, address, say) : browserEngine(app.models),
+  );
 }
 
-/** What the worker needs of the models, without functions. */
-function transferable(models) {
-  return models.map(({ programs, snapshots, size, pixels }) => ({
-    programs,
-    size,
-    pixels,
-    snapshots: snapshots.map(({ weights }) => ({ weights })),
-  }));
-}
-
-export default { render, openPage };
+export default { initialize, render, openPage };

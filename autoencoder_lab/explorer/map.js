@@ -1,7 +1,7 @@
 // The map of one model: codes of real images in a plane of the code space, a point to drag, and what stands round it.
 
 import { along, axisCount, axisOf, mapped, movedAlong, rangeOf } from "./space.js";
-import { COLOURS, element, toRgba, traceMarker } from "./parts.js";
+import { colourOf, element, toRgba, traceMarker } from "./parts.js";
 
 const SIDE = 320; // CSS pixels
 const TILES = 14; // decoded pictures in a row of the background
@@ -9,11 +9,8 @@ const NEAR = 20; // CSS pixels: further from every code a place counts as empty
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 export class LatentMap {
-  constructor(app, index) {
-    this.app = app;
-    this.model = app.models[index];
-    this.background = document.createElement("canvas");
-    this.tiles = document.createElement("canvas");
+  constructor(app, model) {
+    Object.assign(this, { app, model, background: element("canvas"), tiles: element("canvas") });
     this.canvas = element("canvas", {
       class: "map",
       tabindex: "0",
@@ -25,7 +22,6 @@ export class LatentMap {
       onkeydown: (event) => this.key(event),
     });
     this.context = this.canvas.getContext("2d");
-    this.refresh();
   }
 
   /** Everything but the point: after a new snapshot, another plane, other layers, another theme. */
@@ -65,11 +61,10 @@ export class LatentMap {
   placesOfCodes() {
     const { app, model } = this;
     const { codes } = model.snapshot;
-    const places = [];
-    for (let j = 0, at = 0; at < codes.length; j += 1, at += model.size) {
-      places.push(this.placeOf(app.aligned && model.index === 1 ? mapped(app.align.backward, codes, at) : codes.subarray(at, at + model.size), j));
-    }
-    return places;
+    return Array.from({ length: codes.length / model.size }, (_, j) => {
+      const code = codes.subarray(j * model.size, (j + 1) * model.size);
+      return this.placeOf(this.frameModel() === model ? code : mapped(app.align.backward, code), j);
+    });
   }
 
   /** CSS pixels of a code; `image` tells its lane where the code is one number. */
@@ -111,7 +106,7 @@ export class LatentMap {
       if (app.hidden.has(k)) return;
       traceMarker(context, k, x, y, 3.2);
       context.globalAlpha = 0.75;
-      context.fillStyle = COLOURS[k % 10] === "#000000" ? ink : COLOURS[k % 10];
+      context.fillStyle = colourOf(k, ink);
       context.fill();
       context.globalAlpha = 1;
       context.strokeStyle = pictures ? "#fff" : paper;
@@ -182,13 +177,14 @@ export class LatentMap {
     const context = this.tiles.getContext("2d");
     [this.tiles.width, this.tiles.height] = [TILES * width, TILES * height];
     const image = context.createImageData(width, height);
+    const middle = (i) => ((i + 0.5) / TILES) * SIDE;
     const row = (r) => {
       if (this.tileJob !== job || !app.layers.pictures) return;
       const codes = new Float32Array(TILES * model.size);
       for (let c = 0; c < TILES; c += 1) {
-        codes.set(app.counterpart(this.frameModel(), model, this.codeAt(((c + 0.5) / TILES) * SIDE, ((r + 0.5) / TILES) * SIDE)), c * model.size);
+        codes.set(app.counterpart(this.frameModel(), model, this.codeAt(middle(c), middle(r))), c * model.size);
       }
-      model.decode(codes, `tiles ${model.index}`, (bytes) => {
+      model.decode(codes, "tiles", (bytes) => {
         for (let c = 0; c < TILES; c += 1) {
           toRgba(bytes, c * app.pixels, channels, height * width, image.data);
           context.putImageData(image, c * width, r * height);

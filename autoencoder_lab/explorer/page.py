@@ -72,6 +72,8 @@ def html(explorer: Explorer) -> str:
         if heaviest > BROWSER_MACS
         else ""
     )
+    if any(len(moments) > 1 for moments in explorer.moments):
+        scene["untrained"] = []
     scene["models"] = [
         {
             **model,

@@ -155,35 +155,26 @@ export function normalNumbers(uniform) {
   return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-export const COLOURS = [
-  "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8A6D00", "#7F3C8D", "#666666",
-];
+const COLOURS = "#0072B2 #D55E00 #009E73 #CC79A7 #56B4E9 #E69F00 #000000 #8A6D00 #7F3C8D #666666".split(" ");
+
+/** The colour of class k; black is `ink`, which shows on a dark page too. */
+export const colourOf = (k, ink) => (k % 10 === 6 ? ink : COLOURS[k % 10]);
+
+const PLUS = "-4-11 4-11 4-4 11-4 11 4 4 4 4 11-4 11-4 4-11 4-11-4-4-4"; // tenths of a radius
+const MARKERS = [
+  "", "-9-9 9-9 9 9-9 9", "0-11 10 8-10 8", "0-13 10 0 0 13-10 0", "0 11 10-8-10-8", PLUS, PLUS,
+  "0-13 3-4 12-4 5 2 7 10 0 5-7 10-5 2-12-4-3-4", "-11 0 8-10 8 10", "11 0-8-10-8 10",
+].map((text) => text.match(/-?\d+/g)?.map((tenths) => tenths / 10) ?? []);
 
 /** Trace the marker of class k round (x, y): ten shapes, so that colour is never alone. Fill or stroke it yourself. */
 export function traceMarker(context, k, x, y, r) {
-  const polygon = (points) => {
-    points.forEach(([dx, dy], i) => (i ? context.lineTo(x + r * dx, y + r * dy) : context.moveTo(x + r * dx, y + r * dy)));
-    context.closePath();
-  };
-  const turned = (points) => points.map(([a, b]) => [(a - b) * 0.72, (a + b) * 0.72]);
-  const star = [];
-  for (let i = 0; i < 10; i += 1) {
-    const length = i % 2 ? 0.5 : 1.25;
-    star.push([length * Math.sin((i * Math.PI) / 5), -length * Math.cos((i * Math.PI) / 5)]);
-  }
-  const plus = [[-0.4, -1.1], [0.4, -1.1], [0.4, -0.4], [1.1, -0.4], [1.1, 0.4], [0.4, 0.4], [0.4, 1.1], [-0.4, 1.1], [-0.4, 0.4], [-1.1, 0.4], [-1.1, -0.4], [-0.4, -0.4]];
-  const square = [[-0.85, -0.85], [0.85, -0.85], [0.85, 0.85], [-0.85, 0.85]];
+  const points = MARKERS[k % 10];
+  const turn = k % 10 === 6 ? Math.SQRT1_2 : 0; // the second plus stands on its corner
   context.beginPath();
-  switch (k % 10) {
-    case 0: context.arc(x, y, r, 0, 7); break;
-    case 1: polygon(square); break;
-    case 2: polygon([[0, -1.1], [1, 0.8], [-1, 0.8]]); break;
-    case 3: polygon([[0, -1.25], [1, 0], [0, 1.25], [-1, 0]]); break;
-    case 4: polygon([[0, 1.1], [1, -0.8], [-1, -0.8]]); break;
-    case 5: polygon(plus); break;
-    case 6: polygon(turned(plus)); break;
-    case 7: polygon(star); break;
-    case 8: polygon([[-1.1, 0], [0.8, -1], [0.8, 1]]); break;
-    default: polygon([[1.1, 0], [-0.8, -1], [-0.8, 1]]);
+  if (!points.length) context.arc(x, y, r, 0, 7);
+  for (let i = 0; i < points.length; i += 2) {
+    const [u, v] = turn ? [(points[i] - points[i + 1]) * turn, (points[i] + points[i + 1]) * turn] : points.slice(i);
+    context.lineTo(x + r * u, y + r * v);
   }
+  context.closePath();
 }

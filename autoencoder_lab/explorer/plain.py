@@ -30,7 +30,7 @@ def _one(model: ExploredModel, split: Any) -> ipywidgets.Widget:
     few = model.size <= MOST_SLIDERS
     mean = _numbers(moment["mean"])
     axes = torch.eye(model.size) if few else _numbers(moment["directions"]).view(-1, model.size)[:MOST_SLIDERS]
-    spread = _numbers(moment["spread"] if few else moment["direction_spread"])[: len(axes)].clamp(min=1e-3)
+    spread = _numbers(moment["spread"] if few else moment["directionSpread"])[: len(axes)].clamp(min=1e-3)
     sliders = [
         ipywidgets.FloatSlider(
             value=0,

@@ -195,7 +195,7 @@ def snapshot(model: ExploredModel, programs: dict[str, program.Program], step: i
         "mean": f32(mean),
         "spread": f32(codes.std(dim=0, correction=min(1, count - 1))),
         "directions": f32(rows[:shown]),
-        "direction_spread": f32(singular[:shown] / max(1, count - 1) ** 0.5),
+        "directionSpread": f32(singular[:shown] / max(1, count - 1) ** 0.5),
         "cholesky": f32(torch.linalg.cholesky(covariance + sliver)),
     }
 
@@ -208,7 +208,7 @@ def _standard_directions(size: int) -> dict[str, Any]:
         "mean": f32(torch.zeros(size)),
         "spread": f32(torch.ones(size)),
         "directions": f32(torch.eye(size)[:shown]),
-        "direction_spread": f32(torch.ones(shown)),
+        "directionSpread": f32(torch.ones(shown)),
         "cholesky": f32(torch.eye(size)),
     }
 

@@ -67,6 +67,8 @@ def _draw_pictures(part: Any, model: ExploredModel, split: Any) -> str:
     for axes, picture in zip(grid.flat, torch.cat(rows), strict=True):
         axes.set_axis_off()
         show_image(axes, picture)
-    for axes, name in zip(grid[:, 0], ("images", "reconstructions") if model.encodes else ("random codes",), strict=True):
+    for axes, name in zip(
+        grid[:, 0], ("images", "reconstructions") if model.encodes else ("random codes",), strict=True
+    ):
         axes.set_title(name, fontsize=7, loc="left", pad=2)
     return said

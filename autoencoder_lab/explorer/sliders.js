@@ -10,12 +10,12 @@ export function slidersView(app) {
   const controls = element("div", { class: "row" });
   const content = element("div", {}, controls, list);
   const view = { title: "Sliders", element: content };
-  const movable = app.models.filter((model) => model.decodes);
-  if (!movable.length) {
-    content.replaceChildren(element("p", {}, app.models.map((model) => model.noMap).join(" ")));
+  const { movable } = app;
+  let [model, all, rows, seen] = [movable[0], false, [], []];
+  if (!model) {
+    content.append(...app.models.map(({ noMap }) => element("p", {}, noMap)));
     return view;
   }
-  let [model, all, rows, seen] = [movable[0], false, [], null];
 
   const basis = choice("Move along", [["directions", "principal directions of the codes"], ["values", "single code values"]], (value) =>
     app.setPlane({ basis: value }),
@@ -50,9 +50,9 @@ export function slidersView(app) {
       one.range.style.setProperty("--from", share(from));
       one.range.style.setProperty("--to", share(to));
       one.element.append(element("small", {}, `typical ${inWords(from, 1)} … ${inWords(to, 1)}`));
-      return { one, i };
+      return one;
     });
-    list.replaceChildren(...rows.map(({ one }) => one.element));
+    list.replaceChildren(...rows.map((one) => one.element));
     if (count > SHOWN) {
       list.append(
         button(all ? `Show the first ${SHOWN} only` : `Show all ${count}`, () => {
@@ -62,14 +62,13 @@ export function slidersView(app) {
         }),
       );
     }
-    seen = [model.snapshot, app.plane.basis, app.aligned];
+    seen = [model.snapshot, app.plane.basis];
   }
 
-  const update = () => {
-    if (content.hidden || !content.isConnected) return;
-    if (!seen || seen[0] !== model.snapshot || seen[1] !== app.plane.basis) return build();
-    for (const { one, i } of rows) one.value = along(axisOf(model, app.plane.basis, i), model.code);
-  };
-  app.onChange(update);
+  app.onChange(() => {
+    if (!content.offsetParent) return;
+    if (seen[0] !== model.snapshot || seen[1] !== app.plane.basis) build();
+    rows.forEach((one, i) => (one.value = along(axisOf(model, app.plane.basis, i), model.code)));
+  });
   return { ...view, show: build };
 }

@@ -26,15 +26,15 @@ export function timeView(app) {
       app.showMoment(Math.round(value));
     },
   });
-  let timer = 0;
+  let [timer, asked, told] = [0, 0, app.training];
   const play = button("Play", () => (timer ? stop() : start()), { "aria-pressed": "false" });
   const step = (by) => app.showMoment(Math.max(0, Math.min(last(), app.moment + by)));
   const row = element("div", { class: "row" }, button("Earlier", () => step(-1)), play, button("Later", () => step(1)));
 
   const ask = (action) => {
     app.steer(action);
-    clearTimeout(ask.timer);
-    ask.timer = setTimeout(() => {
+    clearTimeout(asked);
+    asked = setTimeout(() => {
       status.textContent = "The kernel does not take the command while it computes. The stop button ■ of the toolbar works: fit keeps what was learnt.";
     }, ANSWER_WITHIN);
   };
@@ -76,17 +76,15 @@ export function timeView(app) {
     scrub.range.max = String(last());
     scrub.value = app.moment;
     scrub.refresh();
-    live.hidden = !app.training.running;
-    pause.textContent = app.training.paused ? "Go on training" : "Pause training";
-  };
-  app.onChange(update);
-  app.onTraining(() => {
-    clearTimeout(ask.timer);
     const { running, paused, step: steps, total } = app.training;
+    live.hidden = !running;
+    pause.textContent = paused ? "Go on training" : "Pause training";
+    if (app.training === told) return;
+    told = app.training;
+    clearTimeout(asked);
     if (running) status.textContent = `${paused ? "Paused" : "Training"}: step ${steps} of ${total}.`;
     else if (total) status.textContent = `Training ended at step ${steps}.`;
-    update();
-  });
-  update();
+  };
+  app.onChange(update);
   return { ...view, hide: stop };
 }

@@ -21,6 +21,7 @@ from autoencoder_lab.explorer.scene import (
     ExploredModel,
     alignment,
     choose_engine,
+    f32,
     keep_signs,
     pixel_bytes,
     snapshot,
@@ -80,6 +81,8 @@ class Explorer(anywidget.AnyWidget):
     _esm = bundle.javascript()
     _css = bundle.stylesheet()
     scene = traitlets.Dict().tag(sync=True)
+    news = traitlets.Dict().tag(sync=True)  # the newest snapshot of a training
+    training = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self, models: Mapping[str, Any], images: Any, *, align: bool, engine: str, title: str | None = None
@@ -105,13 +108,7 @@ class Explorer(anywidget.AnyWidget):
     def _scene(self, align: bool) -> dict[str, Any]:
         split, both = self.images, [moments[0] for moments in self.moments]
         wide = len(split.classes) > 256
-        notices = [
-            f"{model.name} has not been trained: its pictures mean nothing yet. Train it with lab.fit(model, data)."
-            for model, original in zip(both, self.originals, strict=True)
-            if untrained(original)
-        ]
-        if float(split.images.min()) < 0 or float(split.images.max()) > 1:
-            notices.append("Pixel values outside [0, 1] are shown as black or white.")
+        outside = float(split.images.min()) < 0 or float(split.images.max()) > 1
         return {
             "title": self.title,
             "engine": self.engine,
@@ -121,7 +118,12 @@ class Explorer(anywidget.AnyWidget):
             "label_bytes": 4 if wide else 1,
             "labels": split.labels.numpy().astype("<i4" if wide else "u1").tobytes(),
             "images": pixel_bytes(split.images).tobytes(),
-            "notices": notices,
+            "notices": ["Pixel values outside [0, 1] are shown as black or white."] if outside else [],
+            "untrained": [
+                f"{model.name} has not been trained: its pictures mean nothing yet. Train it with lab.fit(model, data)."
+                for model, original in zip(both, self.originals, strict=True)
+                if untrained(original)
+            ],
             "models": [
                 {
                     "name": model.name,
@@ -135,7 +137,7 @@ class Explorer(anywidget.AnyWidget):
                     "programs": {name: one.to_json() for name, one in programs.items()}
                     if self.engine == "browser"
                     else {},
-                    "snapshots": [snapshots[0]],
+                    "snapshots": snapshots,
                 }
                 for model, programs, snapshots in zip(both, self.programs, self.snapshots, strict=True)
             ],
@@ -148,37 +150,29 @@ class Explorer(anywidget.AnyWidget):
     def run(self, index: int, moment: int, what: str, rows: np.ndarray) -> list[bytes]:
         """Compute for the browser. what: "decode" rows (m, size), "encode" or "reconstruct" rows (m, C·H·W) in [0, 1].
 
-        Returns [pixels uint8], [codes float32] or [pixels, codes].
+        Returns [pixels uint8, codes float32], either of them empty where it was not asked for or there is none.
         """
         model = self.moments[index][moment]
         x = torch.from_numpy(np.array(rows, dtype="<f4"))
         with torch.inference_mode():
             if what == "decode":
-                return [pixel_bytes(model.decode(x.view(-1, model.size))).tobytes()]
+                return [pixel_bytes(model.decode(x.view(-1, model.size))).tobytes(), b""]
             images = x.view(-1, *self.images.images.shape[1:])
-            codes = model.encode(images).numpy().astype("<f4").tobytes() if model.encodes and model.decodes else b""
-            if what == "encode":
-                return [codes]
-            return [pixel_bytes(model.reconstruct(images)).tobytes(), codes]
+            codes = f32(model.encode(images)) if model.encodes and model.decodes else b""
+            return [b"" if what == "encode" else pixel_bytes(model.reconstruct(images)).tobytes(), codes]
 
     def _answer(self, _widget: Any, message: dict[str, Any], buffers: Sequence[Any]) -> None:
         """A message from a view, which hears of every failure here."""
         kind = message.get("kind")
         if kind == "run":
-            reply = {"kind": "result"} | {name: message[name] for name in ("view", "request", "what")}
+            reply = {name: message[name] for name in ("view", "slot", "id")}
             try:
                 rows = np.frombuffer(buffers[0], "<f4")
-                results = self.run(message["model"], message["snapshot"], message["what"], rows)
-                self.send(reply, results)
+                self.send(reply, self.run(message["model"], message["snapshot"], message["what"], rows))
             except Exception as error:  # whatever it is, the view must not wait for ever
                 self.send(reply | {"error": f"{type(error).__name__}: {error}"})
         elif kind == "training":
             self._training.ask(message["action"])
-            self._tell_training()
-        elif kind == "ready":  # a view that was opened after training: it lacks the snapshots sent since
-            for index, snapshots in enumerate(self.snapshots):
-                for number in range(1, len(snapshots)):
-                    self._send_snapshot(index, number, view=message["view"])
             self._tell_training()
 
     # --- while a model trains ---------------------------------------------------------------------
@@ -212,32 +206,11 @@ class Explorer(anywidget.AnyWidget):
         programs = moment.programs() if self.engine == "browser" and not moment.problem else {}
         taken = snapshot(moment, programs, _steps(moment), "float16")
         keep_signs(taken, self.snapshots[index][-1], len(self.images.images))
-        with _lock:
-            self.moments[index].append(moment)
-            self.snapshots[index].append(taken)
-            self._sheet = None
-        self._send_snapshot(index, len(self.snapshots[index]) - 1)
-
-    def _send_snapshot(self, index: int, number: int, view: str = "") -> None:
-        """view: "" for all of them."""
-        taken, latest = self.snapshots[index][number], [moments[-1] for moments in self.moments]
-        arrays = {name: value for name, value in taken.items() if isinstance(value, bytes)}
-        message = {
-            "kind": "snapshot",
-            "view": view,
-            "model": index,
-            "number": number,
-            "problem": self.moments[index][number].problem,
-            "values": {name: taken[name] for name in ("step", "label", "mse")},
-            "arrays": list(arrays),
-            "weights": list(taken["weights"]),
-        }
-        align = alignment(*latest) if len(latest) == 2 else None
-        if align is not None:
-            for way, part in align.items():
-                message[way] = part["r2"]
-                arrays |= {f"{way} matrix": part["matrix"], f"{way} offset": part["offset"]}
-        self.send(message, [*arrays.values(), *taken["weights"].values()])
+        self.moments[index].append(moment)
+        self.snapshots[index].append(taken)  # the scene's own list: a page that is loaded again gets them all
+        self._sheet = None
+        latest = [moments[-1] for moments in self.moments]
+        self.news = {"model": index, "snapshot": taken, "align": alignment(*latest) if len(latest) == 2 else None}
 
     def _end_with_the_cell(self) -> None:
         """`fit` calls nobody after Ctrl-C; the end of the cell is the end of its training."""
@@ -255,7 +228,7 @@ class Explorer(anywidget.AnyWidget):
         shell.events.register("post_run_cell", over)
 
     def _tell_training(self) -> None:
-        self.send({"kind": "training", **self._training.state()})
+        self.training = self._training.state()
 
     # --- what is left where nothing runs ----------------------------------------------------------
 
