@@ -19,7 +19,7 @@ WINDOWS_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
 OFFLINE = ("--proxy-server=http://127.0.0.1:9", "--disable-background-networking", "--disable-component-update")
 ARGUMENTS = (*OFFLINE, "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage")
 HERE = re.compile(r"(file|data|blob|about|chrome):|(https?|wss?)://(127\.0\.0\.1|localhost)[:/]")
-OURS = re.compile(r"(file|data|blob):|$")  # an exported page, or a module that came as text
+OURS = re.compile(r"(file|data|blob|about):")  # an exported page, or a module that came as text; no script of a test
 AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 RUN_AXE = """([root, tags]) => axe.run(root, {
     runOnly: { type: "tag", values: tags }, rules: { "target-size": { enabled: true } }, resultTypes: ["violations"],

@@ -40,7 +40,8 @@ def page(browser: "Browser", allowed: list[str]) -> Iterator["Page"]:
     watch = Watch(context)
     yield context.new_page()
     context.close()
-    assert watch.unexpected(allowed) == []
+    problems = watch.unexpected(allowed)
+    assert not problems, "\n".join(problems)
 
 
 @pytest.fixture

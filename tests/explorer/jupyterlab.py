@@ -50,7 +50,11 @@ START = """(index) => {
   notebook.content.deselectAll();
   notebook.content.activeCellIndex = index;
   const model = notebook.content.widgets[index].model;
-  window.ran = window.jupyterapp.commands.execute("notebook:run-cell").then(() => model.outputs.toJSON());
+  window.running = true;
+  window.ran = window.jupyterapp.commands.execute("notebook:run-cell").then(() => {
+    window.running = false;
+    return model.outputs.toJSON();
+  });
 }"""
 EVALUATE = """async (code) => {
   const kernel = notebook.sessionContext.session.kernel;
@@ -185,6 +189,12 @@ class Notebook:
     def start(self, index: int) -> None:
         """Run a cell without waiting for its end; `wait` for that."""
         self.page.evaluate(START, index)
+
+    @property
+    def running(self) -> bool:
+        """Whether the cell that `start` ran has not ended. A busy kernel's status would not tell: a widget's message
+        that is answered meanwhile ends in "idle"."""
+        return bool(self.page.evaluate("window.running"))
 
     def wait(self) -> list[dict[str, Any]]:
         """Wait for the cell that `start` ran; its outputs. Raises CellFailed for an error among them."""
