@@ -1,6 +1,6 @@
 // Where pictures are computed: in the page, in a worker beside it, or in the kernel; one call for all three:
-// engine.run(model, snapshot, what, rows, slot, done). `what` is "decode", "encode" or "reconstruct", rows: m inputs;
-// done(bytes, codes) gets m pictures as Uint8ClampedArray and m codes, as far as there are any.
+// engine.run(model, snapshot, what, rows, slot, done). `what` is "decode" (rows: m codes) or "reconstruct" (m images
+// in [0, 1]); done(bytes, codes) gets m pictures as Uint8ClampedArray and, for images, their codes if they have any.
 
 import { makeNetwork, unpackWeights } from "./network.js";
 
@@ -27,24 +27,23 @@ class Networks {
   }
 
   run(number, what, rows) {
-    const networks = this.made.get(number);
+    const { decode, encode, reconstruct } = this.made.get(number);
     const { size, pixels } = this.model;
-    const all = (network, inputs, sizeIn, output) => {
-      const count = inputs.length / sizeIn;
-      const sizeOut = output.length / count;
-      for (let i = 0; i < count; i += 1) {
-        const result = network(inputs.subarray(i * sizeIn, (i + 1) * sizeIn));
-        if (output instanceof Float32Array) output.set(result, i * sizeOut);
-        else for (let j = 0; j < sizeOut; j += 1) output[i * sizeOut + j] = 255 * result[j];
-      }
-      return output;
+    const each = (network, inputs, sizeIn, sizeOut, put) => {
+      for (let i = 0; i * sizeIn < inputs.length; i += 1) put(network(inputs.subarray(i * sizeIn, (i + 1) * sizeIn)), i * sizeOut);
     };
-    const pictures = (network, inputs, sizeIn) =>
-      all(network, inputs, sizeIn, new Uint8ClampedArray((inputs.length / sizeIn) * pixels));
-    if (what === "decode") return [pictures(networks.decode, rows, size)];
-    if (networks.reconstruct) return [pictures(networks.reconstruct, rows, pixels), null];
-    const codes = all(networks.encode, rows, pixels, new Float32Array((rows.length / pixels) * size));
-    return [what === "encode" ? null : pictures(networks.decode, codes, size), codes];
+    const pictures = (network, inputs, sizeIn) => {
+      const bytes = new Uint8ClampedArray((inputs.length / sizeIn) * pixels);
+      each(network, inputs, sizeIn, pixels, (result, at) => {
+        for (let j = 0; j < pixels; j += 1) bytes[at + j] = 255 * result[j];
+      });
+      return bytes;
+    };
+    if (what === "decode") return [pictures(decode, rows, size)];
+    if (reconstruct) return [pictures(reconstruct, rows, pixels), null];
+    const codes = new Float32Array((rows.length / pixels) * size);
+    each(encode, rows, pixels, size, (result, at) => codes.set(result, at));
+    return [pictures(decode, codes, size), codes];
   }
 }
 
@@ -94,33 +93,34 @@ function remoteEngine(post, say, who) {
   };
 }
 
+/** Send to the kernel; false where it is gone. */
+export function tellKernel(model, message, buffers) {
+  try {
+    if (model.comm_live === false) return false;
+    model.send(message, undefined, buffers);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The kernel, through the widget's messages. */
 export function kernelEngine(model, view, say) {
-  const engine = remoteEngine(
-    (request, rows) => {
-      const gone = "The kernel was restarted or has stopped. Run the cell again to go on.";
-      if (model.comm_live === false) return say(gone);
-      try {
-        model.send({ ...request, view }, undefined, [rows.buffer]);
-      } catch {
-        say(gone);
-      }
-    },
-    say,
-    "The kernel",
-  );
+  const post = (request, rows) => {
+    if (tellKernel(model, { ...request, view }, [rows.buffer])) return;
+    say("The kernel was restarted or has stopped. Run the cell again to go on.");
+  };
+  const engine = remoteEngine(post, say, "The kernel");
   const listen = (message, [pixels, codes] = []) => {
     if (message.view !== view) return;
     engine.receive(message, pixels && new Uint8ClampedArray(toBytes(pixels)), codes?.byteLength ? floats(codes) : null);
   };
   model.on("msg:custom", listen);
-  return {
-    ...engine,
-    close() {
-      model.off("msg:custom", listen);
-      engine.close();
-    },
+  const close = () => {
+    model.off("msg:custom", listen);
+    engine.close();
   };
+  return { ...engine, close };
 }
 
 /** A copy of what a DataView or buffer holds. */

@@ -1,7 +1,7 @@
 // The latent explorer: map, pictures and views put together. anywidget calls `initialize` and `render`, an exported page
 // `openPage`. `scene` holds everything; docs/developing.md explains its keys.
 
-import { browserEngine, floats, kernelEngine, toBytes, workerEngine } from "./engine.js";
+import { browserEngine, floats, kernelEngine, tellKernel, toBytes, workerEngine } from "./engine.js";
 import { LatentMap } from "./map.js";
 import { axisCount, mapped, nearestShown, sameStanding } from "./space.js";
 import { button, choice, colourOf, element, errorColours, inWords, picture, squaredError, traceMarker } from "./parts.js";
@@ -64,7 +64,6 @@ class App {
       code: snapshots[0].mean.slice(),
       decode: ask("decode"),
       reconstruct: ask("reconstruct"),
-      encode: (rows, slot, done) => ask("encode")(rows, slot, (bytes, codes) => done(codes)),
     };
     return model;
   }
@@ -90,6 +89,7 @@ class App {
   }
 
   move(index, code) {
+    this.counters.inputs += 1;
     const target = Float32Array.from(code);
     for (const model of this.movable) model.code = this.counterpart(this.models[index], model, target);
     this.select(-1);
@@ -343,6 +343,7 @@ async function build(scene, host, makeEngine) {
     controls.refresh();
     for (const map of maps) map.refresh();
   };
+  app.onRefresh(); // before the first event can come
   if (!maps.length) root.dataset.ready = "true";
   tools.show(maps.length ? 0 : views.findIndex(({ title }) => title === "Draw"));
   await app.showMoment(Math.max(...app.models.map((model) => model.snapshots.length)) - 1);
@@ -378,14 +379,7 @@ async function render({ model, el }) {
   const app = await build(scene, el, (made, say) =>
     scene.engine === "kernel" ? kernelEngine(model, view, say) : browserEngine(made.models),
   );
-  const send = (message) => {
-    try {
-      model.send(message);
-    } catch {
-      // the kernel is gone: nothing trains there either
-    }
-  };
-  app.steer = (action) => send({ kind: "training", action });
+  app.steer = (action) => tellKernel(model, { kind: "training", action });
   const take = () => app.take(model.get("news"));
   const steered = () => {
     app.training = model.get("training");
@@ -393,7 +387,7 @@ async function render({ model, el }) {
   };
   model.on("change:news", take);
   model.on("change:training", steered);
-  send({ kind: "ready" }); // wakes the way to the kernel before it is needed: the first message may be held up
+  tellKernel(model, { kind: "ready" }); // wakes the way to the kernel before it is needed: the first message may be held up
   return () => {
     model.off("change:news", take);
     model.off("change:training", steered);
@@ -401,18 +395,12 @@ async function render({ model, el }) {
   };
 }
 
-/** An exported page's entry. `scene`: bytes stand in it as {base64: text}; `address`: where this file is found. */
+/** An exported page's entry. `scene`: JSON in which bytes stand as {base64: text}; `address`: where this file is. */
 async function openPage(scene, host, address) {
-  const revive = (value) => {
-    if (value === null || typeof value !== "object") return value;
-    if (value.base64 !== undefined) {
-      return new DataView(Uint8Array.from(atob(value.base64), (character) => character.charCodeAt(0)).buffer);
-    }
-    if (Array.isArray(value)) return value.map(revive);
-    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, revive(part)]));
-  };
-  await build(revive(scene), host, (app, say) =>
-    scene.engine === "worker" ? workerEngine(app.models, address, say) : browserEngine(app.models),
+  const fromBase64 = (text) => new DataView(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);
+  const revive = (key, value) => (value?.base64 === undefined ? value : fromBase64(value.base64));
+  await build(JSON.parse(scene, revive), host, (app, say) =>
+    app.scene.engine === "worker" ? workerEngine(app.models, address, say) : browserEngine(app.models),
   );
 }
 

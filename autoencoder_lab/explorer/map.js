@@ -230,7 +230,6 @@ export class LatentMap {
   }
 
   goTo([x, y]) {
-    this.app.counters.inputs += 1;
     this.app.move(this.frameModel().index, this.codeAt(x, y));
   }
 

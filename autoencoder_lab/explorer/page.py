@@ -51,7 +51,7 @@ START = """
 const code = document.getElementById("code").textContent;
 const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
 const { default: explorer } = await import(address);
-const scene = JSON.parse(document.getElementById("scene").textContent);
+const scene = document.getElementById("scene").textContent;
 await explorer.openPage(scene, document.getElementById("explorer"), address);
 """
 

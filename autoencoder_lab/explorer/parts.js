@@ -1,12 +1,11 @@
 // Small parts that every view of the explorer uses: elements, pictures, colours and markers.
 
-/** An element with attributes and children. `on…` attributes are listeners; text goes in as text, never as HTML. */
+/** An element. Attributes that begin with "on" are listeners; text goes in as text, never as HTML. */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value === true) node.setAttribute(name, "");
-    else if (value !== false && value !== undefined) node.setAttribute(name, value);
+    else if (value !== undefined) node.setAttribute(name, value);
   }
   node.append(...children);
   return node;
@@ -17,120 +16,102 @@ export function inWords(value, digits = 2) {
   return value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
 }
 
-let names = 0;
+let ids = 0;
 
-/** An id of its own for each call, for labels and descriptions. */
-export function uniqueId() {
-  return `autoencoder-lab-${(names += 1)}`;
-}
+/** An id for labels and descriptions. */
+export const uniqueId = () => `autoencoder-lab-${(ids += 1)}`;
 
-/** A slider with its own label and its value spoken and shown; `say` turns the number into text. */
-export function slider(text, { min, max, step, value, say = (v) => inWords(v), input }) {
+/** A labelled slider; `say` turns its number into text, shown and spoken. */
+export function slider(text, { min = 0, max = 1, step = 1, value = 0, say = (v) => inWords(v), input = () => {} }) {
   const output = element("output", { "aria-hidden": "true" });
   const range = element("input", { type: "range", min, max, step, value });
-  const show = () => {
-    output.textContent = say(Number(range.value));
-    range.setAttribute("aria-valuetext", output.textContent);
-  };
-  range.addEventListener("input", () => {
-    show();
-    input(Number(range.value));
-  });
-  const label = element("label", { class: "slider" }, element("span", {}, text), range, output);
-  show();
-  return {
-    element: label,
+  const one = {
+    element: element("label", {}, element("span", {}, text), range, output),
     range,
-    refresh: show,
+    refresh: () => (one.value = range.value),
     get value() {
       return Number(range.value);
     },
     set value(number) {
-      if (range.value === String(number)) return;
-      range.value = String(number);
-      show();
+      range.value = number;
+      range.setAttribute("aria-valuetext", (output.textContent = say(one.value)));
     },
   };
+  range.addEventListener("input", () => {
+    one.value = range.value;
+    input(one.value);
+  });
+  one.value = value;
+  return one;
 }
 
 /** A labelled choice; options are texts, or [value, text] pairs. */
 export function choice(text, options, change) {
   const select = element("select", { onchange: () => change(select.value) });
   for (const option of options) {
-    const [value, shown] = Array.isArray(option) ? option : [option, option];
+    const [value, shown = option] = [option].flat();
     select.append(element("option", { value }, shown));
   }
-  return { element: element("label", { class: "choice" }, element("span", {}, text), select), select };
+  return { element: element("label", {}, element("span", {}, text), select), select };
 }
 
 /** A button that does one thing. */
-export function button(text, click, attributes = {}) {
+export function button(text, click, attributes) {
   return element("button", { type: "button", onclick: click, ...attributes }, text);
 }
 
-/** A canvas of one image of `shape` (C, H, W), `side` CSS pixels wide or high, whichever is the longer. */
-export function picture(shape, label, side) {
-  const [channels, height, width] = shape;
-  const scale = side / Math.max(height, width);
+/** A canvas of one image of `shape` (C, H, W), its longer side `side` CSS pixels. */
+export function picture([channels, height, width], label, side) {
   const canvas = element("canvas", { class: "picture", width, height, role: "img", "aria-label": label });
-  canvas.style.width = `${Math.max(24, Math.round(width * scale))}px`; // a one-line signal still shows
-  canvas.style.height = `${Math.max(24, Math.round(height * scale))}px`;
+  const css = (size) => `${Math.max(24, Math.round((size * side) / Math.max(height, width)))}px`; // a signal has one row
+  [canvas.style.width, canvas.style.height] = [css(width), css(height)];
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const image = context.createImageData(width, height);
-  const area = height * width;
   return {
     canvas,
-    /** bytes: 0 … 255, channel by channel, of the picture that starts at `offset`. */
+    /** bytes: channel by channel, of the picture that starts at `offset`. */
     draw(bytes, offset = 0) {
-      toRgba(bytes, offset, channels, area, image.data);
+      toRgba(bytes, offset, channels, height * width, image.data);
       context.putImageData(image, 0, 0);
     },
-    /** colours: RGBA bytes, 4 a pixel. */
+    /** colours: RGBA. */
     drawColours(colours) {
       image.data.set(colours);
       context.putImageData(image, 0, 0);
     },
-    clear() {
-      context.clearRect(0, 0, width, height);
-    },
-    describe(text) {
-      canvas.setAttribute("aria-label", text);
-    },
+    clear: () => context.clearRect(0, 0, width, height),
+    describe: (text) => canvas.setAttribute("aria-label", text),
   };
 }
 
-/** Channel-by-channel bytes to RGBA: one channel is grey, three are red, green and blue, others show their mean. */
+/** Channel-by-channel bytes to RGBA: three channels are red, green and blue, others show their mean. */
 export function toRgba(bytes, offset, channels, area, into) {
-  for (let i = 0, j = 0; i < area; i += 1, j += 4) {
-    if (channels === 3) {
-      for (let c = 0; c < 3; c += 1) into[j + c] = bytes[offset + c * area + i];
-    } else {
-      let sum = 0;
-      for (let c = 0; c < channels; c += 1) sum += bytes[offset + c * area + i];
-      into[j] = into[j + 1] = into[j + 2] = sum / channels;
-    }
-    into[j + 3] = 255;
+  for (let i = 0; i < area; i += 1) {
+    let sum = 0;
+    for (let c = 0; c < channels; c += 1) sum += bytes[offset + c * area + i];
+    for (let c = 0; c < 3; c += 1) into[4 * i + c] = channels === 3 ? bytes[offset + c * area + i] : sum / channels;
+    into[4 * i + 3] = 255;
   }
 }
 
-/** |a − b| averaged over channels as RGBA, black (equal) over violet and orange to pale yellow (`limit` of 255). */
-export function errorColours(a, aOffset, b, bOffset, channels, area, limit = 128) {
-  const colours = new Uint8ClampedArray(4 * area);
+// "inferno" at its quarters; its brightness grows evenly, so it reads in grey too
+const ERROR_RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
+const WORST = 128; // this difference and any larger one has the ramp's last colour
+
+/** |a − b|, averaged over channels, as RGBA: black where they are equal, pale yellow where they differ most. */
+export function errorColours(a, aOffset, b, bOffset, channels, area) {
+  const colours = new Uint8ClampedArray(4 * area).fill(255);
   for (let i = 0; i < area; i += 1) {
     let sum = 0;
     for (let c = 0; c < channels; c += 1) sum += Math.abs(a[aOffset + c * area + i] - b[bOffset + c * area + i]);
-    const t = Math.min(1, sum / channels / limit) * (ERROR_RAMP.length - 1);
-    const low = Math.min(Math.floor(t), ERROR_RAMP.length - 2);
+    const t = 4 * Math.min(1, sum / channels / WORST);
+    const low = Math.min(3, Math.floor(t));
     for (let c = 0; c < 3; c += 1) {
       colours[4 * i + c] = ERROR_RAMP[low][c] + (t - low) * (ERROR_RAMP[low + 1][c] - ERROR_RAMP[low][c]);
     }
-    colours[4 * i + 3] = 255;
   }
   return colours;
 }
-
-// "inferno", every fourth part of it; its brightness grows evenly, so it reads in grey too
-const ERROR_RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
 
 /** Mean squared error a pixel of two pictures in bytes, on the scale [0, 1]. */
 export function squaredError(a, aOffset, b, bOffset, pixels) {

@@ -148,9 +148,9 @@ class Explorer(anywidget.AnyWidget):
     # --- the kernel engine ------------------------------------------------------------------------
 
     def run(self, index: int, moment: int, what: str, rows: np.ndarray) -> list[bytes]:
-        """Compute for the browser. what: "decode" rows (m, size), "encode" or "reconstruct" rows (m, C·H·W) in [0, 1].
+        """Compute for the browser. what: "decode" rows (m, size), or "reconstruct" rows (m, C·H·W) in [0, 1].
 
-        Returns [pixels uint8, codes float32], either of them empty where it was not asked for or there is none.
+        Returns [pixels uint8, codes float32]; the codes are empty for "decode" and for models without them.
         """
         model = self.moments[index][moment]
         x = torch.from_numpy(np.array(rows, dtype="<f4"))
@@ -159,7 +159,7 @@ class Explorer(anywidget.AnyWidget):
                 return [pixel_bytes(model.decode(x.view(-1, model.size))).tobytes(), b""]
             images = x.view(-1, *self.images.images.shape[1:])
             codes = f32(model.encode(images)) if model.encodes and model.decodes else b""
-            return [b"" if what == "encode" else pixel_bytes(model.reconstruct(images)).tobytes(), codes]
+            return [pixel_bytes(model.reconstruct(images)).tobytes(), codes]
 
     def _answer(self, _widget: Any, message: dict[str, Any], buffers: Sequence[Any]) -> None:
         """A message from a view, which hears of every failure here."""
