@@ -41,7 +41,13 @@ while not Path("stop").exists():
     sum(range(10_000))
 Path("stop").unlink()
 """
-TRAIN = "interrupted = lab.fit(model, data, epochs=10_000, callbacks=[explorer])"
+AGAIN = """
+import autoencoder_lab as lab
+data = lab.load("digits")
+lab.explore(lab.PCA(2).fit(data.train), data, engine="kernel")
+"""
+DIE = "import os; os._exit(1)"
+TRAIN = "interrupted = lab.fit(model, data, epochs=500, callbacks=[explorer])"
 CELLS = [SETUP, EXPLORE.format("browser"), EXPLORE.format("kernel"), BUSY, EXPLORE.format("plain")]
 _, IN_BROWSER, IN_KERNEL, RUNNING, PLAIN = range(len(CELLS))
 ENGINES = [pytest.param(IN_BROWSER, id="browser"), pytest.param(IN_KERNEL, id="kernel")]
@@ -289,14 +295,24 @@ def test_without_our_script_plain_sliders_change_the_picture(notebook: Notebook)
     )
 
 
-def test_training_interrupted_and_the_kernel_restarted(browser: "Browser", jupyterlab: JupyterLab) -> None:
-    cells = [SETUP, f"explorer = {EXPLORE.format('browser')}\nexplorer", EXPLORE.format("kernel"), TRAIN]
+def says_that_the_kernel_is_gone(notebook: Notebook, cell: int) -> None:
+    """Asserts it of the explorer that a cell shows after an attempt to drag."""
+    explorer = Explorer(notebook, cell)
+    said = explorer.root.get_by_text(re.compile(r"kernel (was restarted|has stopped|is gone)", re.IGNORECASE))
+    explorer.drag(points=20)
+    said.wait_for(timeout=10_000)
+
+
+def test_training_interrupted_then_a_restart_then_a_kernel_that_dies(
+    browser: "Browser", jupyterlab: JupyterLab
+) -> None:
+    cells = [SETUP, f"explorer = {EXPLORE.format('browser')}\nexplorer", EXPLORE.format("kernel"), TRAIN, AGAIN, DIE]
     with opened(browser, jupyterlab, "restarted", cells) as (notebook, watch):
         notebook.run(1)
         explorer = Explorer(notebook, 1)
         notebook.start(3)
-        snapshots = "(root) => root.explorer.models[0].snapshots.length"
-        notebook.page.wait_for_function(f"(root) => ({snapshots})(root) > 2", arg=explorer.root.element_handle())
+        more = "(root) => root.explorer.models[0].snapshots.length > 2"
+        notebook.page.wait_for_function(more, arg=explorer.root.element_handle())
         before = explorer.pixels()
         notebook.interrupt()
         notebook.wait()
@@ -306,9 +322,12 @@ def test_training_interrupted_and_the_kernel_restarted(browser: "Browser", jupyt
         notebook.run(2)
         Explorer(notebook, 2)
         notebook.restart()
-        explorer = Explorer(notebook, 1)
-        assert explorer.drag(points=60).share >= 0.9
-        orphan = Explorer(notebook, 2)
-        orphan.drag(points=20)
-        orphan.root.get_by_text(re.compile(r"kernel (was restarted|has stopped|is gone)", re.IGNORECASE)).wait_for()
+        assert Explorer(notebook, 1).drag(points=60).share >= 0.9
+        says_that_the_kernel_is_gone(notebook, 2)
+
+        notebook.run(4)
+        assert Explorer(notebook, 4).drag(points=30).share >= 0.5
+        notebook.start(5)
+        notebook.page.get_by_role("button", name="Ok").click()  # JupyterLab says so too
+        says_that_the_kernel_is_gone(notebook, 4)
         assert not watch.problems, "\n".join(watch.problems)
