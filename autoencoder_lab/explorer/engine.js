@@ -130,9 +130,9 @@ export function toBytes(data) {
 
 export const floats = (data) => new Float32Array(toBytes(data));
 
-/** A worker that runs this same file (`address`), for models too large for a frame. */
+/** A worker that runs this same code (`address`), for models too large for a frame. */
 export function workerEngine(models, address, say) {
-  const worker = new Worker(address, { type: "module" });
+  const worker = new Worker(address);
   const engine = remoteEngine((request, rows) => worker.postMessage({ request, rows }), say, "The worker");
   const needed = ({ programs, snapshots, size, pixels }) => {
     return { programs, size, pixels, snapshots: snapshots.map(({ weights }) => ({ weights })) };

@@ -395,7 +395,7 @@ async function render({ model, el }) {
   };
 }
 
-/** An exported page's entry. `scene`: JSON in which bytes stand as {base64: text}; `address`: where this file is. */
+/** An exported page's entry. `scene`: JSON in which bytes stand as {base64: text}; `address`: this code for a worker. */
 async function openPage(scene, host, address) {
   const fromBase64 = (text) => new DataView(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);
   const revive = (key, value) => (value?.base64 === undefined ? value : fromBase64(value.base64));

@@ -49,10 +49,12 @@ body img {{ max-width: 100%; }}
 """
 START = """
 const code = document.getElementById("code").textContent;
-const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-const { default: explorer } = await import(address);
+const address = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+const { default: explorer } = await import(address(code));
 const scene = document.getElementById("scene").textContent;
-await explorer.openPage(scene, document.getElementById("explorer"), address);
+// a worker of a page without an origin, as a file is, cannot be a module: the same code without its export
+const worker = address(code.replace(/^export default .*/m, ""));
+await explorer.openPage(scene, document.getElementById("explorer"), worker);
 """
 
 

@@ -257,4 +257,6 @@ def f32(values: Tensor) -> bytes:
 
 def packed(model: ExploredModel, exact: bool) -> dict[str, Any]:
     """The weights of a page: float16 or finer for the model itself, coarser for the moments before."""
+    if model.problem:
+        return {}
     return {name: program.pack(one, "float16") for name, one in model.programs().items()}
