@@ -327,7 +327,7 @@ async function build(scene, host, makeEngine) {
 
   host.replaceChildren(root);
   app.spoken = element("div", { role: "status", class: "spoken" });
-  for (const text of scene.notices) root.append(element("p", { class: "notice" }, text));
+  for (const text of [...scene.notices, scene.why].filter(Boolean)) root.append(element("p", { class: "notice" }, text));
   for (const text of scene.untrained) root.append(element("p", { class: "notice untrained" }, text));
   const stages = app.models.map((model) => stage(app, model));
   const maps = stages.flatMap(({ map }) => map ?? []);

@@ -299,7 +299,7 @@ def test_a_large_model_runs_in_a_worker_and_says_so(open_page: Open, tiny: lab.I
     monkeypatch.setattr("autoencoder_lab.explorer.page.BROWSER_MACS", 100)
     page = open_page(explorer)
     assert page.locator(".autoencoder-lab-explorer").get_attribute("data-engine") == "worker"
-    assert page.get_by_text("million multiplications").is_visible()
+    assert page.locator(".notice", has_text="million multiplications").is_visible()
     with painted(page):
         page.locator("canvas.map").press("Shift+ArrowRight")
     wait_for(page, f"{MODEL}.counters.draws >= {MODEL}.counters.frames")
