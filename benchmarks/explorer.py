@@ -38,7 +38,7 @@ from pathlib import Path
 import autoencoder_lab as lab
 data = lab.load("mnist-5k")
 model, other = lab.DenseAutoencoder(2), lab.DenseAutoencoder(2)
-history = lab.fit(model, data, steps=200, progress=False)
+history = lab.fit(model, data, steps=100, progress=False)
 
 def pixels(*code):
     with torch.inference_mode():
@@ -82,6 +82,7 @@ class Row(NamedTuple):
 ROWS = {
     "p50": Row("input → painted, median, ms", 0, None, None),
     "p95": Row("input → painted, p95, ms", 0, (100, True), (33, True)),
+    "inputs": Row("inputs a second that the page got in a 60 Hz drag", 0, None, None),
     "rate": Row("updates a second in a 60 Hz drag", 0, (25, False), (50, False)),
     "share": Row("paints / inputs", 2, (0.5, False), (0.9, False)),
     "settled": Row("last input → last paint, ms", 0, (150, True), (50, True)),
@@ -138,15 +139,20 @@ def measure(notebook: Notebook, server: JupyterLab, cell: int) -> Figures:
     else:
         shown.locator("img").wait_for()
     handle = shown.locator("canvas.map" if ours else ".noUi-handle").first
-    handle.scroll_into_view_if_needed()
-    path = probe.circle(handle, points=POINTS) if ours else along_track(notebook, cell)
-    dragged(page, place, path[:60])  # the first messages of a kernel are slower
+
+    def path() -> list[probe.Point]:
+        """Where to drag, from where the handle is now."""
+        handle.scroll_into_view_if_needed()
+        return probe.circle(handle, points=POINTS) if ours else along_track(notebook, cell)
+
+    dragged(page, place, path()[:60])  # the first messages to a kernel are slower
     handle.focus()
     waits = latencies(page, place)
-    quiet = dragged(page, place, path)
+    quiet = dragged(page, place, path())
     figures = {
         "p50": statistics.median(waits),
         "p95": statistics.quantiles(waits, n=20)[-1],
+        "inputs": quiet.input_rate,
         "rate": quiet.rate,
         "share": quiet.share,
         "settled": quiet.settled,
@@ -156,11 +162,9 @@ def measure(notebook: Notebook, server: JupyterLab, cell: int) -> Figures:
         expected = notebook.evaluate(f"pixels(*{code})")
         figures["pixels"] = max(abs(a - b) for a, b in zip(pixels, expected, strict=True))
     with training(notebook, server):
-        shown = notebook.show(cell)
-        handle.scroll_into_view_if_needed()
-        path = probe.circle(handle, points=POINTS) if ours else along_track(notebook, cell)
+        notebook.show(cell)
         probe.clear(page, place)
-        probe.drag(page, path)
+        probe.drag(page, path())
         figures["says_busy"] = float(shown.get_by_text("kernel is busy").first.is_visible())
         busy = probe.record(page, quiet=1000)
         figures |= {"rate_busy": busy.rate, "share_busy": busy.share}
@@ -199,14 +203,16 @@ def in_jupyterlab(browser: "Browser") -> dict[str, Figures]:
 
 
 def exported(make: Callable[[], lab.Autoencoder], data: lab.ImageData, path: Path, snapshots: int) -> Path:
-    """The page of a model that was trained for a moment, with this many snapshots of its weights."""
+    """The page of a model with this many snapshots of its weights; how long it trained changes no size and no speed."""
     model = make()
+    settings = {
+        "batch_size": 1750,
+        "progress": False,
+    }
+    lab.fit(model, data, epochs=1, **settings)
     explorer = lab.explore(model, data)
-    # two steps an epoch: how long it trained changes neither size nor speed; the untrained model is a snapshot too
-    callbacks = [explorer] if snapshots > 1 else []
-    lab.fit(model, data, epochs=max(1, snapshots - 1), batch_size=1750, callbacks=callbacks, progress=False)
-    if snapshots == 1:
-        explorer = lab.explore(model, data)
+    if snapshots > 1:
+        lab.fit(model, data, epochs=snapshots - 1, callbacks=[explorer], **settings)
     assert len(explorer.snapshots[0]) == snapshots, f"{len(explorer.snapshots[0])} snapshots, wanted {snapshots}"
     explorer.to_html(path)
     explorer.close()
@@ -259,11 +265,11 @@ def cell_text(value: float | None, digits: int, limit: tuple[float, bool] | None
 
 def report(variants: dict[str, Figures], pages: list[tuple[str, float, float, bool]]) -> int:
     """Print both tables; 1 if a figure misses its limit that no busy machine could excuse."""
-    print(f"{'':<42}{'interact':>12}{'kernel engine':>18}{'browser engine':>18}")
+    print(f"{'':<52}{'interact':>12}{'kernel engine':>18}{'browser engine':>18}")
     for key, row in ROWS.items():
         limits = (None, row.kernel, row.browser)
         texts = [cell_text(variants[v].get(key), row.digits, limit) for v, limit in zip(VARIANTS, limits, strict=True)]
-        print(f"{row.text:<42}{texts[0]:>12}{texts[1]:>18}{texts[2]:>18}")
+        print(f"{row.text:<52}{texts[0]:>12}{texts[1]:>18}{texts[2]:>18}")
     print()
     for what, value, limit, _ in pages:
         print(f"{what:<66}{cell_text(value, 0 if value > 50 else 2, (limit, True)):>24}")

@@ -76,6 +76,11 @@ class Record(NamedTuple):
         return len(self.paints) / len(self.inputs)
 
     @property
+    def input_rate(self) -> float:
+        """Inputs a second: a page that is busy, or a busy machine, gets fewer of them than the hand makes."""
+        return (len(self.inputs) - 1) / (self.inputs[-1] - self.inputs[0]) * 1000
+
+    @property
     def rate(self) -> float:
         """Paints a second from the first input to the last."""
         first, last = self.inputs[0], self.inputs[-1]
