@@ -1,7 +1,7 @@
 // "Draw": what the models make of a picture that somebody draws or loads, whole or damaged.
 
 import { button, choice, element, errorColours, normalNumbers, picture } from "./parts.js";
-import { slider, squaredError, uniformNumbers } from "./parts.js";
+import { inWords, slider, squaredError, uniformNumbers } from "./parts.js";
 import { livePainter, modelPart, numberField, row, usable } from "./morph.js";
 import { nearestShown } from "./space.js";
 
@@ -20,12 +20,12 @@ export function inkBox(data, stride, width) {
   return { left, right, top, bottom, side: Math.max(0, right - left, bottom - top), x: x / mass, y: y / mass };
 }
 
-/** Mean `inkBox` of the shown images: for MNIST a side of 20 pixels in the middle of 28. */
+/** Mean `inkBox` of the shown images, in pixels: for MNIST a side of 20 in the middle of 28. */
 export function usualPlace({ images, pixels, count, shape }) {
   const place = { side: 0, x: 0, y: 0 };
   for (let j = 0; j < count; j += 1) {
     const box = inkBox(images.subarray(j * pixels, (j + 1) * pixels), 1, shape[2]);
-    for (const name of Object.keys(place)) place[name] += box[name] / count;
+    for (const name in place) place[name] += box[name] / count;
   }
   return place;
 }
@@ -37,10 +37,11 @@ export function inkToBytes({ data, width: wide, height: high }, [channels, heigh
   let [scale, dx, dy] = [1, 0, 0];
   if (box?.side) {
     scale = (zoom * place.side) / box.side;
-    const inside = (to, centre, low, end, whole) => // so that no ink is lost
+    // the centre of mass where it should be, but all ink inside
+    const move = (centre, low, end, to, whole) =>
       Math.max(-low * scale, Math.min(whole - end * scale, zoom * to - centre * scale));
-    dx = inside(place.x, box.x, box.left, box.right, wide);
-    dy = inside(place.y, box.y, box.top, box.bottom, high);
+    dx = move(box.x, box.left, box.right, place.x, wide);
+    dy = move(box.y, box.top, box.bottom, place.y, high);
   }
   const sums = new Float32Array(channels * height * width);
   for (let i = 0; i < wide * high; i += 1) {
@@ -62,35 +63,34 @@ const DAMAGES = [["none", "nothing"], ["gaussian", "Gaussian noise"], ["salt_pep
 export function damageImage(kind, x, [, height, width], amount, seed, hole) {
   const [area, uniform] = [height * width, uniformNumbers(seed)];
   const [normal, dice] = [normalNumbers(uniform), Array.from({ length: area }, uniform)];
-  const [column, line] = [(i) => i % width, (i) => Math.floor((i % area) / width)];
-  const within = (place, start) => place >= start && place < start + amount;
-  const block = (i) => [i / area, line(i) / amount, column(i) / amount].map(Math.floor).join();
+  const placeOf = (i) => [i % width, Math.floor((i % area) / width)]; // column, row
+  const blockOf = (i) => [Math.floor(i / area), ...placeOf(i).map((at) => Math.floor(at / amount))].join();
   const blocks = {};
-  if (kind === "downsample") x.forEach((value, i) => (blocks[block(i)] ??= []).push(value));
-  const mean = (values) => values.reduce((sum, value) => sum + value) / values.length;
+  if (kind === "downsample") x.forEach((value, i) => (blocks[blockOf(i)] ??= []).push(value));
   const rules = {
     none: (value) => value,
     gaussian: (value) => Math.max(0, Math.min(1, value + amount * normal())),
     salt_pepper: (value, i) => (dice[i % area] < amount / 2 ? 0 : dice[i % area] > 1 - amount / 2 ? 1 : value),
     pixel_mask: (value, i) => (dice[i % area] < amount ? 0 : value),
-    box_mask: (value, i) => (within(column(i), hole[0]) && within(line(i), hole[1]) ? 0 : value),
-    downsample: (_, i) => mean(blocks[block(i)]),
+    box_mask: (value, i) => (placeOf(i).every((at, d) => at >= hole[d] && at < hole[d] + amount) ? 0 : value),
+    downsample: (_, i, __, block = blocks[blockOf(i)]) => block.reduce((a, b) => a + b) / block.length,
   };
   return x.map(rules[kind]);
 }
 
 /** The choice of a damage with its strength, noise and the hole's place; `apply(x)` does it. */
 function damageControls({ shape }, change) {
-  const [, height, width] = shape;
+  const sides = [shape[2], shape[1]];
   let seed = 1;
-  const pixels = (share) => Math.max(1, Math.round(share * Math.min(height, width)));
+  const pixels = (share) => Math.max(1, Math.round(share * Math.min(...sides)));
   const amount = (v) => ({ box_mask: pixels(v), downsample: pixels(v / 2) })[what.select.value] ?? v;
-  const say = (v) => (amount(v) === v ? `${v}` : `${amount(v)} pixels`);
-  const range = { min: 0, max: 1, step: 0.05, value: 0.3, input: change };
+  const say = (v) => (amount(v) === v ? inWords(v) : `${amount(v)} pixels`);
+  const range = { step: 0.05, value: 0.3, input: change };
   const show = () => {
-    strength.value = strength.range.value; // its words depend on the damage
-    strength.element.hidden = again.hidden = what.select.value === "none";
-    for (const place of places) place.element.hidden = what.select.value !== "box_mask";
+    const kind = what.select.value;
+    strength.value = strength.range.value; // in other words now
+    strength.element.hidden = again.hidden = kind === "none";
+    for (const place of places) place.element.hidden = kind !== "box_mask";
     change();
   };
   const what = choice("Damage", DAMAGES, show);
@@ -104,7 +104,7 @@ function damageControls({ shape }, change) {
   show();
   const apply = (x) => {
     const size = amount(strength.value);
-    const hole = places.map((place, i) => Math.round(place.value * ([width, height][i] - size)));
+    const hole = places.map((place, d) => Math.round(place.value * (sides[d] - size)));
     return damageImage(what.select.value, x, shape, size, seed, hole);
   };
   return { apply, element: row(...[what, strength, ...places].map((part) => part.element), again) };
@@ -122,11 +122,6 @@ function makePaper([, height, width], change) {
   const ink = canvas.getContext("2d", { willReadFrequently: true });
   const history = [];
   const read = () => ink.getImageData(0, 0, wide, high);
-  const fill = (colour, how = "source-over") => {
-    Object.assign(ink, { fillStyle: colour, globalCompositeOperation: how });
-    ink.fillRect(0, 0, wide, high);
-    ink.globalCompositeOperation = "source-over";
-  };
   const edit = (work) => {
     history.push(read());
     if (history.length > 50) history.shift();
@@ -144,106 +139,109 @@ function makePaper([, height, width], change) {
     ink.stroke();
     change();
   };
-  /** Cover all of it with a picture, cut to its form; `smooth`: its pixels blend. */
-  const put = (image, smooth) => {
+  const invert = () => {
+    const image = read();
+    image.data.forEach((byte, i) => i % 4 < 3 && (image.data[i] = 255 - byte));
+    ink.putImageData(image, 0, 0);
+  };
+  /** Cover all of it with a picture, cut to its form. */
+  const put = (image) => {
     const scale = Math.max(wide / image.width, high / image.height);
     const [w, h] = [image.width * scale, image.height * scale];
-    fill("#fff"); // behind what is transparent
-    ink.imageSmoothingEnabled = smooth;
+    ink.fillRect(0, 0, wide, high); // black paper behind what is transparent
+    ink.imageSmoothingEnabled = scale < zoom; // a shown image keeps its pixels
     ink.drawImage(image, (wide - w) / 2, (high - h) / 2, w, h);
   };
+  const clear = () => edit(() => ink.fillRect(0, 0, wide, high));
   Object.assign(ink, { lineCap: "round", strokeStyle: "#fff", imageSmoothingQuality: "high" });
-  fill("#000");
-  const clear = () => edit(() => fill("#000"));
-  return { canvas, ink, zoom, wide, high, change, read, fill, edit, undo, clear, line, put };
+  ink.fillRect(0, 0, wide, high);
+  return { canvas, ink, zoom, wide, high, change, read, edit, undo, line, invert, put, clear };
 }
 
 /** Drawing on the paper by pointer, or by keys with a mark where the pen is. */
-function drawingPad(app, paper) {
-  const { canvas, wide, high, zoom } = paper;
+function drawingPad(app, { canvas, zoom, wide, high, edit, undo, line, clear }) {
   const mark = element("i");
   let [x, y, down, moved] = [wide / 2, high / 2, false, false];
   const go = (toX, toY) => {
     app.counters.inputs += 1;
-    if (down) paper.line(x, y, toX, toY);
+    if (down) line(x, y, toX, toY);
     [x, y, moved] = [toX, toY, true];
     Object.assign(mark.style, { left: `${(100 * x) / wide}%`, top: `${(100 * y) / high}%` });
   };
   const set = (lowered) => {
-    [down, moved] = [lowered, false];
-    if (down) paper.edit(() => paper.line(x, y, x, y));
-    mark.className = down ? "down" : "";
+    [down, moved, mark.className] = [lowered, false, lowered ? "down" : ""];
+    if (down) edit(() => line(x, y, x, y));
   };
   const follow = ({ clientX, clientY }) => {
     const box = canvas.getBoundingClientRect();
     go(((clientX - box.left) / box.width) * wide, ((clientY - box.top) / box.height) * high);
   };
+  const lift = () => set(false);
   const on = {
     pointerdown(event) {
       if (!event.isPrimary || event.button) return;
       canvas.setPointerCapture(event.pointerId);
-      down = false;
+      lift();
       follow(event);
       set(true);
     },
     pointermove(event) {
-      const parts = event.getCoalescedEvents?.() ?? [];
-      if (event.isPrimary && event.buttons) (parts.length ? parts : [event]).forEach(follow);
+      if (event.isPrimary && event.buttons) (event.getCoalescedEvents?.() ?? [event]).forEach(follow);
     },
+    pointerup: lift,
+    pointercancel: lift,
+    blur: lift,
     keydown(event) {
       const { key } = event;
       const step = PEN_KEYS[key]?.map((d) => d * zoom);
       if (step) go(Math.max(0, Math.min(wide, x + step[0])), Math.max(0, Math.min(high, y + step[1])));
       else if (key === " ") event.repeat || set(!down);
-      else if (key === "Delete" || key === "Backspace") paper.clear();
-      else if (key === "z" && (event.ctrlKey || event.metaKey)) paper.undo();
+      else if (key === "Delete" || key === "Backspace") clear();
+      else if (key === "z" && (event.ctrlKey || event.metaKey)) undo();
       else return;
       event.preventDefault();
       app.announce(`Pen ${down ? "down" : "up"}, column ${Math.round(x / zoom)}, row ${Math.round(y / zoom)}`);
     },
-    keyup: ({ key }) => key === " " && moved && set(false), // held while it moved, not tapped
+    keyup: ({ key }) => key === " " && moved && lift(), // held while it moved, not tapped
   };
-  for (const name of ["pointerup", "pointercancel", "blur"]) on[name] = () => set(false);
   for (const [name, listener] of Object.entries(on)) canvas.addEventListener(name, listener);
   return element("div", { class: "draw-pad" }, canvas, mark);
 }
 
 /** What stands below the pad. `centre`: the box that asks for the drawing to be centred. */
-function drawingControls(app, { ink, wide, high, change, edit, undo, clear, fill, put }) {
-  const input = (text, attributes) => {
-    const field = element("input", attributes);
-    return [field, element("label", {}, text, field)];
+function drawingControls(app, { ink, wide, high, change, edit, undo, clear, invert, put }) {
+  const field = (text, attributes) => {
+    const input = element("input", attributes);
+    return { input, element: element("label", {}, text, input) };
   };
-  const negate = () => fill("#fff", "difference");
-  const centring = { type: "checkbox", checked: app.shape[0] === 1, onchange: change };
-  const [centre, centreLabel] = input("Centre the drawing", centring);
-  const [invert, invertLabel] = input("Invert", { type: "checkbox", onchange: () => edit(negate) });
+  const centre = field("Centre the drawing", { type: "checkbox", checked: app.shape[0] === 1, onchange: change });
+  const negate = field("Invert", { type: "checkbox", onchange: () => edit(invert) });
   const widen = (v) => (ink.lineWidth = (v / 28) * Math.max(wide, high));
   const pen = slider("Pen", { min: 0.5, max: 6, step: 0.5, value: 2, say: (v) => `${v}/28 wide`, input: widen });
   widen(2);
   const note = element("p");
   const load = async () => {
-    if (!file.files.length) return;
-    const image = await createImageBitmap(file.files[0]).catch(() => null);
-    note.textContent = image ? "" : "This file is no picture that the browser can read.";
+    const [chosen] = file.input.files;
+    const image = chosen && (await createImageBitmap(chosen).catch(() => null));
+    note.textContent = image === null ? `${chosen.name} is no picture that the browser can read.` : "";
     if (!image) return;
     edit(() => {
-      put(image, true);
-      if (invert.checked) negate();
+      put(image);
+      if (negate.input.checked) invert();
     });
   };
-  const [file, fileLabel] = input("Load a picture", { type: "file", accept: "image/*", onchange: load });
+  const file = field("Load a picture", { type: "file", accept: "image/*", onchange: load });
   const number = numberField("Image", app.count - 1, (index) => (number.input.value = index));
   app.onChange(() => app.selected >= 0 && (number.input.value = app.selected));
   const start = button("Start from it", () => {
     const real = picture(app.shape, "", 28);
     real.draw(app.images, number.input.value * app.pixels);
-    centre.checked = false; // it is in its place
-    edit(() => put(real.canvas, false));
+    centre.input.checked = false; // it is in its place
+    edit(() => put(real.canvas));
   });
-  const first = row(button("Clear", clear), button("Undo", undo), centreLabel, pen.element);
-  const parts = [first, row(number.element, start), row(fileLabel, invertLabel), note];
-  return { centre, element: element("div", {}, ...parts) };
+  const first = row(button("Clear", clear), button("Undo", undo), centre.element, pen.element);
+  const parts = [first, row(number.element, start), row(file.element, negate.element), note];
+  return { centre: centre.input, element: element("div", {}, ...parts) };
 }
 
 /** What one model makes of the picture, and where its code lies. */
@@ -257,11 +255,11 @@ function drawnOutcome(app, model) {
   const paint = (clean) => (bytes, codes) => {
     rebuilt.draw(bytes);
     error.drawColours(errorColours(clean, 0, bytes, 0, channels, height * width));
-    code = codes?.length ? codes.slice() : [];
+    code = codes?.slice() ?? [];
     go.hidden = !code.length || !model.decodes;
     const { image, distance } = nearestShown(code.length ? model.snapshot.codes : [], model.size, code);
-    const near = image < 0 ? "" : ` Nearest code: ${app.classes[app.labels[image]]}, ${distance.toFixed(2)} away.`;
-    text.textContent = `Squared error per pixel ${squaredError(clean, 0, bytes, 0, app.pixels).toFixed(4)}.${near}`;
+    const near = image < 0 ? "" : ` Nearest code: ${app.classes[app.labels[image]]}, ${inWords(distance)} away.`;
+    text.textContent = `Squared error per pixel ${inWords(squaredError(clean, 0, bytes, 0, app.pixels), 4)}.${near}`;
     app.announce(`${model.name}: ${text.textContent}`);
   };
   const update = (clean, given) => model.reconstruct(given, "draw", paint(clean));
@@ -273,11 +271,13 @@ export function drawView(app) {
   const why = ({ name }) => `${name} has no encoder: there is nothing to draw for.`;
   const [able, sorry] = usable(app, (model) => model.encodes, why);
   if (!able.length) return { title: "Draw", element: element("div", {}, ...sorry) };
-  const [drawn, damaged] = ["Drawn", "Given to the models"].map((text) => picture(app.shape, text, 112));
-  const figure = (part, text) => element("figure", {}, part.canvas, element("figcaption", {}, text));
-  const pictures = row(figure(drawn, "drawn"), figure(damaged, "given to the models"));
+  const [drawn, damaged] = ["Drawn", "Given to the models"].map((text) => {
+    const { canvas, draw } = picture(app.shape, text, 112);
+    return { draw, element: element("figure", {}, canvas, element("figcaption", {}, text)) };
+  });
   const outcomes = able.map((model) => drawnOutcome(app, model));
   const empty = element("p", { class: "name" }, "Draw something.");
+  const pictures = row(drawn.element, damaged.element);
   const results = element("div", {}, pictures, ...outcomes.map((outcome) => outcome.element));
   let place;
   const { request, show, hide } = livePainter(app, () => able.map((model) => model.snapshot), () => {

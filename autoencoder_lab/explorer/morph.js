@@ -31,8 +31,8 @@ export function modelPart({ name }, ...parts) {
 
 /** The models that a view can use, and a paragraph for each of the others. */
 export function usable(app, fits, why) {
-  const sorry = app.models.filter((model) => !fits(model)).map((model) => element("p", {}, why(model)));
-  return [app.models.filter(fits), sorry];
+  const rest = app.models.filter((model) => !fits(model));
+  return [app.models.filter(fits), rest.map((model) => element("p", {}, model.problem || why(model)))];
 }
 
 /** A labelled whole number; `change` gets it brought into 0 … max. */
@@ -90,7 +90,7 @@ function filmstrip(app, model, choose) {
     const jumps = gaps.map((_, i) => n * squaredError(bytes, i * n, bytes, (i + 1) * n, n));
     frames.forEach((frame, i) => frame.draw(bytes, i * n));
     gaps.forEach((gap, i) => {
-      gap.textContent = jumps[i].toFixed(1);
+      gap.textContent = Number(jumps[i].toPrecision(2));
       gap.style.borderTopWidth = `${(20 * jumps[i]) / Math.max(1e-9, ...jumps)}px`;
     });
   };

@@ -91,7 +91,7 @@ export function sampleView(app) {
   const laws = [["prior", "the prior where there is one"], ["codes", "a Gaussian fitted to the codes"]];
   const law = choice("Codes from", laws, set("law"));
   law.element.hidden = !able.some((model) => model.prior);
-  const count = choice("Pictures", ["12", "24", "48"], set("count"));
+  const count = choice("How many", ["12", "24", "48"], set("count"));
   const seed = numberField("Seed", 9999, set("seed"));
   const next = button("Next seed", () => set("seed")(settings.seed + 1));
   const heat = slider("Temperature", { min: 0, max: 2, step: 0.05, value: 1, input: set("temperature") });
