@@ -348,22 +348,54 @@ function erf(v) {
   return Math.sign(v) * (1 - series * t * Math.exp(-v * v));
 }
 
-/** The weights in what `pack` of program.py made (bytes in any wrapping), as a Float32Array or a promise of one. */
-export function unpackWeights(packed) {
+/** The weights in what `pack` or `compress` made (bytes in any wrapping): a Float32Array, or a promise of one.
+ *
+ * `base`: the bytes that were given to `compress` as such, if any. */
+export function unpackWeights(packed, base) {
   const bytes = new Uint8Array(packed.buffer ?? packed, packed.byteOffset ?? 0, packed.byteLength);
   const behind = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, behind)));
-  const numbers = bytes.slice(behind);
-  return header.precision === "float16" ? fromFloat16(new Uint16Array(numbers.buffer)) : new Float32Array(numbers.buffer);
+  const content = bytes.slice(behind);
+  if (header.precision === "deflated") {
+    const known = header.relative ? unpackWeights(base) : new Float32Array(header.count);
+    return Promise.all([inflate(content), known]).then(([buffer, weights]) => addWholeNumbers(header, buffer, weights));
+  }
+  return header.precision === "float16" ? fromFloat16(new Uint16Array(content.buffer)) : new Float32Array(content.buffer);
+}
+
+function inflate(bytes) {
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+}
+
+/** Steps of all columns, all other weights in float16, then the low and the high bytes of whole numbers, by columns. */
+function addWholeNumbers({ count: total, matrices }, buffer, weights) {
+  const columns = matrices.reduce((sum, matrix) => sum + matrix[2], 0);
+  const coded = matrices.reduce((sum, [, rows, length]) => sum + rows * length, 0);
+  const steps = new Float32Array(buffer, 0, columns);
+  const rest = fromFloat16(new Uint16Array(buffer, 4 * columns, total - coded));
+  const low = new Uint8Array(buffer, 4 * columns + 2 * rest.length, coded);
+  const high = new Int8Array(buffer, 4 * columns + 2 * rest.length + coded, coded);
+  let [done, used, column, i] = [0, 0, 0, 0];
+  for (const [start, rows, length, share] of [...matrices, [total, 0, 0]]) {
+    weights.set(rest.subarray(used, used + start - done), done);
+    used += start - done;
+    done = start + rows * length;
+    for (let c = 0; c < length; c += 1, column += 1) {
+      for (let r = 0; r < rows; r += 1, i += 1) {
+        const w = start + r * length + c;
+        weights[w] = share * weights[w] + (low[i] + 256 * high[i] - 128) * steps[column];
+      }
+    }
+  }
+  return weights;
 }
 
 function fromFloat16(halves) {
   const bits = new Uint32Array(halves.length);
   const floats = new Float32Array(bits.buffer);
-  for (let i = 0; i < halves.length; i += 1) {
-    const half = halves[i];
-    bits[i] = ((half & 0x8000) << 16) | ((half & 0x7fff) << 13); // the exponent is 112 too small, also below the smallest normal
+  for (let i = 0; i < bits.length; i += 1) {
+    bits[i] = ((halves[i] & 0x8000) << 16) | ((halves[i] & 0x7fff) << 13); // so the exponent is 112 too small
+    floats[i] *= 2 ** 112;
   }
-  for (let i = 0; i < floats.length; i += 1) floats[i] *= 2 ** 112;
   return floats;
 }

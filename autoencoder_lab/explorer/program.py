@@ -94,15 +94,24 @@ def record(function: Callable[[Tensor], Tensor], example: Tensor) -> Program:
 
 
 def _recorded(function: Callable[[Tensor], Tensor], example: Tensor) -> tuple[list[Operation], tuple[int, ...]]:
-    recorder = _Recorder(example)
-    with torch.no_grad(), recorder:
-        output = function(example)
+    recorder, output = _run(function, example)
     if not isinstance(output, Tensor) or output.ndim < 1 or output.shape[0] != 1:
         given = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ValueError(f"the recorded function must return one tensor (1, …), got {given}")
     if id(output) not in recorder.values:
         raise UnsupportedLayer("the output does not depend on the input through torch's operations")
     return _needed(recorder.operations, recorder.finish(output)), tuple(output.shape)
+
+
+def _run(function: Callable[[Tensor], Tensor], example: Tensor) -> tuple["_Recorder", Any]:
+    recorder = _Recorder(example)
+    with torch.no_grad(), recorder:
+        return recorder, function(example)
+
+
+def origins(function: Callable[[Tensor], Tensor], example: Tensor) -> dict[int, tuple[int, int]]:
+    """Which result of which ATen call a recorded value is: {id: (number of the call, number of the result)}."""
+    return _run(function, example.detach())[0].origins
 
 
 def _equal(one: list[Operation], other: list[Operation]) -> bool:
@@ -178,6 +187,8 @@ class _Recorder(TorchDispatchMode):
             id(example): 0
         }  # by id(tensor): a value, or why there is none
         self.tensors = [example]  # kept, or another tensor could get the same id
+        self.calls = 0
+        self.origins: dict[int, tuple[int, int]] = {}  # value: (number of the call, number of the result)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -185,6 +196,7 @@ class _Recorder(TorchDispatchMode):
         if RANDOM in func.tags:
             raise _unsupported(name, "it is random")
         result = func(*args, **kwargs)
+        self.calls += 1
         given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor) and id(t) in self.values]
         if given:
             if name in BRANCHES:
@@ -208,8 +220,10 @@ class _Recorder(TorchDispatchMode):
             made = [error] * len(results)
         for tensor in tree_leaves(changed):
             self._forget_views_of(tensor)
-        for tensor, value in zip(results, made, strict=True):
+        for i, (tensor, value) in enumerate(zip(results, made, strict=True)):
             self.values[id(tensor)] = value
+            if isinstance(value, int):
+                self.origins.setdefault(value, (self.calls, i))
             self.tensors.append(tensor)
 
     def _made(
@@ -276,7 +290,8 @@ class _Recorder(TorchDispatchMode):
         if view.numel() == size and view.is_contiguous():
             return source
         write = [0, *torch.empty(view.shape, device="meta").stride()]
-        part = {"shape": list(view.shape), "read": [view.storage_offset(), *view.stride()], "write": write}
+        read = [int(n) for n in (view.storage_offset(), *view.stride())]
+        part = {"shape": list(view.shape), "read": read, "write": write}
         return self.add("copy", [source], view.numel(), parts=[_short(part)])
 
     def broadcast(self, tensor: Tensor, shape: Sequence[int]) -> int:
@@ -813,11 +828,20 @@ JOINS: dict[tuple[str, str], Callable[[Operation, Operation], dict[str, Floats] 
 
 
 def pack(program: Program, precision: str = "float16") -> bytes:
-    """The weights as bytes for `unpackWeights` in network.js: the length of a JSON header, the header, the numbers."""
-    numbers = program.weights
-    if not np.abs(numbers).max(initial=0) <= np.finfo(np.float16).max:  # too large for float16, or not a number
-        precision = "float32"
-    header = json.dumps({"precision": precision}).encode()
-    header += b" " * (-len(header) % 4)  # numbers begin at a multiple of four
+    """The weights as bytes for `unpackWeights` in network.js: the length of a JSON header, the header, the numbers.
+
+    precision: "float16" or "float32"; weights that float16 cannot hold are packed as float32.
+    """
     kinds = {"float16": "<f2", "float32": "<f4"}
-    return struct.pack("<I", len(header)) + header + numbers.astype(kinds[precision]).tobytes()
+    if precision not in kinds:
+        raise ValueError(f'precision must be "float16" or "float32", got {precision!r}')
+    if not np.abs(program.weights).max(initial=0) <= np.finfo(np.float16).max:  # too large, or not a number
+        precision = "float32"
+    return with_header({"precision": precision}, program.weights.astype(kinds[precision]).tobytes())
+
+
+def with_header(header: dict[str, Any], content: bytes) -> bytes:
+    """The length of the header, the header as JSON, the content."""
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 4)  # numbers begin at a multiple of four
+    return struct.pack("<I", len(text)) + text + content
