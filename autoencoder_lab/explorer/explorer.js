@@ -2,7 +2,7 @@
 // `openPage`. `scene` holds everything; docs/developing.md explains its keys.
 
 import { browserEngine, floats, kernelEngine, tellKernel, toBytes, workerEngine } from "./engine.js";
-import { LatentMap } from "./map.js";
+import { latentMap } from "./map.js";
 import { axisCount, mapped, nearestShown, sameStanding } from "./space.js";
 import { button, choice, colourOf, element, errorColours, inWords, picture, squaredError, traceMarker } from "./parts.js";
 import { uniqueId } from "./parts.js";
@@ -43,7 +43,7 @@ class App {
     this.layers = { pictures: false, empty: true, prior: true };
     this.hidden = new Set(); // classes
     this.plane = { basis: this.movable[0]?.size > 2 ? "directions" : "values", a: 0, b: 1 };
-    this.listeners = [];
+    Object.assign(this, { listeners: [], draws: [] });
     this.reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   }
 
@@ -140,8 +140,13 @@ class App {
     else this.changed();
   }
 
+  onRefresh(draw) {
+    this.draws.push(draw);
+  }
+
+  /** Draw everything anew that a drag leaves alone. */
   refresh() {
-    this.onRefresh();
+    for (const draw of this.draws) draw();
     this.changed();
   }
 
@@ -161,12 +166,12 @@ function stage(app, model) {
   const section = element("section", { "aria-labelledby": id }, element("p", { class: "name", id }, model.name));
   const note = (text, attributes) => text && section.append(element("p", attributes, text));
   note(model.problem, { class: "problem", role: "alert" });
-  if (model.problem) return { section };
+  if (model.problem) return section;
   note(model.noMap, { class: "notice" });
   note(model.coordinates, { class: "notice" });
-  if (!model.decodes) return { section };
+  if (!model.decodes) return section;
 
-  const map = new LatentMap(app, model);
+  const map = latentMap(app, model);
   const two = app.models.length > 1;
   const part = (caption, side) => {
     const one = picture(app.shape, caption, side);
@@ -210,52 +215,62 @@ function stage(app, model) {
     map.paint();
     model.decode(model.code, "stage", show);
   });
-  return { section, map };
+  app.onRefresh(map.refresh);
+  return section;
 }
 
 /** Buttons that hide and show classes; each carries its marker, so the legend needs no colour. */
 function legend(app) {
-  const row = element("div", { class: "row legend", role: "group", "aria-label": "Classes on the map" });
-  const draws = [...new Set(app.labels)].sort((a, b) => a - b).slice(0, 20).map((k) => {
-    const sample = element("canvas", { width: 32, height: 32, "aria-hidden": "true" });
-    const one = button("", () => {
+  const shown = [...new Set(app.labels)].sort((a, b) => a - b).slice(0, 20);
+  const samples = shown.map(() => element("canvas", { width: 32, height: 32, "aria-hidden": "true" }));
+  const buttons = shown.map((k, i) => {
+    const toggle = () => {
       if (!app.hidden.delete(k)) app.hidden.add(k);
       one.setAttribute("aria-pressed", !app.hidden.has(k));
       app.refresh();
-    }, { "aria-pressed": "true" });
-    one.append(sample, app.classes[k]);
-    row.append(one);
-    return () => {
-      const context = sample.getContext("2d");
-      context.clearRect(0, 0, 32, 32);
-      traceMarker(context, k, 16, 16, 9);
-      context.fillStyle = colourOf(k, getComputedStyle(app.root).color);
-      context.fill();
     };
+    const one = button(app.classes[k], toggle, { "aria-pressed": "true" });
+    one.prepend(samples[i]);
+    return one;
   });
-  return { row, refresh: () => draws.forEach((draw) => draw()) };
+  app.onRefresh(() => samples.forEach((sample, i) => {
+    const pen = sample.getContext("2d");
+    pen.clearRect(0, 0, 32, 32);
+    traceMarker(pen, shown[i], 16, 16, 9);
+    pen.fillStyle = colourOf(shown[i], getComputedStyle(app.root).color);
+    pen.fill();
+  }));
+  return element("div", { class: "row legend", role: "group", "aria-label": "Classes on the map" }, ...buttons);
 }
 
 /** What the map shows: its plane, its layers, the alignment of two models. */
 function mapControls(app) {
   const row = element("div", { class: "row" });
-  const axes = app.movable.some((model) => model.size > 2)
-    ? ["a", "b"].map((key) => choice(`Axis ${key === "a" ? "across" : "up"}`, [], (value) => app.setPlane({ [key]: Number(value) })))
-    : [];
-  row.append(...axes.map((axis) => axis.element));
+  if (app.movable.some(({ size }) => size > 2)) {
+    for (const [key, text] of [["a", "Axis across"], ["b", "Axis up"]]) {
+      const axis = choice(text, [], (value) => app.setPlane({ [key]: Number(value) }));
+      row.append(axis.element);
+      app.onRefresh(() => {
+        const { basis } = app.plane;
+        const count = Math.min(...app.movable.map((model) => axisCount(model, basis)));
+        const name = basis === "values" ? "value" : "direction";
+        const option = (_, k) => element("option", { value: k }, `${name} ${k + 1}`);
+        axis.select.replaceChildren(...Array.from({ length: count }, option));
+        axis.select.value = app.plane[key];
+      });
+    }
+  }
   const check = (text, on, change) => {
     const box = element("input", { type: "checkbox", onchange: () => change(box.checked) });
     box.checked = on;
     row.append(element("label", {}, box, text));
   };
-  const layer = (text, name) =>
-    check(text, app.layers[name], (on) => {
-      app.layers[name] = on;
-      app.refresh();
-    });
-  if (app.movable.some((model) => model.encodes)) layer("Hatch empty regions", "empty");
-  if (app.movable.some((model) => model.prior)) layer("Prior (1, 2, 3 σ)", "prior");
-  layer("Pictures on the map", "pictures");
+  const layer = (name, text, fits = true) => {
+    if (fits) check(text, app.layers[name], (on) => app.refresh((app.layers[name] = on)));
+  };
+  layer("empty", "Hatch empty regions", app.movable.some((model) => model.encodes));
+  layer("prior", "Prior (1, 2, 3 σ)", app.movable.some((model) => model.prior));
+  layer("pictures", "Pictures on the map");
   if (app.align) {
     const share = inWords(Math.floor(1000 * app.align.forward.r2) / 10, 1);
     check(`Align: lay the second code on the first by the best affine map (explains ${share} % of it)`, app.aligned, (on) => {
@@ -264,89 +279,72 @@ function mapControls(app) {
       app.refresh();
     });
   }
-  const refresh = () => {
-    const count = Math.min(...app.movable.map((model) => axisCount(model, app.plane.basis)));
-    const text = app.plane.basis === "values" ? "value" : "direction";
-    axes.forEach(({ select }, i) => {
-      select.replaceChildren(...Array.from({ length: count }, (_, k) => element("option", { value: k }, `${text} ${k + 1}`)));
-      select.value = i ? app.plane.b : app.plane.a;
-    });
-  };
-  return { row, refresh };
+  return row;
 }
 
 /** Tabs after the pattern of the ARIA Authoring Practices: arrow keys move between them. */
 function tabs(views) {
-  const bar = element("div", { role: "tablist", "aria-label": "Tools", class: "row tabs" });
-  const panels = element("div");
   let open = -1;
   const show = (i) => {
     if (i === open) return;
     views[open]?.hide?.();
+    open = i;
     parts.forEach(({ tab, panel }, j) => {
       tab.setAttribute("aria-selected", i === j);
       tab.tabIndex = i === j ? 0 : -1;
       panel.hidden = i !== j;
     });
-    open = i;
     views[i].show?.();
   };
   const key = (event, i) => {
     const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: -1 }[event.key];
     if (to === undefined) return;
+    event.preventDefault();
     const target = (to + views.length) % views.length;
     show(target);
     parts[target].tab.focus();
-    event.preventDefault();
   };
   const parts = views.map((view, i) => {
     const [id, own] = [uniqueId(), uniqueId()];
-    const tab = button(view.title, () => show(i), { role: "tab", id, "aria-controls": own, onkeydown: (event) => key(event, i) });
+    const use = { role: "tab", id, "aria-controls": own, onkeydown: (event) => key(event, i) };
     const panel = element("div", { role: "tabpanel", id: own, "aria-labelledby": id, class: "panel" }, view.element);
-    bar.append(tab);
-    panels.append(panel);
-    return { tab, panel };
+    return { tab: button(view.title, () => show(i), use), panel };
   });
-  return { elements: [bar, panels], show, close: () => views[open]?.hide?.() };
+  const bar = element("div", { role: "tablist", "aria-label": "Tools", class: "row tabs" }, ...parts.map(({ tab }) => tab));
+  return { elements: [bar, ...parts.map(({ panel }) => panel)], show, close: () => views[open]?.hide?.() };
 }
 
 /** Build the explorer in `host`; makeEngine(app, say) decides who computes. */
 async function build(scene, host, makeEngine) {
   const root = element("div", { class: "autoencoder-lab-explorer", role: "group", "aria-label": scene.title });
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab must not take our arrow keys for its own
-  root.dataset.engine = scene.engine;
+  // JupyterLab must not take our arrow keys for its own
+  Object.assign(root.dataset, { lmSuppressShortcuts: true, engine: scene.engine });
   const app = (root.explorer = new App(scene, root));
-  const state = element("p", { class: "notice" });
-  const say = (text) => {
+  const notice = (text, kind = "") => element("p", { class: `notice ${kind}` }, text);
+  const state = notice("");
+  const say = (text = "") => {
     state.textContent = text;
     state.hidden = !text;
   };
-  say("");
+  say();
   app.engine = makeEngine(app, say);
   await Promise.all(app.models.map((model, i) => model.problem || app.engine.prepare(i, 0)));
 
   host.replaceChildren(root);
   app.spoken = element("div", { role: "status", class: "spoken" });
-  for (const text of [...scene.notices, scene.why].filter(Boolean)) root.append(element("p", { class: "notice" }, text));
-  for (const text of scene.untrained) root.append(element("p", { class: "notice untrained" }, text));
-  const stages = app.models.map((model) => stage(app, model));
-  const maps = stages.flatMap(({ map }) => map ?? []);
-  root.append(state, element("div", { class: "stages" }, ...stages.map(({ section }) => section)), app.spoken);
-  const [classes, controls] = [legend(app), mapControls(app)];
+  root.append(...[...scene.notices, scene.why].filter(Boolean).map((text) => notice(text)));
+  root.append(...scene.untrained.map((text) => notice(text, "untrained")));
+  const stages = element("div", { class: "stages" }, ...app.models.map((model) => stage(app, model)));
+  root.append(state, stages, app.spoken);
   const views = [slidersView, morphView, sampleView, drawView, timeView].map((view) => view(app));
   const tools = tabs(views);
-  if (app.movable.some((model) => model.encodes)) root.append(classes.row);
-  if (maps.length) root.append(controls.row);
+  if (app.movable.some((model) => model.encodes)) root.append(legend(app));
+  if (app.movable.length) root.append(mapControls(app));
+  else root.dataset.ready = true;
   if (app.models.some((model) => !model.problem)) root.append(...tools.elements);
-  app.onRefresh = () => {
-    classes.refresh();
-    controls.refresh();
-    for (const map of maps) map.refresh();
-  };
-  app.onRefresh(); // before the first event can come
-  if (!maps.length) root.dataset.ready = "true";
-  tools.show(maps.length ? 0 : views.findIndex(({ title }) => title === "Draw"));
-  await app.showMoment(Math.max(...app.models.map((model) => model.snapshots.length)) - 1);
+  app.refresh(); // before the first event can come
+  tools.show(app.movable.length ? 0 : views.findIndex(({ title }) => title === "Draw"));
+  await app.showMoment(Math.max(...app.models.map(({ snapshots }) => snapshots.length)) - 1);
 
   const repaint = () => app.refresh();
   const dark = window.matchMedia("(prefers-color-scheme: dark)");

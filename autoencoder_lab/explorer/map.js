@@ -5,275 +5,202 @@ import { colourOf, element, toRgba, traceMarker } from "./parts.js";
 
 const SIDE = 320; // CSS pixels
 const TILES = 14; // decoded pictures in a row of the background
-const NEAR = 20; // CSS pixels: further from every code a place counts as empty
-const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const CELL = 10; // CSS pixels a side of the squares that are hatched …
+const NEAR = 20; // … where every code is further away than this
+const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const HELP =
+  "Arrow keys move the point, with Shift further; Enter chooses the nearest image, N and P the next and the previous " +
+  "one, Escape none, Home returns to the middle.";
 
-export class LatentMap {
-  constructor(app, model) {
-    Object.assign(this, { app, model, background: element("canvas"), tiles: element("canvas") });
-    this.canvas = element("canvas", {
-      class: "map",
-      tabindex: "0",
-      role: "application",
-      "aria-roledescription": "map of codes",
-      onpointerdown: (event) => this.press(event),
-      onpointermove: (event) => this.drag(event),
-      onpointerup: (event) => this.release(event),
-      onkeydown: (event) => this.key(event),
-    });
-    this.context = this.canvas.getContext("2d");
-  }
+export function latentMap(app, model) {
+  const canvas = element("canvas", { class: "map", tabindex: 0, role: "application", "aria-roledescription": "map" });
+  const [background, tiles] = [element("canvas"), element("canvas")];
+  const context = canvas.getContext("2d");
+  let frame, axes, names, low, span, places, pressed, painted, job;
+
+  /** CSS pixels of a code. A code of one number has lanes of classes for its second axis; `image` tells which. */
+  const placeOf = (code, image) => {
+    const lane = image === undefined ? app.classes.length / 2 : app.labels[image] + ((image * 7) % 11) / 16 - 0.3;
+    const at = [along(axes[0], code), axes[1] ? along(axes[1], code) : lane].map((v, i) => ((v - low[i]) / span[i]) * SIDE);
+    return [at[0], SIDE - at[1]];
+  };
+  const here = () => placeOf(frame.code);
+  /** The present code moved to a place of the map. */
+  const codeAt = (place) => {
+    const move = (code, axis, i) => axis
+      ? movedAlong(axis, code, low[i] + ((i ? SIDE - place[1] : place[0]) / SIDE) * span[i])
+      : code;
+    return axes.reduce(move, frame.code);
+  };
 
   /** Everything but the point: after a new snapshot, another plane, other layers, another theme. */
-  refresh() {
-    const { app, model } = this;
+  function refresh() {
+    frame = app.aligned ? app.models[0] : model; // whose coordinates the map is drawn in
     const { basis, a, b } = app.plane;
-    const frame = this.frameModel();
     const last = axisCount(frame, basis) - 1;
-    this.axes = [axisOf(frame, basis, Math.min(a, last)), frame.size > 1 ? axisOf(frame, basis, Math.min(b, last)) : null];
-    const [low, high] = rangeOf(frame, this.axes[0]);
-    const lanes = [-1, app.classes.length];
-    const [bottom, top] = this.axes[1] ? rangeOf(frame, this.axes[1]) : lanes;
-    // one unit is equally long both ways, so that circles are circles; a one-dimensional code has lanes of classes
-    const span = Math.max(high - low, this.axes[1] ? top - bottom : 0);
-    const middle = [(low + high) / 2, (bottom + top) / 2];
-    this.low = [middle[0] - span / 2, this.axes[1] ? middle[1] - span / 2 : bottom];
-    this.span = [span, this.axes[1] ? span : top - bottom];
+    const chosen = [Math.min(a, last), Math.min(b, last)];
+    axes = chosen.map((i, k) => (k && frame.size < 2 ? null : axisOf(frame, basis, i)));
     const whose = frame === model ? "" : `${frame.name}’s `;
-    const named = (i) => `${whose}${basis === "values" ? "code value" : "principal direction"} ${i + 1}`;
-    this.names = [named(Math.min(a, last)), this.axes[1] ? named(Math.min(b, last)) : "class"];
-    this.canvas.setAttribute(
-      "aria-label",
-      `Map of ${model.name}: ${this.names.join(" across, ")} up. Arrow keys move the point, with Shift further; ` +
-        "Enter chooses the nearest image, N and P the next and the previous one, Home returns to the middle.",
-    );
-    this.places = this.placesOfCodes();
-    this.tilesDone = false;
-    this.drawBackground();
-    this.paint();
-  }
-
-  /** The model whose coordinates the map is drawn in: the first one's, where the second is aligned with it. */
-  frameModel() {
-    return this.app.aligned && this.model.index === 1 ? this.app.models[0] : this.model;
-  }
-
-  placesOfCodes() {
-    const { app, model } = this;
+    const kind = basis === "values" ? "code value" : "principal direction";
+    names = axes.map((axis, k) => (axis ? `${whose}${kind} ${chosen[k] + 1}` : "class"));
+    const ranges = axes.map((axis) => (axis ? rangeOf(frame, axis) : [-1, app.classes.length]));
+    // one unit is equally long both ways, so that circles are circles
+    const widest = Math.max(...ranges.map(([from, to], k) => (axes[k] ? to - from : 0)));
+    span = ranges.map(([from, to], k) => (axes[k] ? widest : to - from));
+    low = ranges.map(([from, to], k) => (from + to - span[k]) / 2);
+    canvas.setAttribute("aria-label", `Map of ${model.name}: ${names.join(" across, ")} up. ${HELP}`);
     const { codes } = model.snapshot;
-    return Array.from({ length: codes.length / model.size }, (_, j) => {
+    places = Array.from({ length: codes.length / model.size }, (_, j) => {
       const code = codes.subarray(j * model.size, (j + 1) * model.size);
-      return this.placeOf(this.frameModel() === model ? code : mapped(app.align.backward, code), j);
+      return placeOf(frame === model ? code : mapped(app.align.backward, code), j);
     });
+    painted = false;
+    job = {};
+    if (app.layers.pictures) paintTiles(job);
+    drawBackground();
+    paint();
   }
 
-  /** CSS pixels of a code; `image` tells its lane where the code is one number. */
-  placeOf(code, image = -1) {
-    const lane = image < 0 ? this.app.classes.length / 2 : this.app.labels[image] + ((image * 7) % 11) / 16 - 0.3;
-    const values = [along(this.axes[0], code), this.axes[1] ? along(this.axes[1], code) : lane];
-    return [((values[0] - this.low[0]) / this.span[0]) * SIDE, SIDE - ((values[1] - this.low[1]) / this.span[1]) * SIDE];
-  }
-
-  /** The present code moved to a place of the map. */
-  codeAt(x, y) {
-    const frame = this.frameModel();
-    let code = movedAlong(this.axes[0], frame.code, this.low[0] + (x / SIDE) * this.span[0]);
-    if (this.axes[1]) code = movedAlong(this.axes[1], code, this.low[1] + ((SIDE - y) / SIDE) * this.span[1]);
-    return code;
-  }
-
-  scaled(canvas, context) {
+  function drawBackground() {
+    const pen = background.getContext("2d");
     const ratio = window.devicePixelRatio || 1;
-    canvas.width = canvas.height = Math.round(SIDE * ratio);
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  }
-
-  drawBackground() {
-    const { app } = this;
-    const context = this.background.getContext("2d");
-    const style = getComputedStyle(app.root);
-    const [ink, paper, muted] = ["--ink", "--paper", "--muted"].map((name) => style.getPropertyValue(name).trim());
-    this.scaled(this.background, context);
-    this.scaled(this.canvas, this.context);
-    context.fillStyle = paper;
-    context.fillRect(0, 0, SIDE, SIDE);
-    if (app.layers.pictures && this.tilesDone) context.drawImage(this.tiles, 0, 0, SIDE, SIDE);
-    const pictures = app.layers.pictures && this.tilesDone;
-    if (app.layers.empty && this.places.length && !pictures) this.hatchEmptyRegions(context, muted);
-    if (this.frameModel().prior && app.layers.prior) this.drawPrior(context, ink);
-    this.places.forEach(([x, y], j) => {
+    for (const one of [background, canvas]) {
+      one.width = one.height = SIDE * ratio;
+      one.getContext("2d").scale(ratio, ratio);
+    }
+    const [ink, paper, muted] = ["ink", "paper", "muted"].map((name) => getComputedStyle(app.root).getPropertyValue(`--${name}`));
+    pen.fillStyle = paper;
+    pen.fillRect(0, 0, SIDE, SIDE);
+    if (painted) pen.drawImage(tiles, 0, 0, SIDE, SIDE);
+    else if (app.layers.empty && places.length) hatchEmptyRegions(pen, muted);
+    if (frame.prior && app.layers.prior) drawPrior(pen, ink);
+    places.forEach((place, j) => {
       const k = app.labels[j];
       if (app.hidden.has(k)) return;
-      traceMarker(context, k, x, y, 3.2);
-      context.globalAlpha = 0.75;
-      context.fillStyle = colourOf(k, ink);
-      context.fill();
-      context.globalAlpha = 1;
-      context.strokeStyle = pictures ? "#fff" : paper;
-      context.lineWidth = 0.5 + pictures;
-      context.stroke();
+      traceMarker(pen, k, ...place, 3.2);
+      Object.assign(pen, { globalAlpha: 0.75, fillStyle: colourOf(k, ink) });
+      pen.fill();
+      Object.assign(pen, { globalAlpha: 1, strokeStyle: painted ? "#fff" : paper, lineWidth: painted ? 0.9 : 0.5 });
+      pen.stroke();
     });
-    context.font = "12px system-ui, sans-serif";
-    context.textAlign = "right";
-    const write = (text, x, y) => {
-      context.strokeStyle = paper;
-      context.lineWidth = 4;
-      context.strokeText(text, x, y);
-      context.fillStyle = ink;
-      context.fillText(text, x, y);
-    };
-    write(`${this.names[0]} →`, SIDE - 6, SIDE - 6);
-    context.save();
-    context.translate(14, 6);
-    context.rotate(-Math.PI / 2);
-    write(`${this.names[1]} →`, 0, 0);
-    context.restore();
-    if (app.layers.pictures && !this.tilesDone) this.drawTiles();
+    Object.assign(pen, { font: "12px system-ui, sans-serif", textAlign: "right", strokeStyle: paper, fillStyle: ink, lineWidth: 4 });
+    names.forEach((name, k) => {
+      pen.save();
+      if (k) pen.rotate(-Math.PI / 2);
+      const place = k ? [-6, 14] : [SIDE - 6, SIDE - 6];
+      pen.strokeText(`${name} →`, ...place);
+      pen.fillText(`${name} →`, ...place);
+      pen.restore();
+    });
   }
 
   /** Diagonal lines where no shown image has its code. */
-  hatchEmptyRegions(context, muted) {
-    const cell = 10;
-    context.save();
-    context.beginPath();
-    for (let x = 0; x < SIDE; x += cell) {
-      for (let y = 0; y < SIDE; y += cell) {
-        if (!this.places.some(([px, py]) => (px - x - cell / 2) ** 2 + (py - y - cell / 2) ** 2 < NEAR * NEAR)) {
-          context.rect(x, y, cell, cell);
-        }
-      }
+  function hatchEmptyRegions(pen, colour) {
+    const empty = (x, y) => !places.some(([u, v]) => Math.hypot(u - x, v - y) < NEAR);
+    pen.save();
+    pen.beginPath();
+    for (let x = 0; x < SIDE; x += CELL) {
+      for (let y = 0; y < SIDE; y += CELL) if (empty(x + CELL / 2, y + CELL / 2)) pen.rect(x, y, CELL, CELL);
     }
-    context.clip();
-    context.beginPath();
+    pen.clip();
+    pen.beginPath();
     for (let d = -SIDE; d < SIDE; d += 8) {
-      context.moveTo(d, SIDE);
-      context.lineTo(d + SIDE, 0);
+      pen.moveTo(d, SIDE);
+      pen.lineTo(d + SIDE, 0);
     }
-    context.strokeStyle = muted;
-    context.globalAlpha = 0.45;
-    context.lineWidth = 1;
-    context.stroke();
-    context.restore();
+    Object.assign(pen, { strokeStyle: colour, globalAlpha: 0.45, lineWidth: 1 });
+    pen.stroke();
+    pen.restore();
   }
 
-  /** Circles at one, two and three standard deviations of the standard normal prior. */
-  drawPrior(context, ink) {
-    const [x, y] = this.placeOf(new Float32Array(this.frameModel().size));
-    context.strokeStyle = ink;
-    context.setLineDash([4, 3]);
+  /** Circles at one, two and three standard deviations of the prior. */
+  function drawPrior(pen, colour) {
+    pen.strokeStyle = colour;
+    pen.setLineDash([4, 3]);
     for (const deviations of [1, 2, 3]) {
-      context.beginPath();
-      context.arc(x, y, (deviations / this.span[0]) * SIDE, 0, 7);
-      context.stroke();
+      pen.beginPath();
+      pen.arc(...placeOf(new Float32Array(frame.size)), (deviations / span[0]) * SIDE, 0, 7);
+      pen.stroke();
     }
-    context.setLineDash([]);
+    pen.setLineDash([]);
   }
 
   /** What the places of a grid decode to, a row at a time, so that a drag is never held up. */
-  drawTiles() {
-    const { app, model } = this;
+  function paintTiles(mine, r = 0) {
     const [channels, height, width] = app.shape;
-    const job = (this.tileJob = {});
-    const context = this.tiles.getContext("2d");
-    [this.tiles.width, this.tiles.height] = [TILES * width, TILES * height];
-    const image = context.createImageData(width, height);
-    const middle = (i) => ((i + 0.5) / TILES) * SIDE;
-    const row = (r) => {
-      if (this.tileJob !== job || !app.layers.pictures) return;
-      const codes = new Float32Array(TILES * model.size);
+    const pen = tiles.getContext("2d");
+    if (!r) [tiles.width, tiles.height] = [TILES * width, TILES * height];
+    const image = pen.createImageData(width, height);
+    const codes = Array.from({ length: TILES }, (_, c) => {
+      const place = [c, r].map((i) => ((i + 0.5) / TILES) * SIDE);
+      return [...app.counterpart(frame, model, codeAt(place))];
+    });
+    model.decode(Float32Array.from(codes.flat()), "tiles", (bytes) => {
+      if (job !== mine) return;
       for (let c = 0; c < TILES; c += 1) {
-        codes.set(app.counterpart(this.frameModel(), model, this.codeAt(middle(c), middle(r))), c * model.size);
+        toRgba(bytes, c * app.pixels, channels, height * width, image.data);
+        pen.putImageData(image, c * width, r * height);
       }
-      model.decode(codes, "tiles", (bytes) => {
-        for (let c = 0; c < TILES; c += 1) {
-          toRgba(bytes, c * app.pixels, channels, height * width, image.data);
-          context.putImageData(image, c * width, r * height);
-        }
-        if (r + 1 < TILES) setTimeout(() => row(r + 1));
-        else {
-          this.tilesDone = true;
-          this.drawBackground();
-          this.paint();
-        }
-      });
-    };
-    row(0);
+      if (r + 1 < TILES) return setTimeout(() => job === mine && paintTiles(mine, r + 1));
+      painted = true;
+      drawBackground();
+      paint();
+    });
   }
 
   /** The background and the point. */
-  paint() {
-    const { context, app } = this;
-    context.drawImage(this.background, 0, 0, SIDE, SIDE);
-    if (app.selected >= 0 && this.places[app.selected]) this.ring(this.places[app.selected], 9, [3, 2]);
-    this.ring(this.placeOf(this.frameModel().code), 7, []);
-  }
-
-  ring([x, y], radius, dash) {
-    const { context } = this;
-    context.setLineDash(dash);
-    for (const [colour, width] of [["#000", 4], ["#fff", 1.6]]) {
-      context.strokeStyle = colour;
-      context.lineWidth = width;
-      context.beginPath();
-      context.arc(x, y, radius, 0, 7);
-      context.stroke();
-    }
-    context.setLineDash([]);
-  }
-
-  // --- pointer and keys ---
-
-  at(event) {
-    const box = this.canvas.getBoundingClientRect();
-    const inside = (value) => Math.max(0, Math.min(SIDE, value));
-    return [inside(((event.clientX - box.left) / box.width) * SIDE), inside(((event.clientY - box.top) / box.height) * SIDE)];
-  }
-
-  goTo([x, y]) {
-    this.app.move(this.frameModel().index, this.codeAt(x, y));
-  }
-
-  press(event) {
-    this.canvas.setPointerCapture(event.pointerId);
-    this.pressed = this.at(event);
-    this.goTo(this.pressed);
-  }
-
-  drag(event) {
-    if (event.buttons && this.pressed) this.goTo(this.at(event));
-  }
-
-  release(event) {
-    const [x, y] = this.at(event);
-    if (this.pressed && Math.hypot(x - this.pressed[0], y - this.pressed[1]) < 4) {
-      const image = this.imageAt(x, y, 8);
-      if (image >= 0) this.app.select(image);
-    }
-    this.pressed = null;
+  function paint() {
+    const ring = (place, radius, dash) => {
+      context.setLineDash(dash);
+      for (const [strokeStyle, lineWidth] of [["#000", 4], ["#fff", 1.6]]) {
+        Object.assign(context, { strokeStyle, lineWidth });
+        context.beginPath();
+        context.arc(...place, radius, 0, 7);
+        context.stroke();
+      }
+    };
+    context.drawImage(background, 0, 0, SIDE, SIDE);
+    if (places[app.selected]) ring(places[app.selected], 9, [3, 2]);
+    ring(here(), 7, []);
   }
 
   /** The shown image within `reach` CSS pixels of a place, or −1. */
-  imageAt(x, y, reach) {
-    let [image, best] = [-1, reach];
-    this.places.forEach(([px, py], j) => {
-      const distance = Math.hypot(px - x, py - y);
-      if (distance < best && !this.app.hidden.has(this.app.labels[j])) [image, best] = [j, distance];
-    });
-    return image;
-  }
-
-  key(event) {
-    const { app } = this;
-    const { key, shiftKey } = event;
-    const [x, y] = this.placeOf(this.frameModel().code);
-    const step = shiftKey ? 24 : 4;
-    if (KEYS[key]) this.goTo([x + step * KEYS[key][0], y - step * KEYS[key][1]]);
-    else if (key === "Home") app.reset();
-    else if (key === "Enter" || key === " ") app.select(this.imageAt(x, y, Infinity));
-    else if (/^[np]$/i.test(key) && app.count) app.select((app.selected + (/n/i.test(key) ? 1 : -1) + app.count) % app.count);
-    else if (key === "Escape") app.select(-1);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
+  const imageAt = (place, reach) => {
+    const away = places.map(([x, y], j) => (app.hidden.has(app.labels[j]) ? Infinity : Math.hypot(x - place[0], y - place[1])));
+    const best = Math.min(...away);
+    return best < reach ? away.indexOf(best) : -1;
+  };
+  const goTo = (place) => app.move(frame.index, codeAt(place));
+  const at = ({ clientX, clientY }) => {
+    const box = canvas.getBoundingClientRect();
+    return [(clientX - box.left) / box.width, (clientY - box.top) / box.height].map((v) => SIDE * Math.max(0, Math.min(1, v)));
+  };
+  const on = {
+    pointerdown(event) {
+      canvas.setPointerCapture(event.pointerId);
+      goTo((pressed = at(event)));
+    },
+    pointermove: (event) => event.buttons && pressed && goTo(at(event)),
+    pointerup(event) {
+      const [x, y] = at(event);
+      const image = imageAt([x, y], 8);
+      if (pressed && Math.hypot(x - pressed[0], y - pressed[1]) < 4 && image >= 0) app.select(image);
+      pressed = null;
+    },
+    keydown(event) {
+      const { key, shiftKey } = event;
+      const direction = KEYS[key];
+      const next = { n: 1, p: -1 }[key.toLowerCase()];
+      if (direction) goTo(here().map((v, k) => v + (shiftKey ? 24 : 4) * direction[k]));
+      else if (key === "Home") app.reset();
+      else if (key === "Enter" || key === " ") app.select(imageAt(here(), Infinity));
+      else if (key === "Escape") app.select(-1);
+      else if (next && app.count) app.select((Math.max(app.selected, next < 0 ? 0 : -1) + next + app.count) % app.count);
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    },
+  };
+  for (const [name, listener] of Object.entries(on)) canvas.addEventListener(name, listener);
+  return { canvas, refresh, paint };
 }
