@@ -9,156 +9,156 @@ const BUSY_AFTER = 700; // ms without an answer until that is said
 
 /** The networks of one model of the scene; those of the last few snapshots are kept. */
 class Networks {
-  constructor(model) {
-    this.model = model;
-    this.made = new Map();
-  }
+	constructor(model) {
+		this.model = model;
+		this.made = new Map();
+	}
 
-  /** Unpack a snapshot's weights: then `run` may be called for it. */
-  async prepare(number) {
-    if (this.made.has(number)) return;
-    const { programs, snapshots } = this.model;
-    const networks = {};
-    for (const name of Object.keys(programs)) {
-      networks[name] = makeNetwork(programs[name], await unpackWeights(snapshots[number].weights[name]));
-    }
-    this.made.set(number, networks);
-    if (this.made.size > 4) this.made.delete([...this.made.keys()].find((other) => other !== number));
-  }
+	/** Unpack a snapshot's weights: then `run` may be called for it. */
+	async prepare(number) {
+		if (this.made.has(number)) return;
+		const { programs, snapshots } = this.model;
+		const networks = {};
+		for (const name of Object.keys(programs)) {
+			networks[name] = makeNetwork(programs[name], await unpackWeights(snapshots[number].weights[name]));
+		}
+		this.made.set(number, networks);
+		if (this.made.size > 4) this.made.delete([...this.made.keys()].find((other) => other !== number));
+	}
 
-  run(number, what, rows) {
-    const { decode, encode, reconstruct } = this.made.get(number);
-    const { size, pixels } = this.model;
-    const each = (network, inputs, sizeIn, sizeOut, put) => {
-      for (let i = 0; i * sizeIn < inputs.length; i += 1) put(network(inputs.subarray(i * sizeIn, (i + 1) * sizeIn)), i * sizeOut);
-    };
-    const pictures = (network, inputs, sizeIn) => {
-      const bytes = new Uint8ClampedArray((inputs.length / sizeIn) * pixels);
-      each(network, inputs, sizeIn, pixels, (result, at) => {
-        for (let j = 0; j < pixels; j += 1) bytes[at + j] = 255 * result[j];
-      });
-      return bytes;
-    };
-    if (what === "decode") return [pictures(decode, rows, size)];
-    if (reconstruct) return [pictures(reconstruct, rows, pixels), null];
-    const codes = new Float32Array((rows.length / pixels) * size);
-    each(encode, rows, pixels, size, (result, at) => codes.set(result, at));
-    return [pictures(decode, codes, size), codes];
-  }
+	run(number, what, rows) {
+		const { decode, encode, reconstruct } = this.made.get(number);
+		const { size, pixels } = this.model;
+		const each = (network, inputs, sizeIn, sizeOut, put) => {
+			for (let i = 0; i * sizeIn < inputs.length; i += 1) put(network(inputs.subarray(i * sizeIn, (i + 1) * sizeIn)), i * sizeOut);
+		};
+		const pictures = (network, inputs, sizeIn) => {
+			const bytes = new Uint8ClampedArray((inputs.length / sizeIn) * pixels);
+			each(network, inputs, sizeIn, pixels, (result, at) => {
+				for (let j = 0; j < pixels; j += 1) bytes[at + j] = 255 * result[j];
+			});
+			return bytes;
+		};
+		if (what === "decode") return [pictures(decode, rows, size)];
+		if (reconstruct) return [pictures(reconstruct, rows, pixels), null];
+		const codes = new Float32Array((rows.length / pixels) * size);
+		each(encode, rows, pixels, size, (result, at) => codes.set(result, at));
+		return [pictures(decode, codes, size), codes];
+	}
 }
 
 /** Computes at once, in the page. */
 export function browserEngine(models) {
-  const networks = models.map((model) => new Networks(model));
-  return {
-    prepare: (model, number) => networks[model].prepare(number),
-    run: (model, number, what, rows, slot, done) => done(...networks[model].run(number, what, rows)),
-    close() {},
-  };
+	const networks = models.map((model) => new Networks(model));
+	return {
+		prepare: (model, number) => networks[model].prepare(number),
+		run: (model, number, what, rows, slot, done) => done(...networks[model].run(number, what, rows)),
+		close() {},
+	};
 }
 
 /** Asks somebody else: post(request, rows) sends; `say` tells the user about the way there, "" that all is well. */
 function remoteEngine(post, say, who) {
-  const slots = new Map();
-  let requests = 0;
-  const send = (slot) => {
-    const { flying, waiting } = slots.get(slot);
-    if (!waiting || flying.size >= IN_FLIGHT) return;
-    slots.get(slot).waiting = null;
-    const id = (requests += 1);
-    const late = setTimeout(() => say(`${who} is busy or gone: the picture follows when it answers.`), BUSY_AFTER);
-    flying.set(id, { done: waiting.done, late });
-    post({ kind: "run", slot, id, ...waiting.request }, waiting.rows);
-  };
-  return {
-    async prepare() {},
-    run(model, snapshot, what, rows, slot, done) {
-      if (!slots.has(slot)) slots.set(slot, { flying: new Map() });
-      slots.get(slot).waiting = { request: { model, snapshot, what }, rows: rows.slice(), done };
-      send(slot);
-    },
-    receive({ slot, id, error }, bytes, codes) {
-      const flight = slots.get(slot)?.flying.get(id);
-      if (!flight) return;
-      slots.get(slot).flying.delete(id);
-      clearTimeout(flight.late);
-      say(error ? `The picture could not be computed: ${error}` : "");
-      if (!error) flight.done(bytes, codes);
-      send(slot);
-    },
-    close() {
-      for (const { flying } of slots.values()) for (const { late } of flying.values()) clearTimeout(late);
-      slots.clear();
-    },
-  };
+	const slots = new Map();
+	let requests = 0;
+	const send = (slot) => {
+		const { flying, waiting } = slots.get(slot);
+		if (!waiting || flying.size >= IN_FLIGHT) return;
+		slots.get(slot).waiting = null;
+		const id = (requests += 1);
+		const late = setTimeout(() => say(`${who} is busy or gone: the picture follows when it answers.`), BUSY_AFTER);
+		flying.set(id, { done: waiting.done, late });
+		post({ kind: "run", slot, id, ...waiting.request }, waiting.rows);
+	};
+	return {
+		async prepare() {},
+		run(model, snapshot, what, rows, slot, done) {
+			if (!slots.has(slot)) slots.set(slot, { flying: new Map() });
+			slots.get(slot).waiting = { request: { model, snapshot, what }, rows: rows.slice(), done };
+			send(slot);
+		},
+		receive({ slot, id, error }, bytes, codes) {
+			const flight = slots.get(slot)?.flying.get(id);
+			if (!flight) return;
+			slots.get(slot).flying.delete(id);
+			clearTimeout(flight.late);
+			say(error ? `The picture could not be computed: ${error}` : "");
+			if (!error) flight.done(bytes, codes);
+			send(slot);
+		},
+		close() {
+			for (const { flying } of slots.values()) for (const { late } of flying.values()) clearTimeout(late);
+			slots.clear();
+		},
+	};
 }
 
 /** Send to the kernel; false where it is gone. */
 export function tellKernel(model, message, buffers) {
-  try {
-    if (model.comm_live === false) return false;
-    model.send(message, undefined, buffers);
-    return true;
-  } catch {
-    return false;
-  }
+	try {
+		if (model.comm_live === false) return false;
+		model.send(message, undefined, buffers);
+		return true;
+	} catch {
+		return false;
+	}
 }
 
 /** The kernel, through the widget's messages. */
 export function kernelEngine(model, view, say) {
-  const post = (request, rows) => {
-    if (tellKernel(model, { ...request, view }, [rows.buffer])) return;
-    say("The kernel was restarted or has stopped. Run the cell again to go on.");
-  };
-  const engine = remoteEngine(post, say, "The kernel");
-  const listen = (message, [pixels, codes] = []) => {
-    if (message.view !== view) return;
-    engine.receive(message, pixels && new Uint8ClampedArray(toBytes(pixels)), codes?.byteLength ? floats(codes) : null);
-  };
-  model.on("msg:custom", listen);
-  const close = () => {
-    model.off("msg:custom", listen);
-    engine.close();
-  };
-  return { ...engine, close };
+	const post = (request, rows) => {
+		if (tellKernel(model, { ...request, view }, [rows.buffer])) return;
+		say("The kernel was restarted or has stopped. Run the cell again to go on.");
+	};
+	const engine = remoteEngine(post, say, "The kernel");
+	const listen = (message, [pixels, codes] = []) => {
+		if (message.view !== view) return;
+		engine.receive(message, pixels && new Uint8ClampedArray(toBytes(pixels)), codes?.byteLength ? floats(codes) : null);
+	};
+	model.on("msg:custom", listen);
+	const close = () => {
+		model.off("msg:custom", listen);
+		engine.close();
+	};
+	return { ...engine, close };
 }
 
 /** A copy of what a DataView or buffer holds. */
 export function toBytes(data) {
-  return data.buffer ? data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) : data.slice(0);
+	return data.buffer ? data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) : data.slice(0);
 }
 
 export const floats = (data) => new Float32Array(toBytes(data));
 
 /** A worker that runs this same code (`address`), for models too large for a frame. */
 export function workerEngine(models, address, say) {
-  const worker = new Worker(address);
-  const engine = remoteEngine((request, rows) => worker.postMessage({ request, rows }), say, "The worker");
-  const needed = ({ programs, snapshots, size, pixels }) => {
-    return { programs, size, pixels, snapshots: snapshots.map(({ weights }) => ({ weights })) };
-  };
-  worker.postMessage({ models: models.map(needed) });
-  worker.onmessage = ({ data: [request, ...results] }) => engine.receive(request, ...results);
-  return { ...engine, close: () => worker.terminate() };
+	const worker = new Worker(address);
+	const engine = remoteEngine((request, rows) => worker.postMessage({ request, rows }), say, "The worker");
+	const needed = ({ programs, snapshots, size, pixels }) => {
+		return { programs, size, pixels, snapshots: snapshots.map(({ weights }) => ({ weights })) };
+	};
+	worker.postMessage({ models: models.map(needed) });
+	worker.onmessage = ({ data: [request, ...results] }) => engine.receive(request, ...results);
+	return { ...engine, close: () => worker.terminate() };
 }
 
 /** The worker's side. */
 function serveAsWorker() {
-  let networks = [];
-  let queue = Promise.resolve();
-  const answer = async ({ model, snapshot, what }, rows) => {
-    await networks[model].prepare(snapshot);
-    return networks[model].run(snapshot, what, rows);
-  };
-  self.onmessage = ({ data: { models, request, rows } }) => {
-    if (models) networks = models.map((model) => new Networks(model));
-    else {
-      queue = queue
-        .then(() => answer(request, rows))
-        .then((results) => self.postMessage([request, ...results]))
-        .catch((error) => self.postMessage([{ ...request, error: String(error) }]));
-    }
-  };
+	let networks = [];
+	let queue = Promise.resolve();
+	const answer = async ({ model, snapshot, what }, rows) => {
+		await networks[model].prepare(snapshot);
+		return networks[model].run(snapshot, what, rows);
+	};
+	self.onmessage = ({ data: { models, request, rows } }) => {
+		if (models) networks = models.map((model) => new Networks(model));
+		else {
+			queue = queue
+				.then(() => answer(request, rows))
+				.then((results) => self.postMessage([request, ...results]))
+				.catch((error) => self.postMessage([{ ...request, error: String(error) }]));
+		}
+	};
 }
 
 if (typeof document === "undefined" && typeof self !== "undefined") serveAsWorker();

@@ -1,6 +1,6 @@
 // The map of one model: codes of real images in a plane of the code space, a point to drag, and what stands round it.
 
-import { along, axisCount, axisOf, mapped, movedAlong, rangeOf } from "./space.js";
+import { along, axisCount, axisOf, mapped, movedAlong } from "./space.js";
 import { colourOf, element, toRgba, traceMarker } from "./parts.js";
 
 const SIDE = 320; // CSS pixels
@@ -9,198 +9,198 @@ const CELL = 10; // CSS pixels a side of the squares that are hatched …
 const NEAR = 20; // … where every code is further away than this
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const HELP =
-  "Arrow keys move the point, with Shift further; Enter chooses the nearest image, N and P the next and the previous " +
-  "one, Escape none, Home returns to the middle.";
+	"Arrow keys move the point, with Shift further; Enter chooses the nearest image, N and P the next and the previous " +
+	"one, Escape none, Home returns to the middle.";
 
 export function latentMap(app, model) {
-  const canvas = element("canvas", { class: "map", tabindex: 0, role: "application", "aria-roledescription": "map" });
-  const [background, tiles] = [element("canvas"), element("canvas")];
-  const context = canvas.getContext("2d");
-  let frame, axes, names, low, span, places, pressed, painted, job;
+	const canvas = element("canvas", { class: "map", tabindex: 0, role: "application", "aria-roledescription": "map" });
+	const [background, tiles] = [element("canvas"), element("canvas")];
+	const context = canvas.getContext("2d");
+	let frame, axes, names, low, span, places, pressed, painted, job;
 
-  /** CSS pixels of a code. A code of one number has lanes of classes for its second axis; `image` tells which. */
-  const placeOf = (code, image) => {
-    const lane = image === undefined ? app.classes.length / 2 : app.labels[image] + ((image * 7) % 11) / 16 - 0.3;
-    const at = [along(axes[0], code), axes[1] ? along(axes[1], code) : lane].map((v, i) => ((v - low[i]) / span[i]) * SIDE);
-    return [at[0], SIDE - at[1]];
-  };
-  const here = () => placeOf(frame.code);
-  /** The present code moved to a place of the map. */
-  const codeAt = (place) => {
-    const move = (code, axis, i) => axis
-      ? movedAlong(axis, code, low[i] + ((i ? SIDE - place[1] : place[0]) / SIDE) * span[i])
-      : code;
-    return axes.reduce(move, frame.code);
-  };
+	/** CSS pixels of a code. A code of one number has lanes of classes for its second axis; `image` tells which. */
+	const placeOf = (code, image) => {
+		const lane = image === undefined ? app.classes.length / 2 : app.labels[image] + ((image * 7) % 11) / 16 - 0.3;
+		const at = [along(axes[0], code), axes[1] ? along(axes[1], code) : lane].map((v, i) => ((v - low[i]) / span[i]) * SIDE);
+		return [at[0], SIDE - at[1]];
+	};
+	const here = () => placeOf(frame.code);
+	/** The present code moved to a place of the map. */
+	const codeAt = (place) => {
+		const move = (code, axis, i) => axis
+			? movedAlong(axis, code, low[i] + ((i ? SIDE - place[1] : place[0]) / SIDE) * span[i])
+			: code;
+		return axes.reduce(move, frame.code);
+	};
 
-  /** Everything but the point: after a new snapshot, another plane, other layers, another theme. */
-  function refresh() {
-    frame = app.aligned ? app.models[0] : model; // whose coordinates the map is drawn in
-    const { basis, a, b } = app.plane;
-    const last = axisCount(frame, basis) - 1;
-    const chosen = [Math.min(a, last), Math.min(b, last)];
-    axes = chosen.map((i, k) => (k && frame.size < 2 ? null : axisOf(frame, basis, i)));
-    const whose = frame === model ? "" : `${frame.name}’s `;
-    const kind = basis === "values" ? "code value" : "principal direction";
-    names = axes.map((axis, k) => (axis ? `${whose}${kind} ${chosen[k] + 1}` : "class"));
-    const ranges = axes.map((axis) => (axis ? rangeOf(frame, axis) : [-1, app.classes.length]));
-    // one unit is equally long both ways, so that circles are circles
-    const widest = Math.max(...ranges.map(([from, to], k) => (axes[k] ? to - from : 0)));
-    span = ranges.map(([from, to], k) => (axes[k] ? widest : to - from));
-    low = ranges.map(([from, to], k) => (from + to - span[k]) / 2);
-    canvas.setAttribute("aria-label", `Map of ${model.name}: ${names.join(" across, ")} up. ${HELP}`);
-    const { codes } = model.snapshot;
-    places = Array.from({ length: codes.length / model.size }, (_, j) => {
-      const code = codes.subarray(j * model.size, (j + 1) * model.size);
-      return placeOf(frame === model ? code : mapped(app.align.backward, code), j);
-    });
-    painted = false;
-    job = {};
-    if (app.layers.pictures) paintTiles(job);
-    drawBackground();
-    paint();
-  }
+	/** Everything but the point: after a new snapshot, another plane, other layers, another theme. */
+	function refresh() {
+		frame = app.aligned ? app.models[0] : model; // whose coordinates the map is drawn in
+		const { basis, a, b } = app.plane;
+		const last = axisCount(frame, basis) - 1;
+		const chosen = [Math.min(a, last), Math.min(b, last)];
+		axes = chosen.map((i, k) => (k && frame.size < 2 ? null : axisOf(frame, basis, i)));
+		const whose = frame === model ? "" : `${frame.name}’s `;
+		const kind = basis === "values" ? "code value" : "principal direction";
+		names = axes.map((axis, k) => (axis ? `${whose}${kind} ${chosen[k] + 1}` : "class"));
+		const ranges = axes.map((axis) => (axis ? [axis.low, axis.high] : [-1, app.classes.length]));
+		// one unit is equally long both ways, so that circles are circles
+		const widest = Math.max(...ranges.map(([from, to], k) => (axes[k] ? to - from : 0)));
+		span = ranges.map(([from, to], k) => (axes[k] ? widest : to - from));
+		low = ranges.map(([from, to], k) => (from + to - span[k]) / 2);
+		canvas.setAttribute("aria-label", `Map of ${model.name}: ${names.join(" across, ")} up. ${HELP}`);
+		const { codes } = model.snapshot;
+		places = Array.from({ length: codes.length / model.size }, (_, j) => {
+			const code = codes.subarray(j * model.size, (j + 1) * model.size);
+			return placeOf(frame === model ? code : mapped(app.align.backward, code), j);
+		});
+		painted = false;
+		job = {};
+		if (app.layers.pictures) paintTiles(job);
+		drawBackground();
+		paint();
+	}
 
-  function drawBackground() {
-    const pen = background.getContext("2d");
-    const ratio = window.devicePixelRatio || 1;
-    for (const one of [background, canvas]) {
-      one.width = one.height = SIDE * ratio;
-      one.getContext("2d").scale(ratio, ratio);
-    }
-    const [ink, paper, muted] = ["ink", "paper", "muted"].map((name) => getComputedStyle(app.root).getPropertyValue(`--${name}`));
-    pen.fillStyle = paper;
-    pen.fillRect(0, 0, SIDE, SIDE);
-    if (painted) pen.drawImage(tiles, 0, 0, SIDE, SIDE);
-    else if (app.layers.empty && places.length) hatchEmptyRegions(pen, muted);
-    if (frame.prior && app.layers.prior) drawPrior(pen, ink);
-    places.forEach((place, j) => {
-      const k = app.labels[j];
-      if (app.hidden.has(k)) return;
-      traceMarker(pen, k, ...place, 3.2);
-      Object.assign(pen, { globalAlpha: 0.75, fillStyle: colourOf(k, ink) });
-      pen.fill();
-      Object.assign(pen, { globalAlpha: 1, strokeStyle: painted ? "#fff" : paper, lineWidth: painted ? 0.9 : 0.5 });
-      pen.stroke();
-    });
-    Object.assign(pen, { font: "12px system-ui, sans-serif", textAlign: "right", strokeStyle: paper, fillStyle: ink, lineWidth: 4 });
-    names.forEach((name, k) => {
-      pen.save();
-      if (k) pen.rotate(-Math.PI / 2);
-      const place = k ? [-6, 14] : [SIDE - 6, SIDE - 6];
-      pen.strokeText(`${name} →`, ...place);
-      pen.fillText(`${name} →`, ...place);
-      pen.restore();
-    });
-  }
+	function drawBackground() {
+		const pen = background.getContext("2d");
+		const ratio = window.devicePixelRatio || 1;
+		for (const one of [background, canvas]) {
+			one.width = one.height = SIDE * ratio;
+			one.getContext("2d").scale(ratio, ratio);
+		}
+		const [ink, paper, muted] = ["ink", "paper", "muted"].map((name) => getComputedStyle(app.root).getPropertyValue(`--${name}`));
+		pen.fillStyle = paper;
+		pen.fillRect(0, 0, SIDE, SIDE);
+		if (painted) pen.drawImage(tiles, 0, 0, SIDE, SIDE);
+		else if (app.layers.empty && places.length) hatchEmptyRegions(pen, muted);
+		if (frame.prior && app.layers.prior) drawPrior(pen, ink);
+		places.forEach((place, j) => {
+			const k = app.labels[j];
+			if (app.hidden.has(k)) return;
+			traceMarker(pen, k, ...place, 3.2);
+			Object.assign(pen, { globalAlpha: 0.75, fillStyle: colourOf(k, ink) });
+			pen.fill();
+			Object.assign(pen, { globalAlpha: 1, strokeStyle: painted ? "#fff" : paper, lineWidth: painted ? 0.9 : 0.5 });
+			pen.stroke();
+		});
+		Object.assign(pen, { font: "12px system-ui, sans-serif", textAlign: "right", strokeStyle: paper, fillStyle: ink, lineWidth: 4 });
+		names.forEach((name, k) => {
+			pen.save();
+			if (k) pen.rotate(-Math.PI / 2);
+			const place = k ? [-6, 14] : [SIDE - 6, SIDE - 6];
+			pen.strokeText(`${name} →`, ...place);
+			pen.fillText(`${name} →`, ...place);
+			pen.restore();
+		});
+	}
 
-  /** Diagonal lines where no shown image has its code. */
-  function hatchEmptyRegions(pen, colour) {
-    const empty = (x, y) => !places.some(([u, v]) => Math.hypot(u - x, v - y) < NEAR);
-    pen.save();
-    pen.beginPath();
-    for (let x = 0; x < SIDE; x += CELL) {
-      for (let y = 0; y < SIDE; y += CELL) if (empty(x + CELL / 2, y + CELL / 2)) pen.rect(x, y, CELL, CELL);
-    }
-    pen.clip();
-    pen.beginPath();
-    for (let d = -SIDE; d < SIDE; d += 8) {
-      pen.moveTo(d, SIDE);
-      pen.lineTo(d + SIDE, 0);
-    }
-    Object.assign(pen, { strokeStyle: colour, globalAlpha: 0.45, lineWidth: 1 });
-    pen.stroke();
-    pen.restore();
-  }
+	/** Diagonal lines where no shown image has its code. */
+	function hatchEmptyRegions(pen, colour) {
+		const empty = (x, y) => !places.some(([u, v]) => Math.hypot(u - x, v - y) < NEAR);
+		pen.save();
+		pen.beginPath();
+		for (let x = 0; x < SIDE; x += CELL) {
+			for (let y = 0; y < SIDE; y += CELL) if (empty(x + CELL / 2, y + CELL / 2)) pen.rect(x, y, CELL, CELL);
+		}
+		pen.clip();
+		pen.beginPath();
+		for (let d = -SIDE; d < SIDE; d += 8) {
+			pen.moveTo(d, SIDE);
+			pen.lineTo(d + SIDE, 0);
+		}
+		Object.assign(pen, { strokeStyle: colour, globalAlpha: 0.45, lineWidth: 1 });
+		pen.stroke();
+		pen.restore();
+	}
 
-  /** Circles at one, two and three standard deviations of the prior. */
-  function drawPrior(pen, colour) {
-    pen.strokeStyle = colour;
-    pen.setLineDash([4, 3]);
-    for (const deviations of [1, 2, 3]) {
-      pen.beginPath();
-      pen.arc(...placeOf(new Float32Array(frame.size)), (deviations / span[0]) * SIDE, 0, 7);
-      pen.stroke();
-    }
-    pen.setLineDash([]);
-  }
+	/** Circles at one, two and three standard deviations of the prior. */
+	function drawPrior(pen, colour) {
+		pen.strokeStyle = colour;
+		pen.setLineDash([4, 3]);
+		for (const deviations of [1, 2, 3]) {
+			pen.beginPath();
+			pen.arc(...placeOf(new Float32Array(frame.size)), (deviations / span[0]) * SIDE, 0, 7);
+			pen.stroke();
+		}
+		pen.setLineDash([]);
+	}
 
-  /** What the places of a grid decode to, a row at a time, so that a drag is never held up. */
-  function paintTiles(mine, r = 0) {
-    const [channels, height, width] = app.shape;
-    const pen = tiles.getContext("2d");
-    if (!r) [tiles.width, tiles.height] = [TILES * width, TILES * height];
-    const image = pen.createImageData(width, height);
-    const codes = Array.from({ length: TILES }, (_, c) => {
-      const place = [c, r].map((i) => ((i + 0.5) / TILES) * SIDE);
-      return [...app.counterpart(frame, model, codeAt(place))];
-    });
-    model.decode(Float32Array.from(codes.flat()), "tiles", (bytes) => {
-      if (job !== mine) return;
-      for (let c = 0; c < TILES; c += 1) {
-        toRgba(bytes, c * app.pixels, channels, height * width, image.data);
-        pen.putImageData(image, c * width, r * height);
-      }
-      if (r + 1 < TILES) return setTimeout(() => job === mine && paintTiles(mine, r + 1));
-      painted = true;
-      drawBackground();
-      paint();
-    });
-  }
+	/** What the places of a grid decode to, a row at a time, so that a drag is never held up. */
+	function paintTiles(mine, r = 0) {
+		const [channels, height, width] = app.shape;
+		const pen = tiles.getContext("2d");
+		if (!r) [tiles.width, tiles.height] = [TILES * width, TILES * height];
+		const image = pen.createImageData(width, height);
+		const codes = Array.from({ length: TILES }, (_, c) => {
+			const place = [c, r].map((i) => ((i + 0.5) / TILES) * SIDE);
+			return [...app.counterpart(frame, model, codeAt(place))];
+		});
+		model.decode(Float32Array.from(codes.flat()), "tiles", (bytes) => {
+			if (job !== mine) return;
+			for (let c = 0; c < TILES; c += 1) {
+				toRgba(bytes, c * app.pixels, channels, height * width, image.data);
+				pen.putImageData(image, c * width, r * height);
+			}
+			if (r + 1 < TILES) return setTimeout(() => job === mine && paintTiles(mine, r + 1));
+			painted = true;
+			drawBackground();
+			paint();
+		});
+	}
 
-  /** The background and the point. */
-  function paint() {
-    const ring = (place, radius, dash) => {
-      context.setLineDash(dash);
-      for (const [strokeStyle, lineWidth] of [["#000", 4], ["#fff", 1.6]]) {
-        Object.assign(context, { strokeStyle, lineWidth });
-        context.beginPath();
-        context.arc(...place, radius, 0, 7);
-        context.stroke();
-      }
-    };
-    context.drawImage(background, 0, 0, SIDE, SIDE);
-    if (places[app.selected]) ring(places[app.selected], 9, [3, 2]);
-    ring(here(), 7, []);
-  }
+	/** The background and the point. */
+	function paint() {
+		const ring = (place, radius, dash) => {
+			context.setLineDash(dash);
+			for (const [strokeStyle, lineWidth] of [["#000", 4], ["#fff", 1.6]]) {
+				Object.assign(context, { strokeStyle, lineWidth });
+				context.beginPath();
+				context.arc(...place, radius, 0, 7);
+				context.stroke();
+			}
+		};
+		context.drawImage(background, 0, 0, SIDE, SIDE);
+		if (places[app.selected]) ring(places[app.selected], 9, [3, 2]);
+		ring(here(), 7, []);
+	}
 
-  /** The shown image within `reach` CSS pixels of a place, or −1. */
-  const imageAt = (place, reach) => {
-    const away = places.map(([x, y], j) => (app.hidden.has(app.labels[j]) ? Infinity : Math.hypot(x - place[0], y - place[1])));
-    const best = Math.min(...away);
-    return best < reach ? away.indexOf(best) : -1;
-  };
-  const goTo = (place) => app.move(frame.index, codeAt(place));
-  const at = ({ clientX, clientY }) => {
-    const box = canvas.getBoundingClientRect();
-    return [(clientX - box.left) / box.width, (clientY - box.top) / box.height].map((v) => SIDE * Math.max(0, Math.min(1, v)));
-  };
-  const on = {
-    pointerdown(event) {
-      canvas.setPointerCapture(event.pointerId);
-      goTo((pressed = at(event)));
-    },
-    pointermove: (event) => event.buttons && pressed && goTo(at(event)),
-    pointerup(event) {
-      const [x, y] = at(event);
-      const image = imageAt([x, y], 8);
-      if (pressed && Math.hypot(x - pressed[0], y - pressed[1]) < 4 && image >= 0) app.select(image);
-      pressed = null;
-    },
-    keydown(event) {
-      const { key, shiftKey } = event;
-      const direction = KEYS[key];
-      const next = { n: 1, p: -1 }[key.toLowerCase()];
-      if (direction) goTo(here().map((v, k) => v + (shiftKey ? 24 : 4) * direction[k]));
-      else if (key === "Home") app.reset();
-      else if (key === "Enter" || key === " ") app.select(imageAt(here(), Infinity));
-      else if (key === "Escape") app.select(-1);
-      else if (next && app.count) app.select((Math.max(app.selected, next < 0 ? 0 : -1) + next + app.count) % app.count);
-      else return;
-      event.preventDefault();
-      event.stopPropagation();
-    },
-  };
-  for (const [name, listener] of Object.entries(on)) canvas.addEventListener(name, listener);
-  return { canvas, refresh, paint };
+	/** The shown image within `reach` CSS pixels of a place, or −1. */
+	const imageAt = (place, reach) => {
+		const away = places.map(([x, y], j) => (app.hidden.has(app.labels[j]) ? Infinity : Math.hypot(x - place[0], y - place[1])));
+		const best = Math.min(...away);
+		return best < reach ? away.indexOf(best) : -1;
+	};
+	const goTo = (place) => app.move(frame.index, codeAt(place));
+	const at = ({ clientX, clientY }) => {
+		const box = canvas.getBoundingClientRect();
+		return [(clientX - box.left) / box.width, (clientY - box.top) / box.height].map((v) => SIDE * Math.max(0, Math.min(1, v)));
+	};
+	const on = {
+		pointerdown(event) {
+			canvas.setPointerCapture(event.pointerId);
+			goTo((pressed = at(event)));
+		},
+		pointermove: (event) => event.buttons && pressed && goTo(at(event)),
+		pointerup(event) {
+			const [x, y] = at(event);
+			const image = imageAt([x, y], 8);
+			if (pressed && Math.hypot(x - pressed[0], y - pressed[1]) < 4 && image >= 0) app.select(image);
+			pressed = null;
+		},
+		keydown(event) {
+			const { key, shiftKey } = event;
+			const direction = KEYS[key];
+			const next = { n: 1, p: -1 }[key.toLowerCase()];
+			if (direction) goTo(here().map((v, k) => v + (shiftKey ? 24 : 4) * direction[k]));
+			else if (key === "Home") app.reset();
+			else if (key === "Enter" || key === " ") app.select(imageAt(here(), Infinity));
+			else if (key === "Escape") app.select(-1);
+			else if (next && app.count) app.select((Math.max(app.selected, next < 0 ? 0 : -1) + next + app.count) % app.count);
+			else return;
+			event.preventDefault();
+			event.stopPropagation();
+		},
+	};
+	for (const [name, listener] of Object.entries(on)) canvas.addEventListener(name, listener);
+	return { canvas, refresh, paint };
 }

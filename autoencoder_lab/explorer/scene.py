@@ -146,7 +146,8 @@ def untrained(model: Any) -> bool:
 
 def pixel_bytes(pictures: Tensor) -> np.ndarray:
     """round(255 · clamp(x, 0, 1)) as uint8, half to even as in a browser's Uint8ClampedArray."""
-    return (pictures.nan_to_num(0).clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    data: np.ndarray = (pictures.nan_to_num(0).clamp(0, 1) * 255).round().to(torch.uint8).numpy()
+    return data
 
 
 def choose_engine(models: list[ExploredModel], engine: str) -> tuple[str, str, list[dict[str, program.Program]]]:
@@ -190,8 +191,12 @@ def snapshot(model: ExploredModel, programs: dict[str, program.Program], step: i
     covariance = (codes - mean).T @ (codes - mean) / max(1, count - 1)
     # a dead code value has no variance; a sliver of it keeps the factorisation possible
     sliver = 1e-9 * covariance.diagonal().mean().clamp(min=1e-9) * torch.eye(model.size, dtype=torch.double)
+    prior = bool(getattr(model.model, "has_prior", False))
+    along = (codes - mean) @ rows[:shown].T
     return moment | {
         "codes": f32(codes),
+        "ranges": f32(_ranges(codes, torch.zeros(model.size), prior)),
+        "directionRanges": f32(_ranges(along, -mean @ rows[:shown].T, prior)),
         "mean": f32(mean),
         "spread": f32(codes.std(dim=0, correction=min(1, count - 1))),
         "directions": f32(rows[:shown]),
@@ -200,11 +205,24 @@ def snapshot(model: ExploredModel, programs: dict[str, program.Program], step: i
     }
 
 
+def _ranges(places: Tensor, center: Tensor, prior: bool) -> Tensor:
+    """(axes, 2): the values worth showing of places (n, axes): all of them with a margin, and the prior's ±3.5."""
+    low, high = places.min(dim=0).values, places.max(dim=0).values
+    # one image, or a dead code value: something to drag all the same
+    reach = torch.where(high - low > 1e-6, 0.08 * (high - low), 0.1 + 0.1 * low.abs())
+    low, high = low - reach, high + reach
+    if prior:
+        low, high = torch.minimum(low, center - 3.5), torch.maximum(high, center + 3.5)
+    return torch.stack([low, high], dim=1)
+
+
 def _standard_directions(size: int) -> dict[str, Any]:
     """The directions of a model without codes: those of a standard normal prior."""
     shown = min(SHOWN_DIRECTIONS, size)
     return {
         "codes": b"",
+        "ranges": f32(torch.tensor([[-3.5, 3.5]] * size)),
+        "directionRanges": f32(torch.tensor([[-3.5, 3.5]] * shown)),
         "mean": f32(torch.zeros(size)),
         "spread": f32(torch.ones(size)),
         "directions": f32(torch.eye(size)[:shown]),
@@ -223,8 +241,11 @@ def keep_signs(now: dict[str, Any], before: dict[str, Any], count: int) -> None:
         return (codes - codes.mean(axis=0)) @ np.frombuffer(moment["directions"], "<f4").reshape(-1, codes.shape[1]).T
 
     agreement = (places(now) * places(before)).sum(axis=0)
+    signs = np.where(agreement < 0, -1, 1)[:, None]
     directions = np.frombuffer(now["directions"], "<f4").reshape(len(agreement), -1)
-    now["directions"] = (directions * np.where(agreement < 0, -1, 1)[:, None]).astype("<f4").tobytes()
+    ranges = np.frombuffer(now["directionRanges"], "<f4").reshape(-1, 2)
+    now["directions"] = (signs * directions).astype("<f4").tobytes()
+    now["directionRanges"] = np.sort(signs * ranges, axis=1).astype("<f4").tobytes()
 
 
 def alignment(a: ExploredModel, b: ExploredModel) -> dict[str, Any] | None:
