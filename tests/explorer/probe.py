@@ -13,9 +13,9 @@ Point = tuple[float, float]
 # Runs in a page before its own scripts. `probe.inputs` and `probe.paints` hold times in milliseconds, one entry an
 # event and one a frame. A drawn canvas is on the screen after the frame it belongs to: the present one if it is drawn
 # in an animation frame's callback, else the next; a message posted in a callback arrives when the frame is painted.
-# `changed` tells whether the pixels are others than before; `counts` chooses the pictures.
+# `changed` tells whether the pixels are others than before; `counts` is the selector of the pictures that count.
 SCRIPT = """(() => {
-  const probe = (window.probe = { inputs: [], paints: [], counts: () => true });
+  const probe = (window.probe = { inputs: [], paints: [], counts: "canvas, img" });
   let inFrame = false;
   let waiting = null;
   const request = window.requestAnimationFrame.bind(window);
@@ -42,14 +42,14 @@ SCRIPT = """(() => {
   const put = CanvasRenderingContext2D.prototype.putImageData;
   CanvasRenderingContext2D.prototype.putImageData = function (image, ...rest) {
     put.call(this, image, ...rest);
-    if (!this.canvas.matches?.(".decoded") || !probe.counts(this.canvas)) return;
+    if (!this.canvas.matches?.(probe.counts)) return;
     const before = last.get(this.canvas);
     const changed = !before || before.some((value, i) => value !== image.data[i]);
     if (changed) last.set(this.canvas, image.data.slice());
     note(changed);
   };
   document.addEventListener("load", ({ target }) => {
-    if (target.matches?.("img") && probe.counts(target)) note(true);
+    if (target.matches?.("img") && target.matches(probe.counts)) note(true);
   }, true);
   for (const type of ["keydown", "pointerdown", "pointermove"]) {
     document.addEventListener(type, (event) => {
@@ -92,11 +92,9 @@ class Record(NamedTuple):
         return max(0.0, self.changes[-1] - self.inputs[-1]) if self.changes else math.inf
 
 
-def clear(page: "Page", within: str = "body") -> None:
-    """Forget what was recorded; from now on only pictures inside the element `within` count."""
-    page.evaluate(
-        "(within) => { probe.inputs = []; probe.paints = []; probe.counts = (node) => node.closest(within); }", within
-    )
+def clear(page: "Page", pictures: str) -> None:
+    """Forget what was recorded; from now on the pictures that this selector names count."""
+    page.evaluate("(counts) => Object.assign(probe, { inputs: [], paints: [], counts })", pictures)
 
 
 def record(page: "Page", quiet: float = 500) -> Record:
