@@ -2,8 +2,8 @@
 # # 00 · Start here
 #
 # Teach a small network to squeeze a picture through a few numbers and draw it again: that is an
-# [autoencoder]({{glossary}}#autoencoder). Within a minute you will have trained one on real handwriting, looked at
-# what it keeps and what it drops, and shown it pictures it has never been told about.
+# [autoencoder]({{glossary}}#autoencoder). Within a minute you will have trained one on real handwriting. Then you draw,
+# it draws after you, and you see what it keeps, what it drops, and what it makes of things it was never told about.
 #
 # **You will be able to**
 # - say what encoder, code and decoder do, and what the loss asks of them;
@@ -174,32 +174,46 @@ print(f"at least a tenth below PCA's error: {errors['ae'] < 0.9 * errors['pca']}
 # that few training images share. Sixteen numbers are spent on what is common.
 
 # %% [markdown]
-# ### Turn one number
+# ### You draw, it draws after you
 #
-# The decoder draws whatever code it is given. So take one digit's code, change a single number of it, and let it
-# draw. The middle column is the digit's own code.
+# Will 16 numbers do for *your* handwriting? Run the cell and choose **Draw**. With every stroke your drawing is brought
+# to 28×28 pixels, squeezed into a code, and drawn again from the code alone; beside it you see where it went wrong.
+#
+# (Without a running kernel you see a contact sheet in its place: a map of codes, and test digits above their
+# reconstructions. `lab.explore(autoencoder, data).to_html("my-explorer.html")` writes a page to keep that needs no
+# kernel.)
 
 # %%
-with torch.inference_mode():
-    codes = autoencoder.encode(data.train.images)
-    steps = torch.linspace(-2.5, 2.5, 9)
-    rows = {}
-    for number in range(4):
-        turned = autoencoder.encode(data.test.images[:1]).repeat(len(steps), 1)
-        turned[:, number] += steps * codes[:, number].std()
-        rows[f"h{number + 1}"] = autoencoder.decode(turned)
-lab.plot.image_rows(
-    rows,
-    alt="Four rows of nine decoded images. In each row one code value goes from 2.5 standard deviations below to "
-    "2.5 above the digit's own, which stands in the middle; the drawn digit changes gradually along the row.",
-)
+lab.explore(autoencoder, data)
 
 # %% [markdown]
-# **What you should see.** Neighbouring codes give similar pictures, and one number changes several things at once:
-# it is not "the slant" or "the thickness". Far out the drawings stop being digits, for no training picture ever had
-# such a code. Notebooks 01 and 02 come back to both points.
+# **Try it.**
+# - Write a 3. Then close its two gaps, a little at a time, until it is an 8. Who is first to close a gap, you or the
+#   model? And the class named below the answer is that of the nearest code: when does it change from 3 to 8?
+# - Write a 4 with an open top, then join its two tips by a straight line. What becomes of the corners?
+# - Draw what is no digit: a letter, a house, a smiley. Or load a photo and untick *Centre the drawing*. What comes
+#   back?
 #
-# **Try it.** Turn two numbers together. Or start from another digit: `data.test.images[5:6]`.
+# **What you should see.** A small gap comes back closed before you close it, and square corners come back round. A
+# house turns into something like an 8, a smiley into a ring without a face. Whatever you draw, the answer is made of
+# digit strokes: the decoder has never learnt to draw anything else. Section 4 measures it.
+
+# %% [markdown]
+# ### Turn one number
+#
+# *Go there*, in Draw, leads to your drawing's place on the **map**. Every mark is the code of a test digit; the
+# [space of all codes]({{glossary}}#latent-space) has 16 dimensions, and the map shows the two directions in which
+# these codes vary most. Drag the ring slowly: those two change, the rest of the code stays, and the decoder draws
+# whatever code it is given. Drag it on into the hatched parts, where no code lies. Then open **Sliders**, move along
+# *single code values*, and turn one number at a time, beginning from several digits.
+#
+# All of it works from the keyboard. On the map the arrow keys move the ring (with Shift, further), N and P choose the
+# next and the previous digit, Enter the nearest one; on the pad the arrow keys move the pen and Space lowers it.
+#
+# **What you should see.** Neighbouring codes give similar pictures. One number changes several things at once, and
+# other things for other digits: it is not "the slant" or "the thickness". Near the ends of the sliders and in the
+# hatched parts many drawings are no digits any more, for no training picture had such a code. Notebooks 01 and 02 come
+# back to both points.
 
 # %% [markdown]
 # ### Exercise 2 · Find the bug
@@ -415,7 +429,8 @@ print(
 # ## 4 · Strangers: digits in, digits out
 #
 # Slide 004 lists a limitation: autoencoders are [data-specific]({{glossary}}#data-specific). Nobody told the decoder
-# what a picture is; it has only ever drawn digits. What will it make of a face?
+# what a picture is; it has only ever drawn digits. You have seen what it made of your drawings; now we measure it. What
+# will it make of a face?
 #
 # We invite four kinds of strangers: digits turned **upside down**, white **shapes** (boxes, ovals, triangles),
 # **faces**, and the very same digits as **negatives**, black on white.
@@ -648,7 +663,7 @@ lab.quiz(
 # | 004 "Bottleneck" | the narrow layer forces a compressed representation | sections 2, 3 | it does |
 # | 004 "Training an Autoencoder" | the targets are the training images | Exercise 2 | it is so |
 # | 004 "Autoencoder Limitations" | lossy | section 3 | right at every size tried |
-# | the same | data-specific | section 4, Exercise 3 | right, by degrees; so is PCA |
+# | the same | data-specific | section 2 (*Draw*), section 4, Exercise 3 | right, by degrees; so is PCA |
 
 # %% [markdown]
 # ## Further reading
