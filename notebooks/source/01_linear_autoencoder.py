@@ -24,7 +24,6 @@
 # %% tags=["setup"]
 import math
 import time
-from dataclasses import replace
 from itertools import pairwise
 
 import pandas as pd
@@ -40,6 +39,15 @@ from autoencoder_lab.models import Loss
 lab.setup(seed=0)
 data = lab.load("mnist-5k")
 pca32 = lab.PCA(32).fit(data.train)  # the baseline under most curves below
+
+
+def explained(source, target):
+    """The share of the variance of target's codes that the best affine map of source's codes gives, on test images."""
+    h, wanted = (lab.metrics.encode(model, data.test).double() for model in (source, target))
+    h = torch.cat([h, torch.ones(len(h), 1)], dim=1)  # a column of ones: the offset
+    left = wanted - h @ torch.linalg.lstsq(h, wanted).solution
+    return 1 - float(left.square().sum() / (wanted - wanted.mean(dim=0)).square().sum())
+
 
 # %% [markdown]
 # ## 1 · Two formulas and a code
@@ -119,34 +127,8 @@ lab.outcome("01-1-two-pictures-one-code", "yes, always" if code_gap < 1e-6 else 
 # %% [markdown]
 # **What you should see.** Two pictures that differ, one code, hence one reconstruction: at least one of the two must
 # be wrong. No training can help, because the argument is about the *sizes* of the matrices. (The twin is no
-# handwritten digit, and some of its pixels lie outside [0, 1]. A code might still be loss-free *for digits alone*.)
-#
-# So measure that too. Let the code grow and watch the error on images that were not trained on.
-
-# %%
-sizes = (2, 8, 32, 128, 512)
-solved, learned = [], []
-for k in sizes:
-    solved.append(lab.metrics.mse(lab.PCA(k).fit(data.train), data.test))
-    network = lab.DenseAutoencoder(latent=k, hidden=(), code_activation="silu")
-    lab.fit(network, data, steps=400, learning_rate=1e-2)
-    learned.append(lab.metrics.mse(network, data.test))
-lab.plot.curves(
-    sizes,
-    {"PCA": solved, "one layer each way, trained briefly": learned},
-    xlabel="size of the code (784 pixels would be no compression)",
-    ylabel="squared error per test pixel",
-    log="xy",
-)
-
-# %% tags=["nbval-check-output"]
-print(f"a larger code always keeps more (PCA): {all(a.value > b.value for a, b in pairwise(solved))}")
-print(f"an undercomplete code without error, among these: {any(e.value < 1e-7 for e in solved + learned)}")
-
-# %% [markdown]
-# **What you should see.** PCA's line falls without ever touching 0; at 512 its error is invisible to the eye, and
-# still there. The network, trained briefly, stops improving sooner: a larger code *allows* a lower error, it does not
-# train it.
+# handwritten digit, and some of its pixels lie outside [0, 1]. A code might still be loss-free *for digits alone*; it
+# is not, up to 512 numbers: *Deeper · How much a longer code keeps*.)
 #
 # **The slide's claim** is wrong as it stands. An undercomplete code loses something of every image that is not
 # confined to a subspace of its size. Its second half is a matter of *importance*, and here the squared error decides
@@ -210,32 +192,7 @@ print(f"gap to PCA on the training images: {100 * gap:.4f} %; largest angle: {an
 # autoencoder is optimised; and where both are linear, both arrive at the same place.
 #
 # Eckart and Young speak of the training images alone. On test images either may be ahead by a hair.
-#
-# ### Thirty-two numbers: right, and yet at an angle
-#
-# Repeat it with $k = 32$, stopping at 1,000 steps, and look at the angles again.
-
-# %%
-linear32 = lab.LinearAutoencoder(latent=32)
-lab.fit(linear32, data, steps=1000, learning_rate=2e-2)
-gap32 = lab.metrics.mse(linear32, data.train).value / lab.metrics.mse(pca32, data.train).value - 1
-angles32 = lab.metrics.principal_angles(pca32, linear32)
-print(f"gap on the training images: {100 * gap32:.3f} %")
-print("largest three angles:", ", ".join(f"{angle:.1f}°" for angle in angles32[-3:]))
-
-# %% tags=["nbval-check-output"]
-strength = lab.PCA(33).fit(data.train).variances
-nearly_tied = float(1 - strength[32] / strength[31])
-overlap = float(torch.deg2rad(angles32).cos().square().mean())
-print(f"training error within 1 % of PCA's: {abs(gap32) < 0.01}")
-print(f"the variances along components 32 and 33 differ by less than 10 %: {nearly_tied < 0.1}")
-print(f"mean squared cosine of the angles at least 0.99: {overlap >= 0.99}")
-
-# %% [markdown]
-# **What you should see.** The error is PCA's, to a fraction of a per cent, and 31 of the 32 angles are small. The
-# last may still be many degrees. Components 32 and 33 carry nearly the same variance, so exchanging one
-# for the other costs next to nothing: the loss is almost flat along that rotation, and gradient descent has almost no
-# slope to follow. The right summary is then the mean squared cosine, the share of PCA's subspace that was found.
+# (With 32 numbers one angle stays open at PCA's error: *Deeper · Thirty-two numbers*.)
 #
 # **Try it.** Train the one with $k = 8$ for 300 steps only. Which direction is missing: the strongest or the weakest?
 # Draw `lab.plot.basis([pca, linear])` to see it.
@@ -251,13 +208,6 @@ print(f"mean squared cosine of the angles at least 0.99: {overlap >= 0.99}")
 # axes.
 
 # %%
-lab.predict(
-    "Are the code values of the trained linear autoencoder uncorrelated with one another, as PCA's are?",
-    options=["yes, uncorrelated", "no, clearly correlated"],
-    key="01-3-correlated-codes",
-)
-
-# %%
 pca = lab.PCA(8).fit(data.train)
 linear = lab.LinearAutoencoder(latent=8)
 history = lab.fit(linear, data, steps=2000, learning_rate=2e-2)
@@ -265,50 +215,60 @@ lab.plot.basis({"PCA": pca, "linear AE": linear}, count=8)
 
 
 # %% tags=["nbval-check-output"]
-def largest_correlation(model):
-    """The largest |correlation| between two different values of the code, on the training images."""
-    correlation = torch.corrcoef(lab.metrics.encode(model, data.train).double().T)
-    return float((correlation - torch.eye(len(correlation))).abs().max())
-
-
-print(f"PCA's code values are uncorrelated: {largest_correlation(pca) < 0.01}")
-print(f"the autoencoder's are clearly correlated: {largest_correlation(linear) > 0.1}")
-
-# %%
-correlated = largest_correlation(linear) > 0.1
-lab.outcome("01-3-correlated-codes", "no, clearly correlated" if correlated else "yes, uncorrelated")
+correlations = [torch.corrcoef(lab.metrics.encode(model, data.train).double().T) for model in (pca, linear)]
+largest = [float((matrix - torch.eye(8)).abs().max()) for matrix in correlations]  # between two different values
+print(f"PCA's code values are uncorrelated: {largest[0] < 0.01}")
+print(f"the autoencoder's are clearly correlated: {largest[1] > 0.1}")
 
 # %% [markdown]
 # **What you should see.** PCA's columns have an order: first the broad outline of a 0, then ever finer patterns. The
 # autoencoder's have none. Each is a blend of all, and so its code values move together. (Red adds ink and blue takes
 # it away; turning all signs of a column, with those of its code value, changes nothing.)
-#
-# But is that information *lost*? The autoencoder's pictures hold it. Let PCA look at the reconstructions instead of
-# at the images:
-
-# %% tags=["nbval-check-output"]
-redrawn = replace(data.train, images=lab.metrics.in_batches(linear.reconstruct, data.train.images), value_range=None)
-second_pca = lab.PCA(8).fit(redrawn)
-cosines = (pca.components * second_pca.components).sum(dim=0).abs()
-print(f"first six components found again, |cosine| above 0.95: {bool((cosines[:6] > 0.95).all())}")
-
-# %%
-lab.plot.basis({"PCA of x": pca, "PCA of x̂": second_pca}, count=8)
 
 # %% [markdown]
-# **What you should see.** The same pictures in the same order, up to sign. **The slide is right under a condition:**
-# PCA gives a matrix with ordered, orthogonal columns; a linear autoencoder gives a matrix as well, $W$, just as
-# explicit. What it lacks is the order and the axes, and those can be computed afterwards. Only with bends between the
-# layers is there no single matrix any more.
+# ### One drag, two maps
 #
-# **Try it.** Multiply `linear.weight` by an invertible 8×8 matrix and `linear.decoder_weight` by its inverse (under
-# `torch.no_grad()`). Which of these change: the reconstructions, the basis images, the principal angles to PCA?
+# Is the order *lost*, or only hidden? If both codes know the same, either can be computed from the other, here by an
+# [affine map]({{glossary}}#affine-map). A code of two numbers fits on a map, so lay two such maps side by side.
+
+# %%
+lab.predict(
+    "An affine map, h ↦ A h + t, from PCA's two numbers to the linear autoencoder's: how much of them can it give?",
+    options=["hardly anything", "about half of their variance", "all but 1 % of it"],
+    key="01-3-from-one-code-to-the-other",
+)
+
+# %%
+pca2 = lab.PCA(2).fit(data.train)
+linear2 = lab.LinearAutoencoder(latent=2)
+history = lab.fit(linear2, data, steps=1500, learning_rate=2e-2)
+share = explained(pca2, linear2)
+answer = "all but 1 % of it" if share > 0.99 else "about half of their variance" if share > 0.2 else "hardly anything"
+lab.outcome("01-3-from-one-code-to-the-other", answer)
+
+# %% tags=["nbval-check-output"]
+print(f"an affine map gives more than 99 % of it: {share > 0.99}, and back again: {explained(linear2, pca2) > 0.99}")
+
+# %%
+lab.explore([pca2, linear2], data)
+
+# %% [markdown]
+# **Try it.** Find the 1s (orange squares) on both maps. Drag the ring on one of them: on the other it goes as many
+# standard deviations along *that* model's axes, and the pictures differ. Now tick *Align*, which lays the second code
+# on the first by the affine map, and drag again.
+#
+# **What you should see.** The same cloud, turned, stretched, perhaps mirrored. Aligned, every mark falls on its twin,
+# and wherever you drag, both models draw the same picture: same subspace, other axes, the theorem of section 2 under
+# your hands. **The slide is right under a condition:** PCA gives a matrix with ordered, orthogonal columns; a linear
+# autoencoder gives a matrix as well, $W$, just as explicit. What it lacks is the order and the axes, and those can be
+# computed afterwards. Only with bends between the layers is there no single matrix any more: *Deeper · A code that no
+# matrix straightens*.
 
 # %% [markdown]
 # ### Exercise 1 · Give the decoder its axes back
 #
-# The detour over the reconstructions is not needed: the decoder matrix and the codes are enough. Complete the
-# formula.
+# *Align* used PCA's codes to find its map. It can be done without: the autoencoder's own decoder matrix and the images
+# are enough.
 #
 # 1. The SVD of $W^*$ gives orthonormal columns $Q$ that span the right subspace, still on arbitrary axes.
 # 2. In that basis, the coordinates of the centred images are $Z = (X - \bar X)\,Q$.
@@ -371,25 +331,21 @@ lab.plot.history(curves, baselines=[on_arc["PCA"]], data=arc)
 
 
 # %%
-def draw_points(models, split):
+def draw_points(models, images):
     """Each model in a panel of its own: the points, and where the model draws them back."""
-    figure = lab.plot.Figure(
-        alt="Three panels of points on an arc. PCA and the network without bends draw every point back onto one "
-        "straight line; the network with bends draws them back onto the arc.",
-        figsize=(8.4, 3.1),
-    )
+    alt = "Points on an arc. PCA and the network without bends draw them all back onto a line, the third onto the arc."
+    figure = lab.plot.Figure(alt, figsize=(8.4, 3.1))
     for axes, (name, model) in zip(figure.subplots(1, 3, sharey=True), models.items(), strict=True):
-        points = split.images.view(-1, 2)
-        drawn = lab.metrics.in_batches(model.reconstruct, split.images).view(-1, 2)
-        axes.plot(points[:, 0], points[:, 1], "o", color="#999999", markersize=3, label="test point")
-        axes.plot(drawn[:, 0], drawn[:, 1], "x", color=lab.plot.COLOURS[1], markersize=4, label="drawn back")
+        drawn = lab.metrics.in_batches(model.reconstruct, images)
+        axes.plot(*images.view(-1, 2).T, "o", color="#999999", markersize=3, label="test point")
+        axes.plot(*drawn.view(-1, 2).T, "x", color=lab.plot.COLOURS[1], markersize=4, label="drawn back")
         axes.set_title(name, fontsize=10)
         axes.set_aspect("equal")
     figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
     return figure
 
 
-draw_points(on_arc, arc.test)
+draw_points(on_arc, arc.test.images)
 
 # %% tags=["nbval-check-output"]
 error = {name: lab.metrics.mse(model, arc.test).value for name, model in on_arc.items()}
@@ -421,7 +377,7 @@ lab.plot.history(curves, baselines=[on_digits["PCA"]], data=data)
 lab.compare(on_digits, data, columns=["mse", "psnr", "knn"])
 
 # %%
-lab.plot.reconstructions(on_digits, data.test, count=6)
+lab.plot.reconstructions(on_digits, data.test, count=5)
 
 # %% tags=["nbval-check-output"]
 error = {name: lab.metrics.mse(model, data.test) for name, model in on_digits.items()}
@@ -543,22 +499,14 @@ lab.outcome("01-5-output-binary", order if order in foreseen else "some other or
 # are black. With too few steps the opposite conclusion comes out.
 #
 # Is tanh a bad function? It is a sigmoid on another scale: $\tanh(a) = 2\,\text{sigmoid}(2a) - 1$. What hurts is that
-# black, 0, lies in the *middle* of its range, where it cannot hold still. Recode black as −1 and the reason is gone:
-
-# %%
-plus_minus = binary.map(lambda images: 2 * images - 1, value_range=(-1, 1))
-recoded = lab.DenseAutoencoder(32, hidden=(), output="tanh")
-curve = lab.fit(recoded, plus_minus, steps=800, learning_rate=1e-2)
-lab.plot.history(curve, baselines=[lab.PCA(32).fit(plus_minus.train)], data=plus_minus)
-
-# %% tags=["nbval-check-output"]
-matched = lab.metrics.mse(recoded, plus_minus.test).value / 4  # errors on a scale twice as wide count four times
-print(f"tanh on {{-1, 1}} comes within 25 % of the sigmoid on {{0, 1}}: {matched < 1.25 * error['sigmoid']}")
-print(f"and is better than tanh on {{0, 1}}: {matched < error['tanh']}")
-
-# %% [markdown]
+# black, 0, lies in the *middle* of its range, where it cannot hold still. With black recoded as −1 the two are the same
+# function of $2a$ and can draw the same pictures.
+#
 # **The slide is right for inputs in {0, 1}, given enough steps.** The rule behind it: let the ends of $f$'s range be
 # the ends of the data's.
+#
+# **Try it.** Train the tanh network on `binary.map(lambda images: 2 * images - 1, value_range=(-1, 1))`. Before you
+# compare its error with the sigmoid's, divide it by 4. Why by 4?
 #
 # ### Real-valued images
 #
@@ -644,22 +592,15 @@ def cross_entropy_per_pixel(model, split):
     return lab.metrics.Estimate(float(each.mean()), float(each.std() / math.sqrt(len(each))))
 
 
-scores, curves = {}, {}
+scores = {}
 for kind, images in {"grey": data, "binary": binary}.items():
     for loss in ("squared_error", "cross_entropy"):
         model = lab.DenseAutoencoder(32, hidden=(), loss=loss)
-        curves[kind, loss] = lab.fit(model, images, steps=800, learning_rate=1e-2)
+        lab.fit(model, images, steps=800, learning_rate=1e-2)
         scores[kind, loss] = lab.metrics.mse(model, images.test), cross_entropy_per_pixel(model, images.test)
 
 table = pd.DataFrame.from_dict(scores, orient="index", columns=["squared error", "cross-entropy"]).map(str)
 table.set_axis([f"{kind} digits, trained on {loss.replace('_', ' ')}" for kind, loss in scores])
-
-# %%
-lab.plot.history(
-    {f"trained on {loss.replace('_', ' ')}": curve for (kind, loss), curve in curves.items() if kind == "grey"},
-    baselines=[pca32],
-    data=data,
-)
 
 # %%
 by_squares, by_entropy = scores["grey", "squared_error"][0].value, scores["grey", "cross_entropy"][0].value
@@ -682,15 +623,8 @@ print(f"no network is below the floor of its images: {above}")
 #
 # **The slide is right for binary inputs, and too narrow for real ones.** Cross-entropy also suits grey values, as
 # long as they lie in [0, 1] and one remembers its floor. Outside [0, 1] it has no lower bound at all, and there the
-# squared error is the one to take. The library refuses the other:
-
-# %% tags=["nbval-check-output"]
-try:
-    lab.losses.cross_entropy(torch.zeros(1, 1, 2, 2), torch.full((1, 1, 2, 2), 1.5))
-except ValueError as refusal:
-    print(refusal)
-
-# %% [markdown]
+# squared error is the one to take; `lab.losses.cross_entropy` refuses such targets.
+#
 # **Try it.** Train for 200 steps instead of 800. Does the gap between the two losses grow or shrink?
 
 # %% [markdown]
@@ -867,17 +801,6 @@ lab.outcome("01-7-overcomplete-probe", max(trained, key=lambda name: float(reads
 # - $f$ must be able to draw the data's range; the ends of its range should be the ends of the data's.
 # - Know the floor of your loss. Cross-entropy on grey images does not end at 0, and a loss below its floor is a bug.
 # - An overcomplete code can copy. Judge codes by what they are good for, beside a yardstick and an untrained control.
-#
-# PCA and autoencoder, point by point, with what was measured:
-#
-# | the slide's point | what the slide says | what came out (section) |
-# |---|---|---|
-# | methodology | projection on directions, against encoder and decoder | both map to $k$ numbers and back (1, 2) |
-# | linearity | PCA linear, autoencoder also non-linear | right; without activations they tie (4) |
-# | learning | SVD against gradient descent | right; a gap below 1 % for $k = 8$ and $32$ (2) |
-# | reduction | explicit matrix against implicit embedding | a linear one is explicit too, on other axes (3) |
-# | interpretability | components are easier to read | right, relatively (*Deeper · Whose axes*) |
-# | scalability | PCA for small sets, autoencoder for large | for the full SVD only (*Deeper · Time*) |
 
 # %% [markdown]
 # ## Quiz
@@ -949,6 +872,37 @@ lab.quiz(
 )
 
 # %% [markdown]
+# ## Deeper · How much a longer code keeps
+#
+# Could an undercomplete code be loss-free for digits alone? Let the code grow and watch the error on images that were
+# not trained on.
+
+# %%
+sizes = (2, 8, 32, 128, 512)
+solved, learned = [], []
+for k in sizes:
+    solved.append(lab.metrics.mse(lab.PCA(k).fit(data.train), data.test))
+    network = lab.DenseAutoencoder(latent=k, hidden=(), code_activation="silu")
+    lab.fit(network, data, steps=400, learning_rate=1e-2)
+    learned.append(lab.metrics.mse(network, data.test))
+lab.plot.curves(
+    sizes,
+    {"PCA": solved, "one layer each way, trained briefly": learned},
+    xlabel="size of the code (784 pixels would be no compression)",
+    ylabel="squared error per test pixel",
+    log="xy",
+)
+
+# %% tags=["nbval-check-output"]
+print(f"a larger code always keeps more (PCA): {all(a.value > b.value for a, b in pairwise(solved))}")
+print(f"an undercomplete code without error, among these: {any(e.value < 1e-7 for e in solved + learned)}")
+
+# %% [markdown]
+# **What you should see.** PCA's line falls without ever touching 0; at 512 its error is invisible to the eye, and
+# still there. The network, trained briefly, stops improving sooner: a larger code *allows* a lower error, it does not
+# train it.
+
+# %% [markdown]
 # ## Deeper · Flat places that are no valleys
 #
 # Why does gradient descent not get stuck? Baldi and Hornik (1989): a linear autoencoder's loss has no local minimum
@@ -995,6 +949,72 @@ print(f"the loss falls all the way from 0° to 90°: {all(a > b for a, b in pair
 # **What you should see.** A flat start, no rise anywhere, and PCA's loss at the end. At 0° gradient descent would
 # stay for ever, but the slightest push sets it off. The noise of the batches is such a push. Near a saddle progress
 # is *slow*, however: this is why the curve in section 2 has a long tail.
+
+# %% [markdown]
+# ## Deeper · Thirty-two numbers: right, and yet at an angle
+#
+# Repeat section 2 with $k = 32$, stopping at 1,000 steps, and look at the principal angles again.
+
+# %%
+linear32 = lab.LinearAutoencoder(latent=32)
+lab.fit(linear32, data, steps=1000, learning_rate=2e-2)
+gap32 = lab.metrics.mse(linear32, data.train).value / lab.metrics.mse(pca32, data.train).value - 1
+angles32 = lab.metrics.principal_angles(pca32, linear32)
+print(f"gap on the training images: {100 * gap32:.3f} %")
+print("largest three angles:", ", ".join(f"{angle:.1f}°" for angle in angles32[-3:]))
+
+# %% tags=["nbval-check-output"]
+strength = lab.PCA(33).fit(data.train).variances
+nearly_tied = float(1 - strength[32] / strength[31])
+overlap = float(torch.deg2rad(angles32).cos().square().mean())
+print(f"training error within 1 % of PCA's: {abs(gap32) < 0.01}")
+print(f"the variances along components 32 and 33 differ by less than 10 %: {nearly_tied < 0.1}")
+print(f"mean squared cosine of the angles at least 0.99: {overlap >= 0.99}")
+
+# %% [markdown]
+# **What you should see.** The error is PCA's, to a fraction of a per cent, and 31 of the 32 angles are small. The
+# last may still be many degrees. Components 32 and 33 carry nearly the same variance, so exchanging one
+# for the other costs next to nothing: the loss is almost flat along that rotation, and gradient descent has almost no
+# slope to follow. The right summary is then the mean squared cosine, the share of PCA's subspace that was found.
+
+# %% [markdown]
+# ## Deeper · A code that no matrix straightens
+#
+# Section 3 laid a linear autoencoder's code on PCA's by one affine map. Now the same with bends: two numbers again,
+# but hidden layers with SiLU between them and the picture.
+
+# %%
+lab.predict(
+    "How much of the variance of a bent code of 2 numbers can an affine map of PCA's 2 numbers give?",
+    options=["less than 40 %", "40 to 90 %", "90 to 99 %", "all but 1 % of it"],
+    key="01-d-bent-code",
+)
+
+# %%
+pca2 = lab.PCA(2).fit(data.train)
+bent2 = lab.DenseAutoencoder(latent=2)
+history = lab.fit(bent2, data, steps=600)
+share = explained(pca2, bent2)
+high = "90 to 99 %" if share < 0.99 else "all but 1 % of it"
+lab.outcome("01-d-bent-code", "less than 40 %" if share < 0.4 else "40 to 90 %" if share < 0.9 else high)
+lab.compare([pca2, bent2], data, columns=["mse", "psnr", "knn"])
+
+# %% tags=["nbval-check-output"]
+print(f"an affine map gives more than 40 % of the bent code, and less than 90 %: {0.4 < share < 0.9}")
+
+# %%
+lab.explore([pca2, bent2], data, align=True)
+
+# %% [markdown]
+# **Try it.** *Align* is ticked already. Drag from the 0s (blue discs) to the 1s (orange squares) and watch both
+# pictures. Then untick it, tick *Pictures on the map*, and compare the two as a whole.
+#
+# **What you should see.** The clouds agree roughly, 0s on one side and 1s on the other, but no mark meets its twin; the
+# share beside *Align* says how far the agreement goes. An affine map moves every part of a cloud alike: it turns,
+# stretches and shears. It cannot press one class together and spread another, and that is what the bends have done:
+# most classes lie closer together than on PCA's map. The pictures differ for the same reason. PCA adds so much of one
+# basis image and so much of another to the mean, the same two everywhere, hence the grey ghosts. A bent decoder draws
+# differently in every region, and its error in the table is lower. In the hatched corners it may do anything.
 
 # %% [markdown]
 # ## Deeper · Which g?
@@ -1189,6 +1209,17 @@ pd.DataFrame.from_dict(held, orient="index", columns=[f"{n:,} images" for n in c
 # | PCA vs AE, 4 | explicit transformation matrix (C10) | section 3 | right under a condition |
 # | PCA vs AE, 6 | components are more interpretable (C11) | *Deeper · Whose axes can be read?* | right, relatively |
 # | PCA vs AE, 7 | the autoencoder scales better (C12) | *Deeper · Time and memory* | right for the full SVD only |
+#
+# PCA and autoencoder, point by point, with what was measured:
+#
+# | the slide's point | what the slide says | what came out (section) |
+# |---|---|---|
+# | methodology | projection on directions, against encoder and decoder | both map to $k$ numbers and back (1, 2) |
+# | linearity | PCA linear, autoencoder also non-linear | right; without activations they tie (4) |
+# | learning | SVD against gradient descent | right; a gap below 1 % for $k = 8$ and $32$ (2, *Deeper*) |
+# | reduction | explicit matrix against implicit embedding | a linear one is explicit too, on other axes (3) |
+# | interpretability | components are easier to read | right, relatively (*Deeper · Whose axes*) |
+# | scalability | PCA for small sets, autoencoder for large | for the full SVD only (*Deeper · Time*) |
 
 # %% [markdown]
 # ## Further reading
