@@ -23,6 +23,8 @@ from notebook_tools import (
     sections,
 )
 
+from autoencoder_lab.explorer import bundle
+
 EXAMPLE = Path(__file__).parent / "fixtures" / "00_example.py"
 each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
@@ -31,6 +33,21 @@ def built(source: Path) -> NotebookNode:
     target = NOTEBOOKS / f"{source.stem}.ipynb"
     assert target.exists(), f"run python notebooks/build.py {source.stem}"
     return nbformat.read(target, as_version=4)
+
+
+def named_controls(notebook: NotebookNode) -> set[str]:
+    """What an explorer's controls are called in the text below it: *Words like these*, until other matters begin."""
+    names: set[str] = set()
+    below = False
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            below = "lab.explore(" in cell.source
+        below &= not cell.source.startswith(("## ", "### Exercise"))
+        if below and cell.cell_type == "markdown":
+            text = cell.source.replace("**", "")
+            found = re.findall(r"\*([A-Z][^*]+)\*", text)
+            names |= {" ".join(name.split()) for name in found if not name.startswith("Deeper")}
+    return names
 
 
 def complaints(problems: list[str]) -> str:
@@ -86,6 +103,20 @@ def test_load(source: Path) -> None:
 def test_the_glossary_has_every_word_that_is_linked(source: Path) -> None:
     known = anchors((NOTEBOOKS.parent / "docs" / "glossary.md").read_text(encoding="utf-8"))
     assert sorted(glossary_links(build.read_source(source)) - known) == []
+
+
+@each_source
+def test_the_explorer_has_every_control_that_is_named_below_it(source: Path) -> None:
+    script = bundle.javascript()
+    assert sorted(name for name in named_controls(build.read_source(source)) if name not in script) == []
+
+
+def test_controls_are_named_below_an_explorer_only() -> None:
+    text = "*Press me*, in **Draw**, *then* that; *Deeper · Why*\n- **Map**: tick *Show it* and *Show\nmore*"
+    cells = [nbformat.v4.new_code_cell("lab.explore(model, data)"), nbformat.v4.new_markdown_cell(text)]
+    assert named_controls(nbformat.v4.new_notebook(cells=cells)) == {"Press me", "Show it", "Show more"}
+    for other in (nbformat.v4.new_code_cell("lab.compare(models, data)"), nbformat.v4.new_markdown_cell("## 3 · More")):
+        assert named_controls(nbformat.v4.new_notebook(cells=[cells[0], other, cells[1]])) == set()
 
 
 @pytest.mark.slow
