@@ -20,7 +20,8 @@ class Networks {
 		const { programs, snapshots } = this.model;
 		const networks = {};
 		for (const name of Object.keys(programs)) {
-			networks[name] = makeNetwork(programs[name], await unpackWeights(snapshots[number].weights[name]));
+			const [packed, last] = [snapshots[number], snapshots.at(-1)].map(({ weights }) => weights[name]);
+			networks[name] = makeNetwork(programs[name], await unpackWeights(packed, last));
 		}
 		this.made.set(number, networks);
 		if (this.made.size > 4) this.made.delete([...this.made.keys()].find((other) => other !== number));
@@ -129,6 +130,11 @@ export function toBytes(data) {
 }
 
 export const floats = (data) => new Float32Array(toBytes(data));
+
+/** The content of bytes that zlib compressed. */
+export function inflated(bytes) {
+	return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+}
 
 /** A worker that runs this same code (`address`), for models too large for a frame. */
 export function workerEngine(models, address, say) {

@@ -1,7 +1,7 @@
 // The latent explorer: map, pictures and views put together. anywidget calls `initialize` and `render`, an exported page
 // `openPage`. `scene` holds everything; docs/developing.md explains its keys.
 
-import { browserEngine, floats, kernelEngine, tellKernel, toBytes, workerEngine } from "./engine.js";
+import { browserEngine, floats, inflated, kernelEngine, tellKernel, toBytes, workerEngine } from "./engine.js";
 import { latentMap } from "./map.js";
 import { axisCount, mapped, nearestShown, sameStanding } from "./space.js";
 import { button, choice, colourOf, element, errorColours, inWords, picture, squaredError, traceMarker } from "./parts.js";
@@ -392,10 +392,11 @@ async function render({ model, el }) {
 	};
 }
 
-/** An exported page's entry. `scene`: JSON in which bytes stand as {base64: text}; `address`: this code for a worker. */
-async function openPage(scene, host, address) {
-	const fromBase64 = (text) => new DataView(Uint8Array.from(atob(text), (character) => character.charCodeAt(0)).buffer);
-	const revive = (key, value) => (value?.base64 === undefined ? value : fromBase64(value.base64));
+/** An exported page's entry. `scene`: JSON that says where its bytes stand in `data`; `address`: this code for a worker. */
+async function openPage(scene, data, host, address) {
+	const packed = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
+	const buffer = await inflated(packed);
+	const revive = (key, value) => (value?.bytes ? new DataView(buffer, ...value.bytes) : value);
 	await build(JSON.parse(scene, revive), host, (app, say) =>
 		app.scene.engine === "worker" ? workerEngine(app.models, address, say) : browserEngine(app.models),
 	);

@@ -5,11 +5,16 @@ from __future__ import annotations
 import base64
 import html as markup
 import json
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import Tensor
+
 from autoencoder_lab.explorer import bundle
-from autoencoder_lab.explorer.scene import BROWSER_MACS, packed
+from autoencoder_lab.explorer.packing import COARSE, FINE, compress
+from autoencoder_lab.explorer.scene import BROWSER_MACS, ExploredModel
 
 if TYPE_CHECKING:
     from autoencoder_lab.explorer.widget import Explorer
@@ -42,6 +47,7 @@ body img {{ max-width: 100%; }}
 <p>{about}</p>
 </main>
 <script type="application/json" id="scene">{scene}</script>
+<script type="text/plain" id="data">{data}</script>
 <script type="text/plain" id="code">{code}</script>
 <script type="module">{start}</script>
 </body>
@@ -51,10 +57,10 @@ START = """
 const code = document.getElementById("code").textContent;
 const address = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
 const { default: explorer } = await import(address(code));
-const scene = document.getElementById("scene").textContent;
+const [scene, data] = ["scene", "data"].map((id) => document.getElementById(id).textContent);
 // a worker of a page without an origin, as a file is, cannot be a module: the same code without its export
 const worker = address(code.replace(/^export default .*/m, ""));
-await explorer.openPage(scene, document.getElementById("explorer"), worker);
+await explorer.openPage(scene, data, document.getElementById("explorer"), worker);
 """
 
 
@@ -81,14 +87,24 @@ def html(explorer: Explorer) -> str:
             **model,
             "programs": {name: one.to_json() for name, one in programs.items()},
             "snapshots": [
-                {**taken, "weights": packed(moment, exact=number == len(moments) - 1)}
-                for number, (moment, taken) in enumerate(zip(moments, snapshots, strict=True))
+                {**taken, "weights": weights} for taken, weights in zip(snapshots, packed_weights(moments), strict=True)
             ],
         }
         for model, programs, moments, snapshots in zip(
             scene["models"], explorer.programs, explorer.moments, explorer.snapshots, strict=True
         )
     ]
+    parts: list[bytes] = []
+
+    def place(data: Any) -> dict[str, list[int]]:
+        """Bytes stand one after the other behind the scene's JSON, which says where."""
+        if not isinstance(data, bytes):
+            raise TypeError(f"a scene holds JSON values and bytes, got {type(data).__name__}")
+        padding = b"\0" * (-sum(map(len, parts)) % 4)
+        parts.extend([padding, data])
+        return {"bytes": [sum(map(len, parts)) - len(data), len(data)]}
+
+    described = json.dumps(scene, default=place, separators=(",", ":")).replace("<", "\\u003c")
     return PAGE.format(
         beginning=BEGINNING.decode(),
         policy=POLICY,
@@ -97,16 +113,40 @@ def html(explorer: Explorer) -> str:
         alt=markup.escape(explorer.alt, quote=True),
         sheet=base64.b64encode(explorer.to_png()).decode(),
         about="Made with autoencoder_lab. Everything is computed in this page: it asks no server for anything.",
-        scene=json.dumps(scene, default=_as_text, separators=(",", ":")).replace("<", "\\u003c"),
+        scene=described,
+        data=base64.b64encode(zlib.compress(b"".join(parts), 9)).decode(),
         code=bundle.javascript().replace("</", "<\\/"),
         start=START,
     )
 
 
-def _as_text(data: Any) -> dict[str, str]:
-    if not isinstance(data, bytes):
-        raise TypeError(f"a scene holds JSON values and bytes, got {type(data).__name__}")
-    return {"base64": base64.b64encode(data).decode()}
+def packed_weights(moments: list[ExploredModel]) -> list[dict[str, bytes]]:
+    """For each moment {program name: bytes}; the last one finely, those before as their difference from it."""
+    last = moments[-1]
+    if last.problem:
+        return [{} for _ in moments]
+    examples = _examples(last)
+    final = {name: compress(one, getattr(last, name), examples[name], FINE) for name, one in last.programs().items()}
+    earlier = [
+        {
+            name: compress(one, getattr(moment, name), examples[name], COARSE, base=final[name])
+            for name, one in moment.programs().items()
+        }
+        for moment in moments[:-1]
+    ]
+    return [*earlier, final]
+
+
+def _examples(model: ExploredModel) -> dict[str, Tensor]:
+    """Inputs as they will come: codes of images and places round them, images and noisy ones, as somebody draws."""
+    noise = torch.Generator().manual_seed(0)
+    codes = torch.randn(len(model.images), model.size, generator=noise)
+    if model.codes is not None:
+        spread = model.codes.std(dim=0, correction=0)
+        codes = torch.cat([model.codes, model.codes + spread * codes])
+    rough = (model.images + 0.5 * torch.randn(model.images.shape, generator=noise)).clamp(0, 1)
+    images = torch.cat([model.images, rough])
+    return {"decode": codes, "encode": images, "reconstruct": images}
 
 
 def write(path: Path, content: bytes, beginning: bytes) -> Path:

@@ -238,7 +238,10 @@ def keep_signs(now: dict[str, Any], before: dict[str, Any], count: int) -> None:
 
     def places(moment: dict[str, Any]) -> np.ndarray:
         codes = np.frombuffer(moment["codes"], "<f4").reshape(count, -1)
-        return (codes - codes.mean(axis=0)) @ np.frombuffer(moment["directions"], "<f4").reshape(-1, codes.shape[1]).T
+        placed: np.ndarray = (codes - codes.mean(axis=0)) @ np.frombuffer(moment["directions"], "<f4").reshape(
+            -1, codes.shape[1]
+        ).T
+        return placed
 
     agreement = (places(now) * places(before)).sum(axis=0)
     signs = np.where(agreement < 0, -1, 1)[:, None]
@@ -274,10 +277,3 @@ def f32(values: Tensor) -> bytes:
     """Little-endian float32, whatever the machine."""
     data: np.ndarray = values.detach().cpu().contiguous().float().numpy()
     return (data if sys.byteorder == "little" else data.byteswap()).tobytes()
-
-
-def packed(model: ExploredModel, exact: bool) -> dict[str, Any]:
-    """The weights of a page: float16 or finer for the model itself, coarser for the moments before."""
-    if model.problem:
-        return {}
-    return {name: program.pack(one, "float16") for name, one in model.programs().items()}

@@ -435,7 +435,16 @@ def test_without_javascript_a_picture_and_its_words_are_left(browser: Any, tiny:
 
 
 def test_the_size_of_pages(mnist: lab.ImageData, tmp_path: Path) -> None:
-    """≤ 2.5 MB for one 28×28 model, encoder and decoder at their full default sizes."""
+    """≤ 2.5 MB for one 28×28 model, encoder and decoder at their full default sizes; ≤ 8 MB with ten snapshots."""
+    few = lab.ImageData("few", mnist.train[:320], mnist.val[:50], mnist.test)
     for model in (lab.DenseAutoencoder(32), lab.ConvAutoencoder(32), lab.PCA(32).fit(mnist.train)):
+        if not isinstance(model, lab.PCA):
+            lab.fit(model, few, steps=20, progress=False)
         page = lab.explore(model, mnist).to_html(tmp_path / f"{model.label}.html")
         assert page.stat().st_size <= 2_500_000, model.label
+    model = lab.ConvAutoencoder(2)
+    explorer = lab.explore(model, mnist)
+    lab.fit(model, few, epochs=12, progress=False, callbacks=[explorer])
+    assert len(explorer.moments[0]) >= 10
+    explorer.moments[0], explorer.snapshots[0] = explorer.moments[0][-10:], explorer.snapshots[0][-10:]
+    assert explorer.to_html(tmp_path / "ten.html").stat().st_size <= 8_000_000
