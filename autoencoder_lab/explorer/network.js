@@ -2,19 +2,19 @@
 
 /** `run(input)` computes one item. The array it returns is its own: the next call overwrites it. */
 export function makeNetwork(program, weights) {
-  const values = [new Float32Array(count(program.input_shape))];
+  const values = [new Float32Array(program.input_shape.reduce((a, b) => a * b, 1))];
+  let result;
   const steps = program.operations.map((operation) => {
     const constants = {};
     for (const name of ["weight", "bias", "scale", "shift", "value"]) {
-      const where = operation[name];
-      if (where) constants[name] = weights.subarray(where[0], where[0] + where[1]);
+      const [start, count] = operation[name] ?? [];
+      if (count) constants[name] = weights.subarray(start, start + count);
     }
     const inputs = operation.in.map((id) => values[id]);
-    const out = (values[operation.out] = new Float32Array(operation.size));
-    if (operation.positions !== undefined) values[operation.positions] = new Float32Array(operation.size);
-    return KERNELS[operation.op](operation, inputs, out, constants, values[operation.positions]);
+    result = values[operation.out] = new Float32Array(operation.size);
+    if (operation.positions) values[operation.positions] = new Float32Array(operation.size);
+    return KERNELS[operation.op](operation, inputs, result, constants, values[operation.positions]);
   });
-  const result = values[program.operations.at(-1).out];
   return (input) => {
     values[0].set(input);
     for (const step of steps) step();
@@ -22,56 +22,39 @@ export function makeNetwork(program, weights) {
   };
 }
 
-const count = (shape) => shape.reduce((a, b) => a * b, 1);
-
-// each gives a function without arguments that reads `inputs` and fills `out`
+// each gives a function without arguments that reads its inputs and fills `out`
 const KERNELS = {
-  dense({ units, places }, [x], out, { weight, bias }) {
+  conv: convolution,
+
+  dense({ units, places }, [x], out, { weight, bias = new Float32Array(units) }) {
     const length = x.length / places;
     const blocks = interleaved(weight, units, length);
-    const full = new Float32Array(units + 8);
-    if (bias) full.set(bias);
     return () => {
-      for (let p = 0; p < places; p += 1) matrixTimesVector(blocks, full, x, p * length, length, out, p * units, units);
+      for (let p = 0; p < places; p += 1) matrixTimesVector(blocks, bias, x, p * length, length, out, p * units, units);
     };
   },
-
-  conv: convolution,
 
   affine({ inner }, [x], out, { scale, shift }) {
     return () => {
       for (let i = 0; i < out.length; ) {
         for (let j = 0; j < scale.length; j += 1) {
-          const a = scale[j];
-          const b = shift[j];
-          for (const end = i + inner; i < end; i += 1) out[i] = a * x[i] + b;
+          for (const end = i + inner; i < end; i += 1) out[i] = scale[j] * x[i] + shift[j];
         }
       }
     };
   },
 
   map({ f, p }, [x], out) {
-    const apply = FUNCTIONS[f](...p);
+    const apply = FUNCTIONS[f]?.(...p) ?? Math[f];
     return () => {
       for (let i = 0; i < out.length; i += 1) out[i] = apply(x[i]);
     };
   },
 
-  sum({ p: [p, q] }, [x, y], out) {
+  pair({ f, p: [p, q] }, [x, y], out) {
+    const apply = FUNCTIONS[f];
     return () => {
-      for (let i = 0; i < out.length; i += 1) out[i] = p * x[i] + q * y[i];
-    };
-  },
-
-  product(_, [x, y], out) {
-    return () => {
-      for (let i = 0; i < out.length; i += 1) out[i] = x[i] * y[i];
-    };
-  },
-
-  quotient(_, [x, y], out) {
-    return () => {
-      for (let i = 0; i < out.length; i += 1) out[i] = x[i] / y[i];
+      for (let i = 0; i < out.length; i += 1) out[i] = apply(p * x[i], q * y[i]);
     };
   },
 
@@ -84,10 +67,9 @@ const KERNELS = {
     return () => {
       for (let start = 0; start < out.length; start += length) {
         const end = start + length;
-        let sum = 0;
+        let [sum, squares] = [0, 0];
         for (let i = start; i < end; i += 1) sum += x[i];
         const mean = sum / length;
-        let squares = 0;
         for (let i = start; i < end; i += 1) squares += (x[i] - mean) ** 2;
         const scale = 1 / Math.sqrt(squares / length + eps);
         for (let i = start; i < end; i += 1) out[i] = (x[i] - mean) * scale;
@@ -98,48 +80,34 @@ const KERNELS = {
   softmax({ length }, [x], out) {
     return () => {
       for (let start = 0; start < out.length; start += length) {
-        const largest = x.subarray(start, start + length).reduce((a, b) => Math.max(a, b), -Infinity);
-        let sum = 0;
-        for (let i = start; i < start + length; i += 1) sum += out[i] = Math.exp(x[i] - largest);
-        for (let i = start; i < start + length; i += 1) out[i] /= sum;
+        const end = start + length;
+        let [largest, sum] = [-Infinity, 0];
+        for (let i = start; i < end; i += 1) largest = Math.max(largest, x[i]);
+        for (let i = start; i < end; i += 1) sum += out[i] = Math.exp(x[i] - largest);
+        for (let i = start; i < end; i += 1) out[i] /= sum;
       }
     };
   },
 
-  mean({ length }, [x], out) {
-    return () => {
-      for (let o = 0; o < out.length; o += 1) {
-        let sum = 0;
-        for (let i = 0; i < length; i += 1) sum += x[o * length + i];
-        out[o] = sum / length;
-      }
-    };
-  },
-
+  // out[write[0] + Σ j · write] = x[read[0] + Σ j · read] for all j below `shape`
   copy({ parts, fill = 0 }, inputs, out) {
     out.fill(fill);
-    const copies = parts.map(({ shape, read, write }, k) => {
-      const x = inputs[k];
-      const last = shape.length;
-      const walk = (d, i, o) => {
-        const [n, di, dO] = [shape[d - 1], read[d], write[d]];
-        if (d < last) for (let j = 0; j < n; j += 1) walk(d + 1, i + j * di, o + j * dO);
-        else for (let j = 0; j < n; j += 1) out[o + j * dO] = x[i + j * di];
-      };
-      return () => walk(1, read[0], write[0]);
-    });
-    return () => copies.forEach((copy) => copy());
+    const walk = (x, part, d, i, o) => {
+      const [n, from, to] = [part.shape[d - 1], part.read[d], part.write[d]];
+      if (d < part.shape.length) for (let j = 0; j < n; j += 1) walk(x, part, d + 1, i + j * from, o + j * to);
+      else for (let j = 0; j < n; j += 1) out[o + j * to] = x[i + j * from];
+    };
+    return () => parts.forEach((part, k) => walk(inputs[k], part, 1, part.read[0], part.write[0]));
   },
 
+  // windows: [first, behind the last, divisor] for each output row and column
   pool({ how, planes, height, width, rows, columns }, [x], out, _, positions) {
     return () => {
       let o = 0;
       for (let plane = 0; plane < planes; plane += 1) {
         for (const [top, bottom, high] of rows) {
           for (const [left, right, wide] of columns) {
-            let sum = 0;
-            let best = -Infinity;
-            let where = top * width + left;
+            let [sum, best, where] = [0, -Infinity, top * width + left];
             for (let i = top; i < bottom; i += 1) {
               for (let j = left; j < right; j += 1) {
                 const v = x[(plane * height + i) * width + j];
@@ -157,13 +125,15 @@ const KERNELS = {
   },
 
   unpool({ planes }, [x, positions], out) {
-    const [few, many] = [x.length / planes, out.length / planes];
     return () => {
       out.fill(0);
-      for (let i = 0; i < x.length; i += 1) out[Math.floor(i / few) * many + positions[i]] = x[i];
+      for (let i = 0; i < x.length; i += 1) {
+        out[(Math.floor((i * planes) / x.length) * out.length) / planes + positions[i]] = x[i];
+      }
     };
   },
 
+  // taps: [i, j, w] for each output row and column, (1 − w) · x[i] + w · x[j]
   resize({ planes, height, width, rows, columns }, [x], out) {
     return () => {
       let o = 0;
@@ -217,52 +187,47 @@ function matrixTimesVector(blocks, bias, x, from, length, out, to, units) {
  *
  * Output pixels that meet the same kernel taps form a phase: one in a convolution, stride² in a transposed one. */
 function convolution(operation, [x], out, { weight, bias = new Float32Array(operation.units) }) {
-  const { units, groups, channels, height, width, out_width: outWidth } = operation;
-  const [vertical, horizontal] = [axisPhases(operation, 0), axisPhases(operation, 1)];
-  const [top, bottom] = border(vertical, height);
-  const [left, right] = border(horizontal, width);
+  const { units, groups, channels, height, width, out_width: outWidth, border } = operation;
+  const [top, bottom, left, right] = border;
   const stride = width + left + right;
   const plane = stride * (height + top + bottom);
-  const image = new Float64Array(channels * plane + 3 * operation.stride[1]);
   const [each, per, area] = [channels / groups, units / groups, out.length / units];
-  const phases = vertical.flatMap((down) =>
-    horizontal.map((along) => {
-      const taps = down.taps.flatMap(([ky, y]) => along.taps.map(([kx, x]) => [ky, kx, (y + top) * stride + x + left]));
-      const kernel = operation.kernel;
-      const length = each * taps.length;
-      const matrix = new Float64Array((units + 1) * length); // one row of zeros more, for rows go in pairs
-      const offsets = new Int32Array(length);
-      for (let row = 0; row < units * each; row += 1) {
-        taps.forEach(([ky, kx, offset], t) => {
-          matrix[row * taps.length + t] = weight[(row * kernel[0] + ky) * kernel[1] + kx];
-          offsets[(row % each) * taps.length + t] = (row % each) * plane + offset;
-        });
-      }
-      return { down, along, matrix, offsets };
-    }),
-  );
-  const patches = new Float64Array(4 * Math.max(...phases.map(({ offsets }) => offsets.length)));
+  const image = new Float64Array(channels * plane + 3 * operation.phases[0].along.read);
+  const phases = operation.phases.map(({ down, along, taps }) => {
+    const length = each * taps.length;
+    const matrix = new Float64Array((units + 1) * length); // one row of zeros more, for rows go in pairs
+    const offsets = new Int32Array(length);
+    for (let row = 0; row < units * each; row += 1) {
+      taps.forEach(([place, y, dx], t) => {
+        matrix[row * taps.length + t] = weight[(row * weight.length) / units / each + place];
+        offsets[(row % each) * taps.length + t] = (row % each) * plane + (y + top) * stride + dx + left;
+      });
+    }
+    return { down, along, matrix, offsets, patches: new Float64Array(4 * length) };
+  });
   return () => {
     for (let row = 0; row < channels * height; row += 1) {
       const to = Math.floor(row / height) * plane + ((row % height) + top) * stride + left;
       for (let j = 0; j < width; j += 1) image[to + j] = x[row * width + j];
     }
-    for (const { down, along, matrix, offsets } of phases) {
+    for (const phase of phases) {
+      const { down, along } = phase;
       for (let g = 0; g < groups; g += 1) {
         for (let i = 0; i < down.count; i += 1) {
           const from = g * each * plane + i * down.read * stride;
           const to = g * per * area + (down.first + i * down.step) * outWidth + along.first;
-          convolveRow(matrix, g * per, per, bias, image, from, offsets, patches, out, to, area, along);
+          convolveRow(phase, g * per, per, bias, image, from, out, to, area);
         }
       }
     }
   };
 }
 
-/** One output row of units `unit` … `unit + per`: the patches of four pixels side by side, then two units at a time. */
-function convolveRow(matrix, unit, per, bias, image, from, offsets, patches, out, to, area, { count: n, step, read }) {
+/** One output row of units `unit` … `unit + per`: patches of four pixels side by side, then two units at a time. */
+function convolveRow({ matrix, offsets, patches, along }, unit, per, bias, image, from, out, to, area) {
+  const { count, step, read } = along;
   const length = offsets.length;
-  for (let j = 0; j < n; j += 4) {
+  for (let j = 0; j < count; j += 4) {
     for (let k = 0, at = 0; k < length; k += 1, at += 4) {
       const q = from + j * read + offsets[k];
       patches[at] = image[q];
@@ -287,58 +252,31 @@ function convolveRow(matrix, unit, per, bias, image, from, offsets, patches, out
       }
       const sums = [a, b, c, d, e, f, g, h];
       for (let r = 0; r < 2 && u + r < per; r += 1) {
-        const place = to + (u + r) * area;
-        for (let k = j; k < Math.min(j + 4, n); k += 1) out[place + k * step] = bias[unit + u + r] + sums[4 * r + k - j];
+        const row = to + (u + r) * area;
+        for (let k = 0; k < 4 && j + k < count; k += 1) {
+          out[row + (j + k) * step] = bias[unit + u + r] + sums[4 * r + k];
+        }
       }
     }
   }
 }
 
-/** Along one axis, for each phase: output places first, first + step, …; place i reads i · read + offset for [tap, offset]. */
-function axisPhases(operation, axis) {
-  const size = [operation.out_height, operation.out_width][axis];
-  const [kernel, stride, padding, dilation] = ["kernel", "stride", "padding", "dilation"].map((n) => operation[n][axis]);
-  const taps = Array.from({ length: kernel }, (_, k) => [k, k * dilation - padding]);
-  if (!operation.transposed) return [{ first: 0, step: 1, count: size, read: stride, taps }];
-  return Array.from({ length: Math.min(stride, size) }, (_, first) => {
-    const met = taps.map(([k, offset]) => [k, (first - offset) / stride]).filter(([, y]) => Number.isInteger(y));
-    return { first, step: stride, count: Math.ceil((size - first) / stride), read: 1, taps: met };
-  });
-}
-
-/** How far taps reach out before and behind `size` numbers. */
-function border(phases, size) {
-  const first = phases.flatMap(({ taps }) => taps.map(([, offset]) => offset));
-  const last = phases.flatMap(({ taps, count, read }) => taps.map(([, offset]) => offset + (count - 1) * read));
-  return [Math.max(0, -Math.min(...first)), Math.max(0, Math.max(...last) - size + 1)];
-}
-
-const sigmoid = (v) => 1 / (1 + Math.exp(-v));
-const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
-
-// by name: parameters → function of one number
+// by name: parameters → function of one number; what is missing here is in Math; then functions of two numbers
 const FUNCTIONS = {
   relu: () => (v) => Math.max(0, v),
   silu: () => (v) => v / (1 + Math.exp(-v)),
-  sigmoid: () => sigmoid,
-  tanh: () => Math.tanh,
-  exp: () => Math.exp,
-  log: () => Math.log,
-  sqrt: () => Math.sqrt,
-  abs: () => Math.abs,
-  sin: () => Math.sin,
-  cos: () => Math.cos,
+  sigmoid: () => (v) => 1 / (1 + Math.exp(-v)),
   reciprocal: () => (v) => 1 / v,
   pow: (exponent) => (v) => v ** exponent,
-  clamp: (low, high) => (v) => clamp(v, low, high),
+  clamp: (low, high) => (v) => Math.min(high, Math.max(low, v)),
   leaky_relu: (slope) => (v) => (v > 0 ? v : slope * v),
   elu: (alpha, scale, inner) => (v) => scale * (v > 0 ? v : alpha * Math.expm1(inner * v)),
   softplus: (beta, limit) => (v) => (beta * v > limit ? v : Math.log1p(Math.exp(beta * v)) / beta),
-  mish: () => (v) => v * Math.tanh(v > 20 ? v : Math.log1p(Math.exp(v))),
-  hardsigmoid: () => (v) => clamp(v / 6 + 0.5, 0, 1),
-  hardswish: () => (v) => v * clamp(v / 6 + 0.5, 0, 1),
   gelu: () => (v) => 0.5 * v * (1 + erf(v / Math.SQRT2)),
   gelu_tanh: () => (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
+  sum: (a, b) => a + b,
+  product: (a, b) => a * b,
+  quotient: (a, b) => a / b,
 };
 
 /** The error function to 1.5e-7 (Abramowitz and Stegun, 7.1.26). */
@@ -348,41 +286,34 @@ function erf(v) {
   return Math.sign(v) * (1 - series * t * Math.exp(-v * v));
 }
 
-/** The weights in what `pack` or `compress` made (bytes in any wrapping): a Float32Array, or a promise of one.
- *
- * `base`: the bytes that were given to `compress` as such, if any. */
+/** What `pack` or `compress` made (bytes, however wrapped) as a Float32Array or a promise of one; `base` as there. */
 export function unpackWeights(packed, base) {
   const bytes = new Uint8Array(packed.buffer ?? packed, packed.byteOffset ?? 0, packed.byteLength);
   const behind = 4 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, behind)));
   const content = bytes.slice(behind);
-  if (header.precision === "deflated") {
-    const known = header.relative ? unpackWeights(base) : new Float32Array(header.count);
-    return Promise.all([inflate(content), known]).then(([buffer, weights]) => addWholeNumbers(header, buffer, weights));
-  }
-  return header.precision === "float16" ? fromFloat16(new Uint16Array(content.buffer)) : new Float32Array(content.buffer);
-}
-
-function inflate(bytes) {
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+  if (header.precision === "float32") return new Float32Array(content.buffer);
+  if (header.precision === "float16") return fromFloat16(new Uint16Array(content.buffer));
+  const inflated = new Response(new Blob([content]).stream().pipeThrough(new DecompressionStream("deflate")));
+  const known = header.relative ? unpackWeights(base) : new Float32Array(header.count);
+  return Promise.all([inflated.arrayBuffer(), known]).then(([buffer, weights]) => addNumbers(header, buffer, weights));
 }
 
 /** Steps of all columns, all other weights in float16, then the low and the high bytes of whole numbers, by columns. */
-function addWholeNumbers({ count: total, matrices }, buffer, weights) {
+function addNumbers({ count, matrices }, buffer, weights) {
   const columns = matrices.reduce((sum, matrix) => sum + matrix[2], 0);
   const coded = matrices.reduce((sum, [, rows, length]) => sum + rows * length, 0);
   const steps = new Float32Array(buffer, 0, columns);
-  const rest = fromFloat16(new Uint16Array(buffer, 4 * columns, total - coded));
+  const rest = fromFloat16(new Uint16Array(buffer, 4 * columns, count - coded));
   const low = new Uint8Array(buffer, 4 * columns + 2 * rest.length, coded);
   const high = new Int8Array(buffer, 4 * columns + 2 * rest.length + coded, coded);
   let [done, used, column, i] = [0, 0, 0, 0];
-  for (const [start, rows, length, share] of [...matrices, [total, 0, 0]]) {
+  for (const [start, rows, length, share] of [...matrices, [count, 0, 0]]) {
     weights.set(rest.subarray(used, used + start - done), done);
     used += start - done;
     done = start + rows * length;
     for (let c = 0; c < length; c += 1, column += 1) {
-      for (let r = 0; r < rows; r += 1, i += 1) {
-        const w = start + r * length + c;
+      for (let w = start + c; w < done; w += length, i += 1) {
         weights[w] = share * weights[w] + (low[i] + 256 * high[i] - 128) * steps[column];
       }
     }

@@ -361,7 +361,7 @@ def _same(r: _Recorder, call: dict[str, Any], out: Tensor) -> int:
 # elementwise functions and the arguments that shape them
 MAPS: dict[str, tuple[str, ...]] = {
     "relu": (), "silu": (), "sigmoid": (), "tanh": (), "exp": (), "log": (), "sqrt": (), "abs": (), "sin": (),
-    "cos": (), "reciprocal": (), "mish": (), "hardswish": (), "hardsigmoid": (),
+    "cos": (), "reciprocal": (),
     "leaky_relu": ("negative_slope",), "elu": ("alpha", "scale", "input_scale"), "softplus": ("beta", "threshold"),
 }  # fmt: skip
 
@@ -430,7 +430,7 @@ def _sum(r: _Recorder, call: dict[str, Any], out: Tensor) -> int:
     one, other, alpha = call["self"], call["other"], float(call["alpha"])
     p, q = {"add": (1.0, alpha), "sub": (1.0, -alpha), "rsub": (-alpha, 1.0)}[call["name"]]
     if r.known(one) and r.known(other):
-        return r.add("sum", [r.broadcast(t, out.shape) for t in (one, other)], out.numel(), p=[p, q])
+        return r.add("pair", [r.broadcast(t, out.shape) for t in (one, other)], out.numel(), f="sum", p=[p, q])
     if r.known(other):
         one, other, p, q = other, one, q, p
     return _affine(r, r.broadcast(one, out.shape), out.shape, p, q * _constant(other))
@@ -443,7 +443,7 @@ def _product(r: _Recorder, call: dict[str, Any], out: Tensor) -> int:
         raise _unsupported("div", "it rounds")
     if r.known(one) and r.known(other):
         kind = "quotient" if divides else "product"
-        return r.add(kind, [r.broadcast(t, out.shape) for t in (one, other)], out.numel())
+        return r.add("pair", [r.broadcast(t, out.shape) for t in (one, other)], out.numel(), f=kind, p=[1, 1])
     if not r.known(one):
         one, other = other, one
         source = _mapped(r, one, "reciprocal") if divides else r.value(one)
@@ -509,17 +509,57 @@ def _convolution(r: _Recorder, call: dict[str, Any], out: Tensor) -> int:
     if call["transposed"]:  # (in, out / groups, …) → (out, in / groups, …), as in an ordinary convolution
         weight = weight.reshape(groups, len(weight) // groups, *weight.shape[1:]).swapaxes(1, 2)
         weight = weight.reshape(-1, *weight.shape[2:])
-    one = weight.ndim == 3  # a signal is an image of one line
+    line = weight.ndim == 3  # a signal is an image of one line
     height, width = (1, *x.shape[2:])[-2:]
     out_height, out_width = (1, *out.shape[2:])[-2:]
+    kernel = (1, *weight.shape[2:])[-2:]
+    stride, padding, dilation = (
+        [*[default] * line, *call[name]] for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))
+    )
+    axes = [
+        _axis(call["transposed"], *one)
+        for one in zip((out_height, out_width), kernel, stride, padding, dilation, strict=True)
+    ]
+    phases = [
+        {
+            "down": down,
+            "along": along,
+            "taps": [[ky * kernel[1] + kx, y, dx] for ky, y in rows for kx, dx in columns],
+        }
+        for down, rows in axes[0]
+        for along, columns in axes[1]
+    ]
     return r.add(
-        "conv", [r.value(x)], out.numel(), transposed=call["transposed"], groups=groups, channels=x.shape[1],
-        height=height, width=width, units=out.shape[1], out_height=out_height, out_width=out_width,
-        kernel=list((1, *weight.shape[2:])[-2:]), stride=[*[1] * one, *call["stride"]],
-        padding=[*[0] * one, *call["padding"]], dilation=[*[1] * one, *call["dilation"]],
-        places=height * width if call["transposed"] else out_height * out_width,
+        "conv", [r.value(x)], out.numel(), groups=groups, channels=x.shape[1], height=height, width=width,
+        units=out.shape[1], out_width=out_width, border=[*_border(axes[0], height), *_border(axes[1], width)],
+        phases=phases, places=height * width if call["transposed"] else out_height * out_width,
         weight=weight, bias=None if bias is None else _constant(bias),
     )  # fmt: skip
+
+
+Phase = tuple[dict[str, int], list[tuple[int, int]]]
+
+
+def _axis(transposed: bool, size: int, kernel: int, stride: int, padding: int, dilation: int) -> list[Phase]:
+    """Along one axis, output places that meet the same kernel taps: all of them, or every stride-th where transposed.
+
+    Places first, first + step, … (`count` of them); the i-th reads input i · read + offset for each (tap, offset).
+    """
+    taps = [(k, k * dilation - padding) for k in range(kernel)]
+    if not transposed:
+        return [({"first": 0, "step": 1, "count": size, "read": stride}, taps)]
+    phases: list[Phase] = []
+    for first in range(min(stride, size)):
+        met = [(k, (first - offset) // stride) for k, offset in taps if (first - offset) % stride == 0]
+        phases.append(({"first": first, "step": stride, "count": -(-(size - first) // stride), "read": 1}, met))
+    return phases
+
+
+def _border(axis: list[Phase], size: int) -> list[int]:
+    """How far taps reach out before and behind `size` numbers."""
+    first = [offset for _, taps in axis for _, offset in taps]
+    last = [offset + (places["count"] - 1) * places["read"] for places, taps in axis for _, offset in taps]
+    return [max(0, -min(first)), max(0, max(last) - size + 1)]
 
 
 # --- normalisation: over groups of neighbours, or with fixed statistics
@@ -700,7 +740,18 @@ def _mean(r: _Recorder, call: dict[str, Any], out: Tensor) -> int:
     kept = [d for d in range(x.ndim) if d not in reduced]
     length = math.prod(x.shape[d] for d in reduced)
     source = r.moved(r.value(x), x.numel(), torch.empty(x.shape, device="meta").permute(*kept, *reduced))
-    mean = r.add("mean", [source], out.numel(), length=length)
+    line = [[0, length, length]]
+    mean = r.add(
+        "pool",
+        [source],
+        out.numel(),
+        how="mean",
+        planes=out.numel(),
+        height=1,
+        width=length,
+        rows=[[0, 1, 1]],
+        columns=line,
+    )
     return mean if call["name"] == "mean" else _affine(r, mean, out.shape, float(length))
 
 
