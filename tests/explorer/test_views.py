@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 SIDE = 28
 FILES = ("parts", "space", "morph", "sample", "draw")
-NAMES = "codePath, drawCodes, distanceToImages, inkBox, usualPlace, inkToBytes, damageImage, views"
+NAMES = "codePath, drawCodes, usualPlace, inkToBytes, damageImage, views"
 # An app after the contract of explorer.js. Its models decode base + Σ z_d · basis_d and encode by the same basis
 APP = """
 const views = { Morph: morphView, Sample: sampleView, Draw: drawView };
@@ -49,7 +49,7 @@ const affine = ({ size, base, basis, decodes }, calls) => {
 };
 
 const makeApp = (scene) => {
-  const listeners = [];
+  const [listeners, draws] = [[], []];
   const app = {
     ...scene,
     scene,
@@ -63,8 +63,10 @@ const makeApp = (scene) => {
     moves: [],
     said: "",
     onChange: (listener) => listeners.push(listener),
+    onRefresh: (listener) => draws.push(listener),
     changed: () => listeners.forEach((listener) => listener(app)),
-    announce: (text) => { app.said = text; },
+    refresh: () => { draws.forEach((draw) => draw()); app.changed(); },
+    announce: (speaker, text = speaker) => { app.said = text; },
     move: (index, code) => {
       app.moves.push({ index, code: [...code] });
       app.models[index].code = floats(code);
@@ -80,11 +82,18 @@ const makeApp = (scene) => {
   return app;
 };
 
+// As tabs do: a view that is closed is hidden
 window.openView = (scene, title, shown = true) => {
   window.app = makeApp(scene);
   window.view = views[title](app);
-  document.querySelector(".autoencoder-lab-explorer").replaceChildren(view.element);
-  if (shown) view.show?.();
+  const panel = document.createElement("div");
+  panel.append(view.element);
+  document.querySelector(".autoencoder-lab-explorer").replaceChildren(panel);
+  window.setShown = (shown) => {
+    panel.hidden = !shown;
+    view[shown ? "show" : "hide"]?.();
+  };
+  setShown(shown);
 };
 window.reds = (canvas) => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -259,7 +268,7 @@ def two_models() -> dict[str, Any]:
     return scene_of([affine_model("first", 3, images), affine_model("second", 2, images, 1, prior=True)], images)
 
 
-@pytest.mark.parametrize("path", ["straight", "round"])
+@pytest.mark.parametrize("path", ["straight", "spherical"])
 def test_filmstrips_show_what_each_model_decodes_on_its_path(
     lab_page: "Page", two_models: dict[str, Any], path: str
 ) -> None:
@@ -274,17 +283,14 @@ def test_filmstrips_show_what_each_model_decodes_on_its_path(
         centre = np.zeros(len(a)) if model["prior"] else np.array(model["mean"])
         way = {
             "straight": lambda t, a=a, b=b: a + t * (b - a),
-            "round": lambda t, a=a, b=b, c=centre: c + slerp(a - c, b - c, t),
+            "spherical": lambda t, a=a, b=b, c=centre: c + slerp(a - c, b - c, t),
         }[path]
         expected = decoded(model, np.array([way(t) for t in times]))
         strip = group(lab_page, model["name"])
         shown = np.array([pixels(canvas) for canvas in strip.locator("canvas").all()])
         assert shown.shape == expected.shape and np.abs(shown - expected).max() <= 1
-        jumps = ((np.diff(expected, axis=0) / 255) ** 2).sum(axis=1)
-        texts = [float(text) for text in strip.locator("span").all_text_contents()]
-        assert np.allclose(texts, jumps, rtol=0.06)  # two digits are shown
-        round_ = "prior's mean" if model["prior"] else "mean of the codes"
-        assert (round_ in strip.inner_text()) == (path == "round")
+        round_ = "An arc round the " + ("prior's mean." if model["prior"] else "mean of the codes.")
+        assert ({"straight": "A straight line.", "spherical": round_}[path]) in strip.inner_text()
 
 
 def test_t_moves_every_model_along_its_own_path(lab_page: "Page", two_models: dict[str, Any]) -> None:
@@ -314,71 +320,50 @@ def test_aligned_models_follow_one_another(lab_page: "Page", two_models: dict[st
     assert lab_page.evaluate("[...app.models[1].code]") == [7, 7]
 
 
-def test_ends_are_chosen_swapped_and_kept_inside(lab_page: "Page", two_models: dict[str, Any]) -> None:
+def test_ends_are_chosen_and_kept_inside(lab_page: "Page", two_models: dict[str, Any]) -> None:
     show(lab_page, "Morph", two_models)
     a, b, chosen = (
         lab_page.get_by_role("spinbutton", name="Image A"),
         lab_page.get_by_role("spinbutton", name="Image B"),
-        lab_page.get_by_text("A = chosen"),
+        lab_page.get_by_role("button", name="Image A = chosen image"),
     )
     assert chosen.is_disabled() and b.input_value() == "1"
     lab_page.evaluate("app.selected = 4; app.changed()")
     chosen.click()
     assert a.input_value() == "4"
-    lab_page.get_by_text("Swap").click()
-    assert (a.input_value(), b.input_value()) == ("1", "4")
     b.fill("99")
     b.press("Enter")
     assert b.input_value() == "8"
     b.fill("")
     b.press("Enter")
     assert b.input_value() == "0"
-    assert np.array_equal(pixels(lab_page.locator("canvas").nth(1)), np.array(two_models["images"][: SIDE**2]))
-
-
-def test_play_runs_there_and_back_and_stops_when_hidden(lab_page: "Page", two_models: dict[str, Any]) -> None:
-    show(lab_page, "Morph", two_models)
-    lab_page.get_by_text("Play").click()
-    lab_page.wait_for_function("app.moves.length > 4")
-    start, target = (np.array(codes_of(two_models["models"][0])[j]) for j in (0, 1))
-    codes = np.array([move["code"] for move in lab_page.evaluate("app.moves")])
-    times = (codes - start) @ (target - start) / ((target - start) @ (target - start))
-    assert (np.diff(times) > 0).all() and times[0] > 0 and times[-1] < 1
-    count = lab_page.evaluate("view.hide(), app.moves.length")
     settle(lab_page)
-    assert lab_page.evaluate("app.moves.length") == count
-    assert lab_page.get_by_text("Play").count() == 1
-
-
-def test_reduced_motion_steps_instead_of_playing(lab_page: "Page", two_models: dict[str, Any]) -> None:
-    show(lab_page, "Morph", two_models | {"reducedMotion": True})
-    for _ in range(9):
-        lab_page.get_by_text("Step").click()
-        settle(lab_page)
-    texts = lab_page.evaluate("app.moves.length"), lab_page.get_by_label("From A to B").get_attribute("aria-valuetext")
-    assert texts == (9, "t = 0.875")  # eight steps there, one back
+    for model in two_models["models"]:
+        last = pixels(group(lab_page, model["name"]).locator("canvas").last)
+        assert np.abs(last - decoded(model, codes_of(model)[0])[0]).max() <= 1
 
 
 def test_morph_with_a_code_of_one_number_and_equal_ends(lab_page: "Page") -> None:
     images = blobs(3)
     model = affine_model("line", 1, images)
     show(lab_page, "Morph", scene_of([model], images))
-    lab_page.get_by_label("Path").select_option("round")
+    lab_page.get_by_label("Path").select_option("spherical")
     settle(lab_page)
-    assert "Straight: the codes lie in line" in group(lab_page, "line").inner_text()
+    assert "A straight line." in group(lab_page, "line").inner_text()  # there is no arc
     lab_page.get_by_role("spinbutton", name="Image B").fill("0")
     lab_page.get_by_role("spinbutton", name="Image B").press("Enter")
     settle(lab_page)
-    assert set(group(lab_page, "line").locator("span").all_text_contents()) == {"0"}
+    shown = np.array([pixels(canvas) for canvas in group(lab_page, "line").locator("canvas").all()])
+    assert len(shown) == 9 and np.abs(shown - decoded(model, codes_of(model)[0])).max() <= 1
 
 
 # --- Sample --------------------------------------------------------------------------------------------
 
 
-def drawn(page: "Page", count: int, seed: int, temperature: float, mean: Array, cholesky: Array | None) -> Array:
+def drawn(page: "Page", count: int, seed: int, mean: Array, cholesky: Array | None) -> Array:
     factor = None if cholesky is None else cholesky.ravel()
-    call_ = "[...drawCodes(a[0], a[1], a[2], Float32Array.from(a[3]), a[4])]"
-    return np.reshape(call(page, call_, count, seed, temperature, mean, factor), (count, -1))
+    call_ = "[...drawCodes(a[0], a[1], Float32Array.from(a[2]), a[3])]"
+    return np.reshape(call(page, call_, count, seed, mean, factor), (count, -1))
 
 
 def test_drawn_codes_have_the_mean_and_the_covariance_asked_for(functions: "Page") -> None:
@@ -386,7 +371,7 @@ def test_drawn_codes_have_the_mean_and_the_covariance_asked_for(functions: "Page
     mean = np.array([1.0, -2.0, 0.5])
     factor = np.array([[2.0, 0, 0], [-1.0, 0.5, 0], [0.3, 0.7, 1.5]])
     covariance = factor @ factor.T
-    z = drawn(functions, n, 3, 1.0, mean, factor)
+    z = drawn(functions, n, 3, mean, factor)
     # standard errors: sqrt(C_ii / n) of a mean, sqrt((C_ii·C_jj + C_ij²) / n) of a covariance; five of them
     spread = np.sqrt(np.diag(covariance))
     assert (np.abs(z.mean(axis=0) - mean) < 5 * spread / n**0.5).all()
@@ -394,29 +379,14 @@ def test_drawn_codes_have_the_mean_and_the_covariance_asked_for(functions: "Page
     assert (np.abs(np.cov(z.T) - covariance) < 5 * error).all()
 
 
-def test_seed_temperature_and_count_of_drawn_codes(functions: "Page") -> None:
+def test_seed_and_count_of_drawn_codes(functions: "Page") -> None:
     mean, factor = np.array([1.0, -2.0]), np.array([[2.0, 0], [-1.0, 0.5]])
-    z = drawn(functions, 12, 5, 1.0, mean, factor)
-    assert np.array_equal(z, drawn(functions, 12, 5, 1.0, mean, factor))
-    assert not np.array_equal(z, drawn(functions, 12, 6, 1.0, mean, factor))
-    assert np.array_equal(z, drawn(functions, 24, 5, 1.0, mean, factor)[:12])
-    assert np.allclose(drawn(functions, 12, 5, 0.5, mean, factor) - mean, 0.5 * (z - mean), atol=1e-6)
-    prior = drawn(functions, 12, 5, 1.0, np.zeros(2), None)
+    z = drawn(functions, 12, 5, mean, factor)
+    assert np.array_equal(z, drawn(functions, 12, 5, mean, factor))
+    assert not np.array_equal(z, drawn(functions, 12, 6, mean, factor))
+    assert np.array_equal(z, drawn(functions, 24, 5, mean, factor)[:12])
+    prior = drawn(functions, 12, 5, np.zeros(2), None)
     assert np.allclose(prior @ factor.T + mean, z, atol=1e-6)  # the same noise under both laws
-
-
-def test_distance_to_the_nearest_image(functions: "Page") -> None:
-    rng = np.random.default_rng(0)
-    images, pictures = rng.integers(0, 256, (7, 90)), rng.integers(0, 256, (4, 90))
-    of = "distanceToImages({ images: a[0], pixels: 90 }"
-    found = call(functions, f"[{of}, a[1], 4), {of}, a[0], 7)]", images.ravel(), pictures.ravel())
-
-    def apart(x: Array) -> Array:
-        distances: Array = (((x[:, None] - images[None]) / 255) ** 2).mean(axis=2)
-        return distances
-
-    among = apart(images) + np.diag(np.full(7, np.inf))
-    assert np.allclose(found, [apart(pictures).min(axis=1).mean(), among.min(axis=1).mean()])
 
 
 def test_samples_are_decoded_labelled_and_moved_to(lab_page: "Page") -> None:
@@ -425,9 +395,8 @@ def test_samples_are_decoded_labelled_and_moved_to(lab_page: "Page") -> None:
     show(lab_page, "Sample", scene_of(models, images))
     lab_page.get_by_label("Seed", exact=True).fill("4")
     lab_page.get_by_label("Seed", exact=True).press("Enter")
-    lab_page.get_by_label("How many").select_option("24")
     settle(lab_page)
-    noise = drawn(lab_page, 24, 4, 1.0, np.zeros(2), None)
+    noise = drawn(lab_page, 12, 4, np.zeros(2), None)
     for index, model in enumerate(models):
         part = group(lab_page, model["name"])
         factor = np.reshape(model["cholesky"], (2, 2))
@@ -441,7 +410,7 @@ def test_samples_are_decoded_labelled_and_moved_to(lab_page: "Page") -> None:
         assert last["index"] == index and np.allclose(last["code"], codes[7], atol=1e-5)
     for name, law in (("fitted", "Gaussian fitted"), ("prior", "prior, N(0, I)")):
         assert law in group(lab_page, name).inner_text()
-    lab_page.get_by_label("Codes from").select_option("codes")
+    lab_page.get_by_label("Codes from").select_option("a Gaussian fitted to the codes")
     settle(lab_page)
     assert "Gaussian fitted" in group(lab_page, "prior").inner_text()
 
@@ -450,14 +419,13 @@ def test_a_generator_samples_from_its_prior_and_names_no_class(lab_page: "Page")
     images = blobs(4)
     gan = affine_model("GAN", 3, images, prior=True, encodes=False, codes=[], noMap="GAN has no encoder.")
     show(lab_page, "Sample", scene_of([gan], images))
-    lab_page.get_by_label("Codes from").select_option("codes")
+    lab_page.get_by_label("Codes from").select_option("a Gaussian fitted to the codes")
     lab_page.get_by_text("Next seed").click()
     settle(lab_page)
     part = group(lab_page, "GAN")
     shown = np.array([pixels(canvas) for canvas in part.locator("canvas").all()])
-    assert np.abs(shown - decoded(gan, drawn(lab_page, 12, 1, 1.0, np.zeros(3), None))).max() <= 1
+    assert np.abs(shown - decoded(gan, drawn(lab_page, 12, 1, np.zeros(3), None))).max() <= 1
     assert "N(0, I)" in part.inner_text() and "near zero" not in part.inner_text()
-    part.get_by_text("nearest shown image").wait_for()
 
 
 # --- Draw: the functions -------------------------------------------------------------------------------
@@ -476,7 +444,7 @@ RGBA = "a[0].flatMap((point) => (point.length ? [...point, 255] : [point, point,
 INK = f"[...inkToBytes({{ data: {RGBA}, width: a[1], height: a[2] }}, a[3], a[4])]"
 
 
-def to_image(page: "Page", ink: Array, shape: Sequence[int], place: dict[str, float] | None) -> Array:
+def to_image(page: "Page", ink: Array, shape: Sequence[int], place: dict[str, Any] | None) -> Array:
     """(C, H, W) bytes of ink (height, width) or (height, width, 3)."""
     points = ink.reshape(-1, *ink.shape[2:]).astype(int)
     found = call(page, INK, points, ink.shape[1], ink.shape[0], list(shape), place)
@@ -508,7 +476,7 @@ def box_of(image: Array) -> tuple[int, int]:
 @pytest.mark.parametrize("size", [0.5, 1.0, 2.0])
 def test_centring_places_ink_as_mnist_was_placed(functions: "Page", turns: int, size: float) -> None:
     ink = np.rot90(lopsided(size), turns)
-    image = to_image(functions, ink, (1, SIDE, SIDE), {"side": 20, "x": 14, "y": 14})[0]
+    image = to_image(functions, ink, (1, SIDE, SIDE), {"side": 20, "centre": [14, 14]})[0]
     assert np.allclose(middle_of(image), 14, atol=0.15)
     width, height = box_of(image)
     assert max(width, height) in (20, 21)  # a box of 20 pixels may lie across 21
@@ -517,7 +485,7 @@ def test_centring_places_ink_as_mnist_was_placed(functions: "Page", turns: int, 
 
 def test_centring_loses_no_ink_where_the_box_fills_the_image(functions: "Page") -> None:
     ink = lopsided(1)
-    image = to_image(functions, ink, (1, SIDE, SIDE), {"side": SIDE, "x": 14, "y": 14})[0]
+    image = to_image(functions, ink, (1, SIDE, SIDE), {"side": SIDE, "centre": [14, 14]})[0]
     assert image.sum() == pytest.approx(ink.sum() / 100 * (SIDE / 12) ** 2, rel=0.02)
     assert max(box_of(image)) == SIDE
 
@@ -527,18 +495,18 @@ def test_ink_is_placed_as_the_shown_images_are(functions: "Page", mnist: lab.Ima
     app = "({ images: Uint8Array.from(a[0]), pixels: 784, count: 200, shape: [1, 28, 28] })"
     place = call(functions, f"usualPlace({app})", images)
     assert place["side"] == pytest.approx(20, abs=0.1)  # LeCun et al. (1998): fitted into 20 by 20 pixels …
-    assert 14 <= place["x"] <= 15 and 14 <= place["y"] <= 15  # … and moved by whole pixels until the middle is there
+    assert all(14 <= at <= 15 for at in place["centre"])  # … and moved by whole pixels until the middle is there
 
 
 def test_paper_without_ink_stays_black(functions: "Page") -> None:
-    assert not to_image(functions, np.zeros((280, 280)), (1, SIDE, SIDE), {"side": 20, "x": 14, "y": 14}).any()
+    assert not to_image(functions, np.zeros((280, 280)), (1, SIDE, SIDE), {"side": 20, "centre": [14, 14]}).any()
 
 
-DAMAGE = "[...damageImage(a[0], Float32Array.from(a[1]), a[2], a[3], a[4], a[5])]"
+DAMAGE = "[...damageImage(a[0], Float32Array.from(a[1]), a[2], a[3], a[4])]"
 
 
-def damaged(page: "Page", kind: str, x: Array, amount: float, seed: int = 1, hole: tuple[int, int] = (0, 0)) -> Array:
-    found = call(page, DAMAGE, kind, x.ravel(), list(x.shape), amount, seed, list(hole))
+def damaged(page: "Page", kind: str, x: Array, amount: float, seed: int = 1) -> Array:
+    found = call(page, DAMAGE, kind, x.ravel(), list(x.shape), amount, seed)
     return np.reshape(found, x.shape).astype("f4")
 
 
@@ -547,18 +515,18 @@ MARGIN = 0.036
 
 
 def test_gaussian_noise_has_its_standard_deviation_and_is_clipped(functions: "Page") -> None:
-    noise = damaged(functions, "gaussian", np.full(COLOUR, 0.5), 0.05) - 0.5
+    noise = damaged(functions, "Gaussian noise", np.full(COLOUR, 0.5), 0.05) - 0.5
     # of n = 14,400 draws the standard deviation is known to σ/√(2n), the mean to σ/√n; five of each
     assert abs(noise.std() / 0.05 - 1) < 5 / (2 * noise.size) ** 0.5
     assert abs(noise.mean()) < 5 * 0.05 / noise.size**0.5
     assert abs(np.corrcoef(noise.reshape(3, -1)) - np.eye(3)).max() < 5 / 4800**0.5  # every channel its own
-    wild = damaged(functions, "gaussian", np.full(COLOUR, 0.5), 100)
+    wild = damaged(functions, "Gaussian noise", np.full(COLOUR, 0.5), 100)
     assert set(np.unique(wild)) >= {0, 1} and wild.min() >= 0 and wild.max() <= 1
 
 
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 1])
 def test_salt_and_pepper_in_equal_shares_all_channels_alike(functions: "Page", share: float) -> None:
-    x = damaged(functions, "salt_pepper", np.full(COLOUR, 0.4), share)
+    x = damaged(functions, "salt and pepper", np.full(COLOUR, 0.4), share)
     pepper, salt, kept = ((x == np.float32(value)).all(axis=0) for value in (0, 1, 0.4))
     assert (pepper | salt | kept).all()
     assert abs(pepper.mean() - share / 2) <= MARGIN and abs(salt.mean() - share / 2) <= MARGIN
@@ -567,7 +535,7 @@ def test_salt_and_pepper_in_equal_shares_all_channels_alike(functions: "Page", s
 @pytest.mark.parametrize("share", [0, 0.25, 1])
 def test_missing_pixels_are_the_share_asked_for(functions: "Page", share: float) -> None:
     clean = np.random.default_rng(0).uniform(0.1, 1, COLOUR).astype("f4")
-    x = damaged(functions, "pixel_mask", clean, share)
+    x = damaged(functions, "missing pixels", clean, share)
     lost = (x == 0).all(axis=0)
     assert (lost | (x == clean).all(axis=0)).all()
     assert abs(lost.mean() - share) <= MARGIN
@@ -575,24 +543,26 @@ def test_missing_pixels_are_the_share_asked_for(functions: "Page", share: float)
 
 def test_more_of_a_damage_is_the_same_damage_and_more(functions: "Page") -> None:
     clean = np.full(COLOUR, 0.4)
-    less, more = (damaged(functions, "pixel_mask", clean, share, seed=3) == 0 for share in (0.2, 0.3))
+    less, more = (damaged(functions, "missing pixels", clean, share, seed=3) == 0 for share in (0.2, 0.3))
     assert (more | ~less).all() and more.sum() > less.sum()
-    assert np.array_equal(less, damaged(functions, "pixel_mask", clean, 0.2, seed=3) == 0)
-    assert not np.array_equal(less, damaged(functions, "pixel_mask", clean, 0.2, seed=4) == 0)
+    assert np.array_equal(less, damaged(functions, "missing pixels", clean, 0.2, seed=3) == 0)
+    assert not np.array_equal(less, damaged(functions, "missing pixels", clean, 0.2, seed=4) == 0)
 
 
-def test_a_hole_is_one_box_in_its_place(functions: "Page") -> None:
+@pytest.mark.parametrize(("amount", "side"), [(0, 1), (0.5, 5), (0.3, 3), (1, 9)])
+def test_a_hole_is_one_box_that_lies_anywhere(functions: "Page", amount: float, side: int) -> None:
     clean = np.random.default_rng(0).uniform(0.1, 1, (3, 9, 12)).astype("f4")
-    expected = clean.copy()
-    expected[:, 2:7, 6:11] = 0
-    assert np.array_equal(damaged(functions, "box_mask", clean, 5, hole=(6, 2)), expected)
-
-
-@pytest.mark.parametrize("factor", [1, 2, 3, 4, 9, 40])
-def test_coarse_pixels_are_those_of_the_library(functions: "Page", factor: int) -> None:
-    clean = np.random.default_rng(0).uniform(0, 1, (3, 9, 13)).astype("f4")
-    expected = lab.corrupt.downsample(factor)(torch.from_numpy(clean)[None])[0].numpy()
-    assert np.allclose(damaged(functions, "downsample", clean, factor), expected, atol=1e-6)
+    places = set()
+    for seed in range(30):
+        x = damaged(functions, "a hole", clean, amount, seed)
+        lost = (x == 0).all(axis=0)
+        rows, columns = np.flatnonzero(lost.any(axis=1)), np.flatnonzero(lost.any(axis=0))
+        expected = clean.copy()
+        expected[:, rows[0] : rows[0] + side, columns[0] : columns[0] + side] = 0
+        assert (len(rows), len(columns)) == (side, side) and np.array_equal(x, expected)
+        places.add((rows[0], columns[0]))
+    ways = (9 - side + 1) * (12 - side + 1)
+    assert len(places) > min(ways / 2, 10)  # with every seed another place, as far as there are others
 
 
 def test_no_damage_is_none(functions: "Page") -> None:
@@ -664,7 +634,7 @@ def test_a_drawing_is_reconstructed_measured_named_and_moved_to(lab_page: "Page"
         if one["decodes"]:
             apart = np.linalg.norm(codes_of(one) - code, axis=1)
             nearest = scene["classes"][scene["labels"][apart.argmin()]]
-            assert f"Nearest code: {nearest}, {apart.min():.2f} away." in part.inner_text()
+            assert f"Nearest code: {nearest}." in part.inner_text()
             where.click()
             move = lab_page.evaluate("app.moves.at(-1)")
             assert move["index"] == 0 and np.allclose(move["code"], code, atol=1e-4)
@@ -685,16 +655,6 @@ def test_keys_draw_what_the_pointer_draws(lab_page: "Page", pad: "Locator") -> N
     settle(lab_page)
     lab_page.keyboard.press("ArrowDown")
     assert lab_page.evaluate("app.said") == "Pen up, column 18, row 10"
-
-
-def test_space_held_draws_until_it_is_let_go(lab_page: "Page", pad: "Locator") -> None:
-    pad.focus()
-    lab_page.keyboard.down("Space")
-    lab_page.keyboard.press("ArrowRight")
-    lab_page.keyboard.up("Space")
-    inked = pixels(pad)
-    lab_page.keyboard.press("ArrowRight")
-    assert inked.any() and np.array_equal(pixels(pad), inked)
 
 
 def test_undo_restores_the_pixels(lab_page: "Page", pad: "Locator") -> None:
@@ -722,17 +682,22 @@ def test_undo_restores_the_pixels(lab_page: "Page", pad: "Locator") -> None:
 
 def test_a_real_image_begins_exactly_as_it_is(lab_page: "Page", pad: "Locator") -> None:
     images = np.reshape(lab_page.evaluate("app.scene.images"), (6, -1))
+    number = lab_page.get_by_role("spinbutton", name="Start image")
     lab_page.evaluate("app.selected = 4; app.changed()")
-    lab_page.get_by_text("Start from it").click()
+    lab_page.get_by_text("Start image = chosen image").click()
     settle(lab_page)
     assert np.array_equal(pixels(picture_named(lab_page, "Drawn")), images[4])
-    assert lab_page.get_by_role("spinbutton", name="Image").input_value() == "4"
+    assert number.input_value() == "4"
     assert not lab_page.get_by_label("Centre the drawing").is_checked()
+    number.fill("2")
+    number.press("Enter")
+    settle(lab_page)
+    assert np.array_equal(pixels(picture_named(lab_page, "Drawn")), images[2])
 
 
 def test_noise_stands_still_until_new_noise_is_asked_for(lab_page: "Page", pad: "Locator") -> None:
     lab_page.get_by_label("Centre the drawing").uncheck()
-    lab_page.get_by_label("Damage").select_option("pixel_mask")
+    lab_page.get_by_label("Damage").select_option("missing pixels")
     stroke(pad, (3, 3), (25, 3))
     one = last_call(lab_page)["rows"]
     assert np.allclose(np.round(255 * np.array(one)), pixels(picture_named(lab_page, "Given to the models")))
@@ -747,22 +712,17 @@ def test_noise_stands_still_until_new_noise_is_asked_for(lab_page: "Page", pad: 
     assert 0 < lost.sum() < (clean > 0).sum()
 
 
-def test_the_hole_is_moved_by_its_sliders(lab_page: "Page", pad: "Locator") -> None:
-    assert not lab_page.get_by_label("Hole from left").is_visible()
+def test_new_noise_moves_the_hole(lab_page: "Page", pad: "Locator") -> None:
     lab_page.get_by_label("Centre the drawing").uncheck()
-    lab_page.get_by_label("Damage").select_option("box_mask")
+    lab_page.get_by_label("Damage").select_option("a hole")
     lab_page.get_by_text("Invert").click()
-    lab_page.get_by_label("Hole from left").press("End")
-    lab_page.get_by_label("Hole from top").press("Home")
-    settle(lab_page)
-    lost = np.reshape(last_call(lab_page)["rows"], (SIDE, SIDE)) == 0
-    expected = np.zeros((SIDE, SIDE), dtype=bool)
-    expected[:8, -8:] = True  # 0.3 of 28 pixels
-    assert np.array_equal(lost, expected)
-    assert lab_page.get_by_label("Strength").get_attribute("aria-valuetext") == "8 pixels"
-    lab_page.get_by_text("New noise").click()
-    settle(lab_page)
-    assert (np.reshape(last_call(lab_page)["rows"], (SIDE, SIDE)) == 0).sum() == 64
+    holes = []
+    for _ in range(2):
+        settle(lab_page)
+        holes.append(np.array(last_call(lab_page)["rows"]) == 0)
+        lab_page.get_by_text("New noise").click()
+    assert all(hole.sum() == 64 for hole in holes)  # 0.3 of 28 pixels, both ways
+    assert not np.array_equal(*holes)
 
 
 def test_a_loaded_picture_is_cropped_scaled_and_inverted(lab_page: "Page", pad: "Locator", tmp_path: Path) -> None:
@@ -803,7 +763,7 @@ TITLES = ("Draw", "Morph", "Sample")
 @pytest.mark.parametrize("title", TITLES)
 def test_nothing_is_computed_while_hidden(lab_page: "Page", two_models: dict[str, Any], title: str) -> None:
     count = "app.calls.length"
-    lab_page.evaluate("([scene, title]) => { openView(scene, title, false); app.changed(); }", [two_models, title])
+    lab_page.evaluate("([scene, title]) => { openView(scene, title, false); app.refresh(); }", [two_models, title])
     settle(lab_page)
     assert lab_page.evaluate(count) == 0
     show(lab_page, title, two_models)
@@ -813,11 +773,11 @@ def test_nothing_is_computed_while_hidden(lab_page: "Page", two_models: dict[str
     assert shown >= 2
     settle(lab_page)
     assert lab_page.evaluate(count) == shown  # nothing new: nothing done again
-    new = "for (const model of app.models) model.snapshot = { ...model.snapshot }; app.changed()"
-    lab_page.evaluate(f"view.hide(); {new}")
+    new = "for (const model of app.models) model.snapshot = { ...model.snapshot }; app.refresh()"
+    lab_page.evaluate(f"setShown(false); {new}")
     settle(lab_page)
     assert lab_page.evaluate(count) == shown
-    lab_page.evaluate("view.show()")
+    lab_page.evaluate("setShown(true)")
     settle(lab_page)
     assert lab_page.evaluate(count) == shown + 2
     lab_page.evaluate(new)
@@ -854,7 +814,7 @@ def test_views_are_accessible(
     show(lab_page, title, two_models)
     if title == "Draw":
         stroke(lab_page.get_by_role("application"), (5, 5), (20, 20))
-        lab_page.get_by_label("Damage").select_option("box_mask")
+        lab_page.get_by_label("Damage").select_option("a hole")
     assert axe(lab_page) == []
     tall = lab_page.evaluate(
         "[...document.querySelectorAll('button, input, select')].filter((node) => node.offsetParent)"
