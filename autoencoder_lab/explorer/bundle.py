@@ -1,6 +1,6 @@
 """Joins the explorer's JavaScript files into the one module that a widget or a page takes; nothing is compiled.
 
-Left out are the imports between the files and what stands on lines of its own for readers: comments.
+Left out are the imports between the files, and the comments.
 """
 
 import re
@@ -17,6 +17,7 @@ def javascript() -> str:
     """One ES module: the files one after the other, without their imports and with one export, at the end."""
     source = "\n".join(HERE.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in MODULES)
     source = re.sub(r"^(import |\s*//).*\n|^\s*/\*\*[\s\S]*?\*/\n", "", source, flags=re.MULTILINE)
+    source = re.sub(r"(?<=[;,{]) // .*", "", source)
     return re.sub(r"^export (?!default)", "", source, flags=re.MULTILINE)
 
 
