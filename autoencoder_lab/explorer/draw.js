@@ -21,26 +21,20 @@ function inkBox(data, stride, width) {
 
 /** Mean {side, centre: [x, y]} of the shown images, in pixels: for MNIST a side of 20 in the middle of 28. */
 export function usualPlace({ images, pixels, count, shape: [, height, width] }) {
-	const place = { side: 0, centre: [0, 0] };
-	for (let at = 0; at < images.length; at += pixels) {
-		const { side, spans } = inkBox(images.subarray(at, at + height * width), 1, width);
-		place.side += side / count;
-		spans.forEach(({ centre }, k) => (place.centre[k] += centre / count));
-	}
-	return place;
+	const boxOf = (_, j) => inkBox(images.subarray(j * pixels, j * pixels + height * width), 1, width);
+	const boxes = Array.from({ length: count }, boxOf);
+	const mean = (of) => boxes.reduce((sum, box) => sum + of(box), 0) / count;
+	return { side: mean((box) => box.side), centre: [0, 1].map((k) => mean(({ spans }) => spans[k].centre)) };
 }
 
 /** A drawing (ImageData) as bytes of `shape`: means over pixels; first scaled and moved to a `place`, if any. */
 export function inkToBytes({ data, width: wide, height: high }, [channels, height, width], place) {
 	const [zoom, area] = [wide / width, height * width];
-	let [scale, dx, dy] = [1, 0, 0];
 	const { side, spans } = inkBox(data, 4, wide);
-	if (place && side) {
-		scale = (zoom * place.side) / side;
-		// the centre of mass where it should be, but all ink inside
-		[dx, dy] = spans.map(({ low, end, centre }, k) =>
-			Math.max(-low * scale, Math.min([wide, high][k] - end * scale, zoom * place.centre[k] - centre * scale)));
-	}
+	const scale = place && side ? (zoom * place.side) / side : 1;
+	// the centre of mass where it should be, but all ink inside
+	const [dx, dy] = spans.map(({ low, end, centre }, k) => place && side &&
+		Math.max(-low * scale, Math.min([wide, high][k] - end * scale, zoom * place.centre[k] - centre * scale)));
 	const sums = new Float32Array(channels * area);
 	for (let i = 0; i < wide * high; i += 1) {
 		const [u, v] = [i % wide, Math.floor(i / wide)];
@@ -54,38 +48,37 @@ export function inkToBytes({ data, width: wide, height: high }, [channels, heigh
 	return new Uint8ClampedArray(sums);
 }
 
-const DAMAGES = ["none", "Gaussian noise", "salt and pepper", "missing pixels", "a hole"];
-
 /**
- * Damaged `x` in [0, 1], as corruptions.py does it: but for Gaussian noise, all channels of a pixel alike. `amount`: σ,
- * share of the pixels, or side of the hole as a share of the image's shorter side.
+ * What each damage makes of value i of an image in [0, 1], as corruptions.py does it. `amount`: σ, share of the pixels
+ * (all channels of one alike), or side of the hole as a share of the shorter side.
  */
-export function damageImage(kind, x, [, height, width], amount, seed) {
+export function damages([, height, width], amount, seed) {
 	const uniform = uniformNumbers(seed);
 	const [normal, dice] = [normalNumbers(uniform), Array.from({ length: height * width }, uniform)];
+	const die = (i) => dice[i % dice.length];
 	const side = Math.max(1, Math.round(amount * Math.min(height, width)));
-	const inside = (at, length, die) => {
-		const depth = at - Math.floor(die * (length - side + 1));
-		return depth >= 0 && depth < side;
+	const inHole = (i) => {
+		const at = [i % width, Math.floor((i % dice.length) / width)];
+		const [u, v] = [width, height].map((length, k) => at[k] - Math.floor(dice[k] * (length - side + 1)));
+		return Math.min(u, v) >= 0 && Math.max(u, v) < side;
 	};
-	return x.map((value, i) => {
-		const at = i % dice.length;
-		const inHole = () => inside(at % width, width, dice[0]) && inside(Math.floor(at / width), height, dice[1]);
-		if (kind === DAMAGES[1]) return Math.max(0, Math.min(1, value + amount * normal()));
-		if (kind === DAMAGES[2]) return dice[at] < amount / 2 ? 0 : dice[at] > 1 - amount / 2 ? 1 : value;
-		return (kind === DAMAGES[3] && dice[at] < amount) || (kind === DAMAGES[4] && inHole()) ? 0 : value;
-	});
+	return {
+		none: (value) => value,
+		"Gaussian noise": (value) => Math.max(0, Math.min(1, value + amount * normal())),
+		"salt and pepper": (value, i) => (die(i) < amount / 2 ? 0 : die(i) > 1 - amount / 2 ? 1 : value),
+		"missing pixels": (value, i) => (die(i) < amount ? 0 : value),
+		"a hole": (value, i) => (inHole(i) ? 0 : value),
+	};
 }
-
-const PAD_TEXT = "Drawing pad. Arrow keys move the pen, Space lowers and lifts it, Delete clears, Control Z undoes.";
-const PEN_KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /** White ink on a black canvas, in pixels of the image, with undo; `change()` follows every change. */
 function makePaper(canvas, [, height, width], change) {
 	const ink = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
 	ink.scale(canvas.width / width, canvas.height / height);
-	const style = { lineCap: "round", lineWidth: Math.max(width, height) / 14, strokeStyle: "#fff", fillStyle: "#fff" };
-	Object.assign(ink, style, { imageSmoothingEnabled: false });
+	ink.strokeStyle = ink.fillStyle = "#fff";
+	ink.lineCap = "round";
+	ink.lineWidth = Math.max(width, height) / 14;
+	ink.imageSmoothingEnabled = false; // a shown image keeps its pixels
 	const history = [];
 	const read = () => ink.getImageData(0, 0, canvas.width, canvas.height);
 	const edit = (work) => {
@@ -148,7 +141,7 @@ function drawingPad(app, change) {
 		height: height * zoom,
 		tabindex: 0,
 		role: "application",
-		"aria-label": PAD_TEXT,
+		"aria-label": "Drawing pad. Arrow keys move the pen, Space lowers and lifts it, Delete clears.",
 		onpointerdown(event) {
 			if (!event.isPrimary || event.button) return;
 			canvas.setPointerCapture(event.pointerId);
@@ -161,11 +154,10 @@ function drawingPad(app, change) {
 		onblur: lift,
 		onkeydown(event) {
 			const { key } = event;
-			const step = PEN_KEYS[key];
-			if (step) go(Math.max(0, Math.min(width, x + step[0])), Math.max(0, Math.min(height, y + step[1])));
+			const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
+			if (step) go(x + step[0], y + step[1]);
 			else if (key === " ") event.repeat || (down ? lift() : lower());
 			else if (key === "Delete") paper.clear();
-			else if (key === "z" && (event.ctrlKey || event.metaKey)) paper.undo();
 			else return;
 			event.preventDefault();
 			app.announce(`Pen ${down ? "down" : "up"}, column ${Math.round(x)}, row ${Math.round(y)}`);
@@ -190,9 +182,9 @@ function padControls(app, { clear, undo, invert, put }, centre) {
 		put(real.canvas);
 	});
 	const file = element("input", { type: "file", accept: "image/*", onchange: load });
-	const buttons = [button("Clear", clear), button("Undo", undo), button("Invert", invert)];
 	const label = (text, input) => element("label", {}, text, input);
-	return [row(...buttons, label("Centre the drawing", centre)), start.element, label("Load a picture", file), note];
+	const buttons = [button("Clear", clear), button("Undo", undo), button("Invert", invert)];
+	return [...buttons, label("Centre the drawing", centre), start.element, label("Load a picture", file), note];
 }
 
 /** A picture with its caption. */
@@ -201,27 +193,25 @@ function captioned(app, text) {
 	return { ...one, element: element("figure", {}, one.canvas, element("figcaption", {}, text)) };
 }
 
-/** What the models are given: `sheet.clean` as bytes, null while nothing is drawn, and `sheet.given`, damaged, in [0, 1]. */
+/** What the models are given; after an update: `clean`, the drawing in bytes, and `given`, damaged, in [0, 1]. */
 function drawnSheet(app, pad, centre, request) {
 	let [place, seed] = [null, 1];
-	const damage = choice("Damage", DAMAGES, request);
+	const damage = choice("Damage", Object.keys(damages(app.shape)), request);
 	const strength = slider("Strength", { step: 0.05, value: 0.3, input: request });
 	const again = button("New noise", () => request((seed += 1)));
 	const [drawn, damaged] = ["Drawn", "Given to the models"].map((text) => captioned(app, text));
-	const empty = element("p", { class: "name" }, "Draw something.");
 	const pictures = row(drawn.element, damaged.element);
 	const sheet = {
-		element: element("div", {}, row(damage.element, strength.element, again), empty, pictures),
+		element: element("div", {}, row(damage.element, strength.element, again), element("p", {}, "Draw something."), pictures),
 		update() {
 			place ??= usualPlace(app);
 			const clean = inkToBytes(pad.read(), app.shape, centre.checked && place);
-			empty.hidden = clean.some(Boolean);
-			pictures.hidden = !empty.hidden;
-			const x = Float32Array.from(clean, (byte) => byte / 255);
-			const given = damageImage(damage.select.value, x, app.shape, strength.value, seed);
+			const rule = damages(app.shape, strength.value, seed)[damage.select.value];
+			const given = Float32Array.from(clean, (byte) => byte / 255).map(rule);
 			drawn.draw(clean);
 			damaged.draw(given.map((value) => 255 * value));
-			Object.assign(sheet, { clean: empty.hidden && clean, given });
+			sheet.element.className = clean.some(Boolean) ? "" : "empty";
+			Object.assign(sheet, { clean, given });
 		},
 	};
 	return sheet;
@@ -233,29 +223,25 @@ function drawnOutcome(app, model, sheet) {
 	const text = element("p");
 	let code;
 	const go = button("Go there", () => app.move(model.index, code));
-	const part = modelPart(model, row(rebuilt.element, error.element, go), text);
 	const update = () => {
 		const { clean, given } = sheet;
-		part.hidden = !clean;
-		if (!clean) return;
+		if (!clean.some(Boolean)) return;
 		model.reconstruct(given, "draw", (bytes, codes) => {
 			rebuilt.draw(bytes);
 			error.drawColours(errorColours(clean, 0, bytes, 0, app.shape[0], app.pixels / app.shape[0]));
 			code = codes?.slice();
 			go.hidden = !code || !model.decodes;
-			const near = code && nearestClass(app, model, code);
-			const mse = squaredError(clean, 0, bytes, 0, app.pixels).toFixed(4);
-			text.textContent = `Squared error per pixel ${mse}.${near ? ` Nearest code: ${near}.` : ""}`;
+			const near = code ? ` Nearest code: ${nearestClass(app, model, code)}.` : "";
+			text.textContent = `Squared error per pixel ${squaredError(clean, 0, bytes, 0, app.pixels).toFixed(4)}.${near}`;
 			app.announce(model.index, `${model.name}: ${text.textContent}`);
 		});
 	};
-	return { update, element: part };
+	return { update, element: modelPart(model, row(rebuilt.element, error.element, go), text) };
 }
 
 /** "Draw": the pad, the damage, and every model's reconstruction, live. */
 export function drawView(app) {
-	const why = ({ name }) => `${name} has no encoder: there is nothing to draw for.`;
-	return liveView(app, "Draw", ({ encodes }) => encodes, why, (models, request) => {
+	return liveView(app, "Draw", ({ encodes }) => encodes, (models, request) => {
 		const pad = drawingPad(app, request);
 		const centre = element("input", { type: "checkbox", onchange: request });
 		centre.checked = app.shape[0] === 1;

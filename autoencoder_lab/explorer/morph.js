@@ -11,25 +11,24 @@ export function modelPart({ name }, ...parts) {
 }
 
 /**
- * A view of the models that it `fits`, with a sentence on every other one. `build(models, request)` returns its controls
- * and its outcomes: elements with `update`, which runs once a frame at most, only while visible, after `request()`.
+ * A view of the models that it `fits`; of the others it says why. `build(models, request)` returns its controls and its
+ * outcomes: elements with `update`, which runs once a frame at most, only while visible, after `request()`.
  */
-export function liveView(app, title, fits, why, build) {
+export function liveView(app, title, fits, build) {
 	const models = app.models.filter(fits);
-	const others = app.models.filter((model) => !fits(model));
-	const sorry = others.map((model) => element("p", {}, model.problem || why(model)));
+	const others = app.models.filter((model) => !models.includes(model));
+	const sorry = others.map(({ problem, noMap }) => element("p", {}, problem || noMap));
 	if (!models.length) return { title, element: element("div", {}, ...sorry) };
 	let frame;
+	const request = () => (frame ??= requestAnimationFrame(paint));
 	const paint = () => {
-		frame = 0;
+		frame = null;
 		if (!view.offsetParent) return;
 		app.counters.draws += 1;
 		for (const { update } of outcomes) update();
 	};
-	const request = () => (frame ||= requestAnimationFrame(paint));
 	const { controls, outcomes } = build(models, request);
-	const parts = outcomes.map((outcome) => outcome.element);
-	const view = element("div", { class: title }, element("div", { class: "row" }, ...controls), ...parts, ...sorry);
+	const view = element("div", { class: title }, row(...controls), ...outcomes.map((one) => one.element), ...sorry);
 	app.onRefresh(request); // there may be a new snapshot
 	return { title, element: view, show: request };
 }
@@ -62,29 +61,30 @@ export function nearestClass(app, { size, snapshot }, code) {
 }
 
 /** Pictures that a model decodes, as buttons. `next()`: their codes, a note, and `say(code, i)`, the text under each. */
-export function pictureButtons(app, model, slot, count, next, click) {
-	const note = element("p");
-	let codes;
-	const codeOf = (i) => codes.slice(i * model.size, (i + 1) * model.size);
+export function pictureButtons(app, model, count, next, click) {
+	const text = element("p");
+	let shown;
+	const codeOf = (i) => shown.slice(i * model.size, (i + 1) * model.size);
 	const cells = Array.from({ length: count }, (_, i) => {
-		const [{ canvas, draw }, text] = [picture(app.shape, `Picture ${i + 1}`, 56), element("span")];
-		const node = button(canvas, () => codes && click(codeOf(i), i));
-		node.append(text);
-		return { node, draw, text };
+		const [{ canvas, draw }, words] = [picture(app.shape, `Picture ${i + 1}`, 56), element("span")];
+		const node = button(canvas, () => shown && click(codeOf(i), i));
+		node.append(words);
+		return { node, draw, words };
 	});
 	const update = () => {
-		const [rows, words, say] = next();
-		model.decode(rows, slot, (bytes) => {
-			codes = rows;
-			note.textContent = words;
-			cells.forEach(({ draw, text }, i) => {
+		const { codes, note, say } = next();
+		model.decode(Float32Array.from(codes), `pictures ${count}`, (bytes) => {
+			shown = codes;
+			text.textContent = note;
+			cells.forEach(({ draw, words }, i) => {
 				draw(bytes, i * app.pixels);
-				text.textContent = say(codeOf(i), i);
+				words.textContent = say(codeOf(i), i);
 			});
 		});
 	};
-	const nodes = cells.map(({ node }) => node);
-	return { nodes, update, element: modelPart(model, note, element("div", { class: "pictures" }, ...nodes)) };
+	const mark = (k) => cells.forEach(({ node }, i) => node.setAttribute("aria-current", i === k));
+	const grid = element("div", { class: "pictures" }, ...cells.map(({ node }) => node));
+	return { mark, update, element: modelPart(model, text, grid) };
 }
 
 /**
@@ -106,9 +106,7 @@ const TIMES = Array.from({ length: 9 }, (_, i) => i / 8);
 
 /** "Morph": two images, a path between their codes, and what each model decodes on it. */
 export function morphView(app) {
-	const fits = ({ decodes, snapshot }) => decodes && snapshot.codes.length;
-	const why = ({ name, noMap }) => noMap || `${name} has no codes of images to go between.`;
-	return liveView(app, "Morph", fits, why, (models, request) => {
+	return liveView(app, "Morph", ({ decodes, encodes }) => decodes && encodes, (models, request) => {
 		const [a, b] = ["Image A", "Image B"].map((text) => imageField(app, text, request));
 		a.set(0);
 		b.set(app.labels.findIndex((label) => label !== app.labels[0]));
@@ -122,7 +120,7 @@ export function morphView(app) {
 			place.value = t;
 			app.move(lead.index, pathOf(lead).at(t));
 			models.forEach((model, i) => {
-				outcomes[i].nodes.forEach((node, k) => node.setAttribute("aria-current", k === Math.round(8 * t)));
+				outcomes[i].mark(Math.round(8 * t));
 				if (!app.aligned) model.code = pathOf(model).at(t); // each on its own path
 			});
 		};
@@ -130,10 +128,12 @@ export function morphView(app) {
 		const outcomes = models.map((model) => {
 			const next = () => {
 				const { arc, at } = pathOf(model);
-				const note = arc ? `An arc round ${model.prior ? "the prior's mean" : "the mean of the codes"}.` : "A straight line.";
-				return [Float32Array.from(TIMES.flatMap((t) => [...at(t)])), note, (_, i) => `t = ${TIMES[i]}`];
+				const centre = model.prior ? "the prior's mean" : "the mean of the codes";
+				const codes = TIMES.flatMap((t) => [...at(t)]);
+				const note = arc ? `An arc round ${centre}.` : "A straight line.";
+				return { codes, note, say: (_, i) => `t = ${TIMES[i]}` };
 			};
-			return pictureButtons(app, model, "morph", 9, next, (_, i) => go(TIMES[i], model));
+			return pictureButtons(app, model, 9, next, (_, i) => go(TIMES[i], model));
 		});
 		return { controls: [a.element, b.element, path.element, place.element], outcomes };
 	});

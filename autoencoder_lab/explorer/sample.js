@@ -9,7 +9,7 @@ export function drawCodes(count, seed, mean, cholesky) {
 	const codes = new Float32Array(count * size);
 	for (let at = 0; at < codes.length; at += size) {
 		const noise = Array.from(mean, normal);
-		const mixed = (d) => noise.reduce((sum, x, e) => (e > d ? sum : sum + cholesky[d * size + e] * x), 0);
+		const mixed = (d) => noise.reduce((sum, x, e) => sum + cholesky[d * size + e] * x, 0);
 		codes.set(mean.map((centre, d) => centre + (cholesky ? mixed(d) : noise[d])), at);
 	}
 	return codes;
@@ -17,23 +17,22 @@ export function drawCodes(count, seed, mean, cholesky) {
 
 /** "Sample": codes from the prior, or from a Gaussian fitted to the shown codes, decoded by each model. */
 export function sampleView(app) {
-	return liveView(app, "Sample", ({ decodes }) => decodes, ({ noMap }) => noMap, (models, request) => {
+	return liveView(app, "Sample", ({ decodes }) => decodes, (models, request) => {
 		const law = choice("Codes from", ["the prior where there is one", "a Gaussian fitted to the codes"], request);
-		law.element.hidden = !models.some(({ prior }) => prior);
 		const seed = numberField("Seed", 9999, request);
 		seed.set(0);
+		const again = button("Next seed", () => seed.set(seed.value + 1));
 		const outcomes = models.map((model) => {
 			const next = () => {
 				const { codes, mean, cholesky } = model.snapshot;
 				const fitted = codes.length && (law.select.selectedIndex || !model.prior);
 				const from = fitted ? [mean, cholesky] : [new Float32Array(model.size)];
-				const note = fitted ? "From a Gaussian fitted to the shown codes." : "From the prior, N(0, I).";
-				const near = (code) => (codes.length ? `near ${nearestClass(app, model, code)}` : "");
-				return [drawCodes(12, seed.value, ...from), note, near];
+				const note = `From ${fitted ? "a Gaussian fitted to the shown codes" : "the prior, N(0, I)"}.`;
+				const say = (code) => (codes.length ? `near ${nearestClass(app, model, code)}` : "");
+				return { codes: drawCodes(12, seed.value, ...from), note, say };
 			};
-			return pictureButtons(app, model, "sample", 12, next, (code) => app.move(model.index, code));
+			return pictureButtons(app, model, 12, next, (code) => app.move(model.index, code));
 		});
-		const again = button("Next seed", () => seed.set(seed.value + 1));
 		return { controls: [law.element, seed.element, again], outcomes };
 	});
 }
