@@ -21,10 +21,13 @@ function inkBox(data, stride, width) {
 
 /** Mean {side, centre: [x, y]} of the shown images, in pixels: for MNIST a side of 20 in the middle of 28. */
 export function usualPlace({ images, pixels, count, shape: [, height, width] }) {
-	const boxOf = (_, j) => inkBox(images.subarray(j * pixels, j * pixels + height * width), 1, width);
-	const boxes = Array.from({ length: count }, boxOf);
-	const mean = (of) => boxes.reduce((sum, box) => sum + of(box), 0) / count;
-	return { side: mean((box) => box.side), centre: [0, 1].map((k) => mean(({ spans }) => spans[k].centre)) };
+	const place = { side: 0, centre: [0, 0] };
+	for (let at = 0; at < images.length; at += pixels) {
+		const { side, spans } = inkBox(images.subarray(at, at + height * width), 1, width);
+		place.side += side / count;
+		spans.forEach(({ centre }, k) => (place.centre[k] += centre / count));
+	}
+	return place;
 }
 
 /** A drawing (ImageData) as bytes of `shape`: means over pixels; first scaled and moved to a `place`, if any. */
@@ -56,7 +59,7 @@ export function damages([, height, width], amount, seed) {
 	const uniform = uniformNumbers(seed);
 	const [normal, dice] = [normalNumbers(uniform), Array.from({ length: height * width }, uniform)];
 	const die = (i) => dice[i % dice.length];
-	const side = Math.max(1, Math.round(amount * Math.min(height, width)));
+	const side = Math.ceil(amount * Math.min(height, width));
 	const inHole = (i) => {
 		const at = [i % width, Math.floor((i % dice.length) / width)];
 		const [u, v] = [width, height].map((length, k) => at[k] - Math.floor(dice[k] * (length - side + 1)));
@@ -78,7 +81,8 @@ function makePaper(canvas, [, height, width], change) {
 	ink.strokeStyle = ink.fillStyle = "#fff";
 	ink.lineCap = "round";
 	ink.lineWidth = Math.max(width, height) / 14;
-	ink.imageSmoothingEnabled = false; // a shown image keeps its pixels
+	// a shown image keeps its pixels
+	ink.imageSmoothingEnabled = false;
 	const history = [];
 	const read = () => ink.getImageData(0, 0, canvas.width, canvas.height);
 	const edit = (work) => {
@@ -110,7 +114,8 @@ function makePaper(canvas, [, height, width], change) {
 		line(x, y, toX, toY) {
 			ink.beginPath();
 			ink.moveTo(x, y);
-			ink.lineTo(toX, toY + 0.001); // so that a tap leaves a dot
+			// so that a tap leaves a dot
+			ink.lineTo(toX, toY + 0.001);
 			ink.stroke();
 			change();
 		},
@@ -120,7 +125,8 @@ function makePaper(canvas, [, height, width], change) {
 /** A paper to draw on by pointer, or by keys with a mark where the pen is. */
 function drawingPad(app, change) {
 	const [, height, width] = app.shape;
-	const zoom = Math.max(1, Math.round(280 / Math.max(height, width))); // points a pixel
+	// points a pixel
+	const zoom = Math.max(1, Math.round(280 / Math.max(height, width)));
 	const mark = element("i");
 	let [x, y, down] = [width / 2, height / 2, false];
 	const go = (toX, toY) => {
@@ -153,12 +159,16 @@ function drawingPad(app, change) {
 		onlostpointercapture: lift,
 		onblur: lift,
 		onkeydown(event) {
-			const { key } = event;
-			const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
-			if (step) go(x + step[0], y + step[1]);
-			else if (key === " ") event.repeat || (down ? lift() : lower());
-			else if (key === "Delete") paper.clear();
-			else return;
+			const act = {
+				ArrowLeft: () => go(x - 1, y),
+				ArrowRight: () => go(x + 1, y),
+				ArrowUp: () => go(x, y - 1),
+				ArrowDown: () => go(x, y + 1),
+				" ": () => event.repeat || (down ? lift() : lower()),
+				Delete: paper.clear,
+			}[event.key];
+			if (!act) return;
+			act();
 			event.preventDefault();
 			app.announce(`Pen ${down ? "down" : "up"}, column ${Math.round(x)}, row ${Math.round(y)}`);
 		},
@@ -167,47 +177,28 @@ function drawingPad(app, change) {
 	return { ...paper, element: element("div", { class: "draw-pad" }, canvas, mark) };
 }
 
-/** What stands below the pad: all that changes the drawing as a whole. */
-function padControls(app, { clear, undo, invert, put }, centre) {
-	const note = element("p");
-	const load = async ({ target }) => {
-		const image = await createImageBitmap(target.files[0]).catch(() => null);
-		note.textContent = image ? "" : "This is no picture that the browser can read.";
-		if (image) put(image);
-	};
-	const real = picture(app.shape, "", 28);
-	const start = imageField(app, "Start image", () => {
-		real.draw(app.images, start.value * app.pixels);
-		centre.checked = false; // it is in its place
-		put(real.canvas);
-	});
-	const file = element("input", { type: "file", accept: "image/*", onchange: load });
-	const label = (text, input) => element("label", {}, text, input);
-	const buttons = [button("Clear", clear), button("Undo", undo), button("Invert", invert)];
-	return [...buttons, label("Centre the drawing", centre), start.element, label("Load a picture", file), note];
-}
-
 /** A picture with its caption. */
 function captioned(app, text) {
 	const one = picture(app.shape, text, 112);
 	return { ...one, element: element("figure", {}, one.canvas, element("figcaption", {}, text)) };
 }
 
-/** What the models are given; after an update: `clean`, the drawing in bytes, and `given`, damaged, in [0, 1]. */
+/** What the models are given; after an update `clean`: the drawing in bytes, `given`: damaged, in [0, 1]. */
 function drawnSheet(app, pad, centre, request) {
 	let [place, seed] = [null, 1];
 	const damage = choice("Damage", Object.keys(damages(app.shape)), request);
 	const strength = slider("Strength", { step: 0.05, value: 0.3, input: request });
 	const again = button("New noise", () => request((seed += 1)));
 	const [drawn, damaged] = ["Drawn", "Given to the models"].map((text) => captioned(app, text));
-	const pictures = row(drawn.element, damaged.element);
+	const prompt = element("p", {}, "Draw something.");
+	const controls = row(damage.element, strength.element, again);
 	const sheet = {
-		element: element("div", {}, row(damage.element, strength.element, again), element("p", {}, "Draw something."), pictures),
+		element: element("div", {}, controls, prompt, row(drawn.element, damaged.element)),
 		update() {
 			place ??= usualPlace(app);
 			const clean = inkToBytes(pad.read(), app.shape, centre.checked && place);
 			const rule = damages(app.shape, strength.value, seed)[damage.select.value];
-			const given = Float32Array.from(clean, (byte) => byte / 255).map(rule);
+			const given = Float32Array.from(clean, (byte, i) => rule(byte / 255, i));
 			drawn.draw(clean);
 			damaged.draw(given.map((value) => 255 * value));
 			sheet.element.className = clean.some(Boolean) ? "" : "empty";
@@ -229,10 +220,11 @@ function drawnOutcome(app, model, sheet) {
 		model.reconstruct(given, "draw", (bytes, codes) => {
 			rebuilt.draw(bytes);
 			error.drawColours(errorColours(clean, 0, bytes, 0, app.shape[0], app.pixels / app.shape[0]));
-			code = codes?.slice();
-			go.hidden = !code || !model.decodes;
+			code = model.decodes && codes.slice();
+			go.hidden = !code;
 			const near = code ? ` Nearest code: ${nearestClass(app, model, code)}.` : "";
-			text.textContent = `Squared error per pixel ${squaredError(clean, 0, bytes, 0, app.pixels).toFixed(4)}.${near}`;
+			const mse = squaredError(clean, 0, bytes, 0, app.pixels);
+			text.textContent = `Squared error per pixel ${mse.toFixed(4)}.${near}`;
 			app.announce(model.index, `${model.name}: ${text.textContent}`);
 		});
 	};
@@ -245,8 +237,25 @@ export function drawView(app) {
 		const pad = drawingPad(app, request);
 		const centre = element("input", { type: "checkbox", onchange: request });
 		centre.checked = app.shape[0] === 1;
+		const real = picture(app.shape, "", 28);
+		const start = imageField(app, "Start image", () => {
+			real.draw(app.images, start.value * app.pixels);
+			// it is in its place
+			centre.checked = false;
+			pad.put(real.canvas);
+		});
+		const note = element("p");
+		const load = async ({ target }) => {
+			const image = await createImageBitmap(target.files[0]).catch(() => null);
+			note.textContent = image ? "" : "This is no picture that the browser can read.";
+			if (image) pad.put(image);
+		};
+		const file = element("input", { type: "file", accept: "image/*", onchange: load });
+		const buttons = [button("Clear", pad.clear), button("Undo", pad.undo), button("Invert", pad.invert)];
+		const tick = element("label", {}, "Centre the drawing", centre);
+		const open = element("label", {}, "Load a picture", file);
 		const sheet = drawnSheet(app, pad, centre, request);
 		const outcomes = [sheet, ...models.map((model) => drawnOutcome(app, model, sheet))];
-		return { controls: [pad.element, ...padControls(app, pad, centre)], outcomes };
+		return { controls: [pad.element, ...buttons, tick, start.element, open, note], outcomes };
 	});
 }

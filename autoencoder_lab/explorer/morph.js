@@ -16,8 +16,9 @@ export function modelPart({ name }, ...parts) {
  */
 export function liveView(app, title, fits, build) {
 	const models = app.models.filter(fits);
-	const others = app.models.filter((model) => !models.includes(model));
-	const sorry = others.map(({ problem, noMap }) => element("p", {}, problem || noMap));
+	const sorry = app.models
+		.filter((model) => !models.includes(model))
+		.map(({ problem, noMap }) => element("p", {}, problem || noMap));
 	if (!models.length) return { title, element: element("div", {}, ...sorry) };
 	let frame;
 	const request = () => (frame ??= requestAnimationFrame(paint));
@@ -29,7 +30,8 @@ export function liveView(app, title, fits, build) {
 	};
 	const { controls, outcomes } = build(models, request);
 	const view = element("div", { class: title }, row(...controls), ...outcomes.map((one) => one.element), ...sorry);
-	app.onRefresh(request); // there may be a new snapshot
+	// there may be a new snapshot
+	app.onRefresh(request);
 	return { title, element: view, show: request };
 }
 
@@ -60,7 +62,7 @@ export function nearestClass(app, { size, snapshot }, code) {
 	return app.classes[app.labels[nearestShown(snapshot.codes, size, code).image]];
 }
 
-/** Pictures that a model decodes, as buttons. `next()`: their codes, a note, and `say(code, i)`, the text under each. */
+/** Pictures that a model decodes, as buttons. `next()`: their codes, a note, and `say(code, i)`, the text below. */
 export function pictureButtons(app, model, count, next, click) {
 	const text = element("p");
 	let shown;
@@ -82,9 +84,8 @@ export function pictureButtons(app, model, count, next, click) {
 			});
 		});
 	};
-	const mark = (k) => cells.forEach(({ node }, i) => node.setAttribute("aria-current", i === k));
 	const grid = element("div", { class: "pictures" }, ...cells.map(({ node }) => node));
-	return { mark, update, element: modelPart(model, text, grid) };
+	return { update, element: modelPart(model, text, grid) };
 }
 
 /**
@@ -119,10 +120,8 @@ export function morphView(app) {
 		const go = (t, lead = models[0]) => {
 			place.value = t;
 			app.move(lead.index, pathOf(lead).at(t));
-			models.forEach((model, i) => {
-				outcomes[i].mark(Math.round(8 * t));
-				if (!app.aligned) model.code = pathOf(model).at(t); // each on its own path
-			});
+			// each on its own path
+			if (!app.aligned) for (const model of models) model.code = pathOf(model).at(t);
 		};
 		const place = slider("From A to B", { step: 0.005, say: (t) => `t = ${t}`, input: (t) => go(t) });
 		const outcomes = models.map((model) => {

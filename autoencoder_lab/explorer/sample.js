@@ -18,7 +18,7 @@ export function drawCodes(count, seed, mean, cholesky) {
 /** "Sample": codes from the prior, or from a Gaussian fitted to the shown codes, decoded by each model. */
 export function sampleView(app) {
 	return liveView(app, "Sample", ({ decodes }) => decodes, (models, request) => {
-		const law = choice("Codes from", ["the prior where there is one", "a Gaussian fitted to the codes"], request);
+		const law = choice("Codes from", ["the prior, if there is one", "a Gaussian fitted to the codes"], request);
 		const seed = numberField("Seed", 9999, request);
 		seed.set(0);
 		const again = button("Next seed", () => seed.set(seed.value + 1));
@@ -27,7 +27,7 @@ export function sampleView(app) {
 				const { codes, mean, cholesky } = model.snapshot;
 				const fitted = codes.length && (law.select.selectedIndex || !model.prior);
 				const from = fitted ? [mean, cholesky] : [new Float32Array(model.size)];
-				const note = `From ${fitted ? "a Gaussian fitted to the shown codes" : "the prior, N(0, I)"}.`;
+				const note = `From ${fitted ? "a Gaussian fitted to the codes" : "the prior, N(0, I)"}.`;
 				const say = (code) => (codes.length ? `near ${nearestClass(app, model, code)}` : "");
 				return { codes: drawCodes(12, seed.value, ...from), note, say };
 			};
