@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor, no_grad
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from autoencoder_lab.explorer.program import Floats, Program, origins, pack, with_header
+from autoencoder_lab.explorer.program import AtenMode, Floats, Program, origins, pack, with_header
 
 FINE = 0.002  # pixels as with float32, but for one step of 255 here and there
 COARSE = 0.03  # the picture is the same, its shades are not quite: about a quarter of a step of 255 off
@@ -145,12 +144,12 @@ def _inputs(function: Callable[[Tensor], Tensor], examples: Tensor, values: set[
     }
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(AtenMode):
     """Keeps the results of some ATen calls: `places` are (number of the call, number of the result)."""
 
     def __init__(self, places: set[tuple[int, int]]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.places, self.seen, self.calls = places, dict[tuple[int, int], Tensor](), 0
+        super().__init__()
+        self.places, self.seen = places, dict[tuple[int, int], Tensor]()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))

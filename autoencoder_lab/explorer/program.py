@@ -154,6 +154,7 @@ def _written(operations: list[Operation]) -> tuple[list[dict[str, Any]], Floats]
 
 RANDOM = torch.Tag.nondeterministic_seeded
 BRANCHES = ("_local_scalar_dense", "is_nonzero", "equal", "nonzero")
+OF_A_SHAPE = ("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty")
 ON_POSITIONS = ("max_pool2d_with_indices", "max_unpool2d", "clone")
 WORDS = {
     "_scaled_dot_product_flash_attention_for_cpu": "attention",
@@ -176,18 +177,29 @@ def _unsupported(name: str, why: str = "") -> UnsupportedLayer:
     return UnsupportedLayer(f"{words} (aten.{name}) cannot run in the browser" + (f": {why}" if why else ""))
 
 
-class _Recorder(TorchDispatchMode):
+class AtenMode(TorchDispatchMode):
+    """Sees every ATen call that is made within it."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.calls = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # or torch would load its compiler first, which takes longer than all else here
+
+
+class _Recorder(AtenMode):
     """Notes each ATen call on something that depends on `example` as operations on numbered values."""
 
     def __init__(self, example: Tensor) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.operations: list[Operation] = []
         self.count = 1
         self.values: dict[int, int | UnsupportedLayer] = {
             id(example): 0
         }  # by id(tensor): a value, or why there is none
         self.tensors = [example]  # kept, or another tensor could get the same id
-        self.calls = 0
         self.origins: dict[int, tuple[int, int]] = {}  # value: (number of the call, number of the result)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -198,7 +210,7 @@ class _Recorder(TorchDispatchMode):
         result = func(*args, **kwargs)
         self.calls += 1
         given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor) and id(t) in self.values]
-        if given:
+        if given and name not in OF_A_SHAPE:
             if name in BRANCHES:
                 raise UnsupportedLayer(
                     f"a branch on computed values (aten.{name}) cannot run in the browser: its course depends on them"
@@ -559,7 +571,7 @@ def _border(axis: list[Phase], size: int) -> list[int]:
     """How far taps reach out before and behind `size` numbers."""
     first = [offset for _, taps in axis for _, offset in taps]
     last = [offset + (places["count"] - 1) * places["read"] for places, taps in axis for _, offset in taps]
-    return [max(0, -min(first)), max(0, max(last) - size + 1)]
+    return [max(0, -min(first, default=0)), max(0, max(last, default=0) - size + 1)]
 
 
 # --- normalisation: over groups of neighbours, or with fixed statistics
@@ -808,6 +820,8 @@ def _joined(first: Operation, second: Operation) -> Operation | None:
         return None
     model = second if first.kind == "affine" else first
     settings = dict(model.settings)
+    if "inner" in settings:  # of the one with more constants
+        settings["inner"] = min(first.settings["inner"], second.settings["inner"])
     if "units" in settings:
         settings["units"] = len(arrays["weight"])
     return Operation(model.kind, first.inputs, second.out, second.size, settings, arrays)
@@ -851,7 +865,9 @@ def _dense_affine(first: Operation, second: Operation) -> dict[str, Floats] | No
 
 
 def _affine_affine(first: Operation, second: Operation) -> dict[str, Floats] | None:
-    if first.settings["inner"] != second.settings["inner"] or first.arrays["scale"].size != second.arrays["scale"].size:
+    one_constant = 1 in (first.arrays["scale"].size, second.arrays["scale"].size)
+    alike = first.arrays["scale"].size == second.arrays["scale"].size
+    if not one_constant and not (alike and first.settings["inner"] == second.settings["inner"]):
         return None
     scale, shift = second.arrays["scale"], second.arrays["shift"]
     return {"scale": scale * first.arrays["scale"], "shift": scale * first.arrays["shift"] + shift}
