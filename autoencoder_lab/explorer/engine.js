@@ -61,13 +61,13 @@ export function browserEngine(models) {
 /** Asks somebody else: post(request, rows) sends; `say` tells the user about the way there, "" that all is well. */
 function remoteEngine(post, say, who) {
 	const slots = new Map();
-	let requests = 0;
+	let [requests, silence] = [0, `${who} is busy: the picture follows when it answers.`];
 	const send = (slot) => {
 		const { flying, waiting } = slots.get(slot);
 		if (!waiting || flying.size >= IN_FLIGHT) return;
 		slots.get(slot).waiting = null;
 		const id = (requests += 1);
-		const late = setTimeout(() => say(`${who} is busy or gone: the picture follows when it answers.`), BUSY_AFTER);
+		const late = setTimeout(() => say(silence), BUSY_AFTER);
 		flying.set(id, { done: waiting.done, late });
 		post({ kind: "run", slot, id, ...waiting.request }, waiting.rows);
 	};
@@ -87,6 +87,10 @@ function remoteEngine(post, say, who) {
 			if (!error) flight.done(bytes, codes);
 			send(slot);
 		},
+		lose(text) {
+			this.close();
+			say((silence = text));
+		},
 		close() {
 			for (const { flying } of slots.values()) for (const { late } of flying.values()) clearTimeout(late);
 			slots.clear();
@@ -94,31 +98,28 @@ function remoteEngine(post, say, who) {
 	};
 }
 
-/** Send to the kernel; false where it is gone. */
+/** A message to the kernel; without one it is lost. */
 export function tellKernel(model, message, buffers) {
 	try {
-		if (model.comm_live === false) return false;
 		model.send(message, undefined, buffers);
-		return true;
-	} catch {
-		return false;
-	}
+	} catch {}
 }
 
 /** The kernel, through the widget's messages. */
 export function kernelEngine(model, view, say) {
-	const post = (request, rows) => {
-		if (tellKernel(model, { ...request, view }, [rows.buffer])) return;
-		say("The kernel was restarted or has stopped. Run the cell again to go on.");
-	};
+	const post = (request, rows) => tellKernel(model, { ...request, view }, [rows.buffer]);
 	const engine = remoteEngine(post, say, "The kernel");
-	const listen = (message, [pixels, codes] = []) => {
-		if (message.view !== view) return;
-		engine.receive(message, pixels && new Uint8ClampedArray(toBytes(pixels)), codes?.byteLength ? floats(codes) : null);
+	const on = {
+		"msg:custom": (message, [pixels, codes] = []) => {
+			if (message.view !== view) return;
+			engine.receive(message, pixels && new Uint8ClampedArray(toBytes(pixels)), codes?.byteLength ? floats(codes) : null);
+		},
+		// a kernel that restarts or dies takes all comms with it
+		comm_live_update: () => engine.lose("The kernel was restarted or has stopped. Run the cell again to go on."),
 	};
-	model.on("msg:custom", listen);
+	for (const [name, listener] of Object.entries(on)) model.on(name, listener);
 	const close = () => {
-		model.off("msg:custom", listen);
+		for (const [name, listener] of Object.entries(on)) model.off(name, listener);
 		engine.close();
 	};
 	return { ...engine, close };
