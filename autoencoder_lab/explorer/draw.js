@@ -170,17 +170,19 @@ function drawingPad(app, change) {
 			if (!act) return;
 			act();
 			event.preventDefault();
-			app.announce(`Pen ${down ? "down" : "up"}, column ${Math.round(x)}, row ${Math.round(y)}`);
+			app.announce(`Pen ${down ? "down" : "up"} at ${Math.round(x)}, ${Math.round(y)}`);
 		},
 	});
 	const paper = makePaper(canvas, app.shape, change);
 	return { ...paper, element: element("div", { class: "draw-pad" }, canvas, mark) };
 }
 
-/** A picture with its caption. */
-function captioned(app, text) {
-	const one = picture(app.shape, text, 112);
-	return { ...one, element: element("figure", {}, one.canvas, element("figcaption", {}, text)) };
+/** Pictures with their captions. */
+function captioned(app, ...texts) {
+	return texts.map((text) => {
+		const one = picture(app.shape, text, 112);
+		return { ...one, element: element("figure", {}, one.canvas, element("figcaption", {}, text)) };
+	});
 }
 
 /** What the models are given; after an update `clean`: the drawing in bytes, `given`: damaged, in [0, 1]. */
@@ -189,7 +191,7 @@ function drawnSheet(app, pad, centre, request) {
 	const damage = choice("Damage", Object.keys(damages(app.shape)), request);
 	const strength = slider("Strength", { step: 0.05, value: 0.3, input: request });
 	const again = button("New noise", () => request((seed += 1)));
-	const [drawn, damaged] = ["Drawn", "Given to the models"].map((text) => captioned(app, text));
+	const [drawn, damaged] = captioned(app, "Drawn", "Given to the models");
 	const prompt = element("p", {}, "Draw something.");
 	const controls = row(damage.element, strength.element, again);
 	const sheet = {
@@ -210,7 +212,7 @@ function drawnSheet(app, pad, centre, request) {
 
 /** What one model makes of the picture, and where its code lies. */
 function drawnOutcome(app, model, sheet) {
-	const [rebuilt, error] = ["Reconstruction", "Error"].map((text) => captioned(app, text));
+	const [rebuilt, error] = captioned(app, "Reconstruction", "Error");
 	const text = element("p");
 	let code;
 	const go = button("Go there", () => app.move(model.index, code));
@@ -251,11 +253,17 @@ export function drawView(app) {
 			if (image) pad.put(image);
 		};
 		const file = element("input", { type: "file", accept: "image/*", onchange: load });
-		const buttons = [button("Clear", pad.clear), button("Undo", pad.undo), button("Invert", pad.invert)];
-		const tick = element("label", {}, "Centre the drawing", centre);
-		const open = element("label", {}, "Load a picture", file);
+		const controls = [
+			pad.element,
+			button("Clear", pad.clear),
+			button("Undo", pad.undo),
+			button("Invert", pad.invert),
+			element("label", {}, "Centre the drawing", centre),
+			start.element,
+			element("label", {}, "Load a picture", file),
+			note,
+		];
 		const sheet = drawnSheet(app, pad, centre, request);
-		const outcomes = [sheet, ...models.map((model) => drawnOutcome(app, model, sheet))];
-		return { controls: [pad.element, ...buttons, tick, start.element, open, note], outcomes };
+		return { controls, outcomes: [sheet, ...models.map((model) => drawnOutcome(app, model, sheet))] };
 	});
 }

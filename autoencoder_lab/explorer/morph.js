@@ -16,9 +16,8 @@ export function modelPart({ name }, ...parts) {
  */
 export function liveView(app, title, fits, build) {
 	const models = app.models.filter(fits);
-	const sorry = app.models
-		.filter((model) => !models.includes(model))
-		.map(({ problem, noMap }) => element("p", {}, problem || noMap));
+	const others = app.models.filter((model) => !fits(model));
+	const sorry = others.map(({ problem, noMap }) => element("p", {}, problem || noMap));
 	if (!models.length) return { title, element: element("div", {}, ...sorry) };
 	let frame;
 	const request = () => (frame ??= requestAnimationFrame(paint));
@@ -112,10 +111,9 @@ export function morphView(app) {
 		a.set(0);
 		b.set(app.labels.findIndex((label) => label !== app.labels[0]));
 		const path = choice("Path", ["straight", "spherical"], request);
-		const pathOf = ({ size, snapshot, prior }) => {
-			const [from, to] = [a, b].map(({ value }) => snapshot.codes.slice(value * size, (value + 1) * size));
-			const centre = prior ? new Float32Array(size) : snapshot.mean;
-			return codePath(from, to, path.select.value === "spherical" && centre);
+		const pathOf = ({ size, prior, snapshot: { codes, mean } }) => {
+			const ends = [a, b].map(({ value }) => codes.slice(value * size, (value + 1) * size));
+			return codePath(...ends, path.select.value === "spherical" && (prior ? new Float32Array(size) : mean));
 		};
 		const go = (t, lead = models[0]) => {
 			place.value = t;
@@ -123,14 +121,13 @@ export function morphView(app) {
 			// each on its own path
 			if (!app.aligned) for (const model of models) model.code = pathOf(model).at(t);
 		};
-		const place = slider("From A to B", { step: 0.005, say: (t) => `t = ${t}`, input: (t) => go(t) });
+		const place = slider("From A to B", { step: 0.005, say: (t) => `t = ${t}`, input: go });
 		const outcomes = models.map((model) => {
 			const next = () => {
 				const { arc, at } = pathOf(model);
-				const centre = model.prior ? "the prior's mean" : "the mean of the codes";
-				const codes = TIMES.flatMap((t) => [...at(t)]);
-				const note = arc ? `An arc round ${centre}.` : "A straight line.";
-				return { codes, note, say: (_, i) => `t = ${TIMES[i]}` };
+				const centre = model.prior ? "prior's mean" : "mean of the codes";
+				const note = arc ? `An arc round the ${centre}.` : "A straight line.";
+				return { codes: TIMES.flatMap((t) => [...at(t)]), note, say: (_, i) => `t = ${TIMES[i]}` };
 			};
 			return pictureButtons(app, model, 9, next, (_, i) => go(TIMES[i], model));
 		});

@@ -653,7 +653,7 @@ def test_keys_draw_what_the_pointer_draws(lab_page: "Page", pad: "Locator") -> N
     assert by_pointer.sum() > 0 and np.array_equal(pixels(pad), by_pointer)
     settle(lab_page)
     lab_page.keyboard.press("ArrowDown")
-    assert lab_page.evaluate("app.said") == "Pen up, column 18, row 10"
+    assert lab_page.evaluate("app.said") == "Pen up at 18, 10"
 
 
 def test_undo_restores_the_pixels(lab_page: "Page", pad: "Locator") -> None:
