@@ -1,6 +1,6 @@
 // "Draw": what the models make of a picture that somebody draws or loads, whole or damaged.
 
-import { button, choice, element, errorColours, normalNumbers, picture } from "./parts.js";
+import { button, choice, element, errorBytes, normalNumbers, picture } from "./parts.js";
 import { slider, squaredError, uniformNumbers } from "./parts.js";
 import { imageField, liveView, modelPart, nearestClass, row } from "./morph.js";
 
@@ -34,9 +34,10 @@ export function usualPlace({ images, pixels, count, shape: [, height, width] }) 
 export function inkToBytes({ data, width: wide, height: high }, [channels, height, width], place) {
 	const [zoom, area] = [wide / width, height * width];
 	const { side, spans } = inkBox(data, 4, wide);
-	const scale = place && side ? (zoom * place.side) / side : 1;
+	const fit = place && side;
+	const scale = fit ? (zoom * place.side) / side : 1;
 	// the centre of mass where it should be, but all ink inside
-	const [dx, dy] = spans.map(({ low, end, centre }, k) => place && side &&
+	const [dx, dy] = spans.map(({ low, end, centre }, k) => fit &&
 		Math.max(-low * scale, Math.min([wide, high][k] - end * scale, zoom * place.centre[k] - centre * scale)));
 	const sums = new Float32Array(channels * area);
 	for (let i = 0; i < wide * high; i += 1) {
@@ -107,7 +108,7 @@ function makePaper(canvas, [, height, width], change) {
 		/** Cover all of it with a picture, cut to its form. */
 		put: (image) => edit(() => {
 			const scale = Math.max(width / image.width, height / image.height);
-			const [w, h] = [image.width * scale, image.height * scale];
+			const [w, h] = [scale * image.width, scale * image.height];
 			wipe();
 			ink.drawImage(image, (width - w) / 2, (height - h) / 2, w, h);
 		}),
@@ -192,10 +193,10 @@ function drawnSheet(app, pad, centre, request) {
 	const strength = slider("Strength", { step: 0.05, value: 0.3, input: request });
 	const again = button("New noise", () => request((seed += 1)));
 	const [drawn, damaged] = captioned(app, "Drawn", "Given to the models");
-	const prompt = element("p", {}, "Draw something.");
 	const controls = row(damage.element, strength.element, again);
+	const pictures = row(drawn.element, damaged.element);
 	const sheet = {
-		element: element("div", {}, controls, prompt, row(drawn.element, damaged.element)),
+		element: element("div", {}, controls, element("p", {}, "Draw something."), pictures),
 		update() {
 			place ??= usualPlace(app);
 			const clean = inkToBytes(pad.read(), app.shape, centre.checked && place);
@@ -221,7 +222,7 @@ function drawnOutcome(app, model, sheet) {
 		if (!clean.some(Boolean)) return;
 		model.reconstruct(given, "draw", (bytes, codes) => {
 			rebuilt.draw(bytes);
-			error.drawColours(errorColours(clean, 0, bytes, 0, app.shape[0], app.pixels / app.shape[0]));
+			error.draw(errorBytes(clean, 0, bytes, 0, app.pixels));
 			code = model.decodes && codes.slice();
 			go.hidden = !code;
 			const near = code ? ` Nearest code: ${nearestClass(app, model, code)}.` : "";
@@ -252,7 +253,6 @@ export function drawView(app) {
 			note.textContent = image ? "" : "This is no picture that the browser can read.";
 			if (image) pad.put(image);
 		};
-		const file = element("input", { type: "file", accept: "image/*", onchange: load });
 		const controls = [
 			pad.element,
 			button("Clear", pad.clear),
@@ -260,7 +260,7 @@ export function drawView(app) {
 			button("Invert", pad.invert),
 			element("label", {}, "Centre the drawing", centre),
 			start.element,
-			element("label", {}, "Load a picture", file),
+			element("label", {}, "Load a picture", element("input", { type: "file", accept: "image/*", onchange: load })),
 			note,
 		];
 		const sheet = drawnSheet(app, pad, centre, request);

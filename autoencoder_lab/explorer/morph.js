@@ -83,8 +83,8 @@ export function pictureButtons(app, model, count, next, click) {
 			});
 		});
 	};
-	const grid = element("div", { class: "pictures" }, ...cells.map(({ node }) => node));
-	return { update, element: modelPart(model, text, grid) };
+	const nodes = cells.map(({ node }) => node);
+	return { update, element: modelPart(model, text, element("div", { class: "pictures" }, ...nodes)) };
 }
 
 /**
