@@ -132,11 +132,6 @@ export function toBytes(data) {
 
 export const floats = (data) => new Float32Array(toBytes(data));
 
-/** The content of bytes that zlib compressed. */
-export function inflated(bytes) {
-	return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
-}
-
 /** A worker that runs this same code (`address`), for models too large for a frame. */
 export function workerEngine(models, address, say) {
 	const worker = new Worker(address);

@@ -1,10 +1,11 @@
 // The latent explorer: map, pictures and views put together. anywidget calls `initialize` and `render`, an exported page
 // `openPage`. `scene` holds everything; docs/developing.md explains its keys.
 
-import { browserEngine, floats, inflated, kernelEngine, tellKernel, toBytes, workerEngine } from "./engine.js";
+import { browserEngine, floats, kernelEngine, tellKernel, toBytes, workerEngine } from "./engine.js";
 import { latentMap } from "./map.js";
+import { inflated } from "./network.js";
 import { axisCount, mapped, nearestShown, sameStanding } from "./space.js";
-import { button, choice, colourOf, element, errorColours, inWords, picture, squaredError, traceMarker } from "./parts.js";
+import { button, choice, colourOf, element, errorBytes, inWords, picture, squaredError, traceMarker } from "./parts.js";
 import { uniqueId } from "./parts.js";
 import { slidersView } from "./sliders.js";
 import { morphView } from "./morph.js";
@@ -205,7 +206,7 @@ function stage(app, model) {
 		if (app.selected >= 0) {
 			const offset = app.selected * app.pixels;
 			original.draw(app.images, offset);
-			error.drawColours(errorColours(app.images, offset, bytes, 0, app.shape[0], app.pixels / app.shape[0]));
+			error.draw(errorBytes(app.images, offset, bytes, 0, app.pixels));
 		}
 		const text = describe(bytes);
 		readout.textContent = text;

@@ -286,6 +286,11 @@ function erf(v) {
   return Math.sign(v) * (1 - series * t * Math.exp(-v * v));
 }
 
+/** The content of bytes that zlib compressed. */
+export function inflated(bytes) {
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+}
+
 /** What `pack` or `compress` made (bytes, however wrapped) as a Float32Array or a promise of one; `base` as there. */
 export function unpackWeights(packed, base) {
   const bytes = new Uint8Array(packed.buffer ?? packed, packed.byteOffset ?? 0, packed.byteLength);
@@ -294,9 +299,8 @@ export function unpackWeights(packed, base) {
   const content = bytes.slice(behind);
   if (header.precision === "float32") return new Float32Array(content.buffer);
   if (header.precision === "float16") return fromFloat16(new Uint16Array(content.buffer));
-  const inflated = new Response(new Blob([content]).stream().pipeThrough(new DecompressionStream("deflate")));
   const known = header.relative ? unpackWeights(base) : new Float32Array(header.count);
-  return Promise.all([inflated.arrayBuffer(), known]).then(([buffer, weights]) => addNumbers(header, buffer, weights));
+  return Promise.all([inflated(content), known]).then(([buffer, weights]) => addNumbers(header, buffer, weights));
 }
 
 /** Steps of all columns, all other weights in float16, then the low and the high bytes of whole numbers, by columns. */

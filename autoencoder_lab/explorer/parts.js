@@ -74,12 +74,6 @@ export function picture([channels, height, width], label, side) {
 			toRgba(bytes, offset, channels, height * width, image.data);
 			context.putImageData(image, 0, 0);
 		},
-		/** colours: RGBA. */
-		drawColours(colours) {
-			image.data.set(colours);
-			context.putImageData(image, 0, 0);
-		},
-		clear: () => context.clearRect(0, 0, width, height),
 		describe: (text) => canvas.setAttribute("aria-label", text),
 	};
 }
@@ -94,23 +88,9 @@ export function toRgba(bytes, offset, channels, area, into) {
 	}
 }
 
-// "inferno" at its quarters; its brightness grows evenly, so it reads in grey too
-const ERROR_RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
-const WORST = 128; // this difference and any larger one has the ramp's last colour
-
-/** |a − b|, averaged over channels, as RGBA: black where they are equal, pale yellow where they differ most. */
-export function errorColours(a, aOffset, b, bOffset, channels, area) {
-	const colours = new Uint8ClampedArray(4 * area).fill(255);
-	for (let i = 0; i < area; i += 1) {
-		let sum = 0;
-		for (let c = 0; c < channels; c += 1) sum += Math.abs(a[aOffset + c * area + i] - b[bOffset + c * area + i]);
-		const t = 4 * Math.min(1, sum / channels / WORST);
-		const low = Math.min(3, Math.floor(t));
-		for (let c = 0; c < 3; c += 1) {
-			colours[4 * i + c] = ERROR_RAMP[low][c] + (t - low) * (ERROR_RAMP[low + 1][c] - ERROR_RAMP[low][c]);
-		}
-	}
-	return colours;
+/** 2 |a − b| as bytes: black where two pictures are equal. */
+export function errorBytes(a, aOffset, b, bOffset, pixels) {
+	return Uint8ClampedArray.from({ length: pixels }, (_, i) => 2 * Math.abs(a[aOffset + i] - b[bOffset + i]));
 }
 
 /** Mean squared error a pixel of two pictures in bytes, on the scale [0, 1]. */
