@@ -198,7 +198,7 @@ FUNCTIONS: dict[str, Function] = {
     "elu": lambda x: F.elu(x, 0.7),
     "selu": F.selu,
     "leaky relu": lambda x: F.leaky_relu(x, 0.2),
-    "softplus": lambda x: F.softplus(20 * x, 1.3, 15),
+    "softplus": lambda x: F.softplus(x, 1.3, 0.5),
     "exp": torch.exp,
     "log": lambda x: torch.log(x.exp() + 1),
     "sqrt": lambda x: (x * x + 1).sqrt(),
@@ -277,6 +277,9 @@ FUNCTIONS: dict[str, Function] = {
     "adaptive": nn.AdaptiveAvgPool2d((4, 3)),
     "global": nn.AdaptiveAvgPool2d(1),
     "unpool": lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2, output_size=(6, 5)),
+    "unpool, ties": lambda x: F.max_unpool2d(
+        *F.max_pool2d(x.clamp(-0.3, 0.1), 2, return_indices=True), 2, output_size=(6, 5)
+    ),
     "nearest": nn.Upsample(scale_factor=2),
     "nearest, odd": nn.Upsample((9, 13)),
     "exact": nn.Upsample((9, 7), mode="nearest-exact"),
