@@ -1,6 +1,6 @@
 // "Draw": what the models make of a picture that somebody draws or loads, whole or damaged.
 
-import { button, choice, element, errorBytes, normalNumbers, picture } from "./parts.js";
+import { button, captioned, choice, element, errorBytes, normalNumbers, picture } from "./parts.js";
 import { slider, squaredError, uniformNumbers } from "./parts.js";
 import { imageField, liveView, modelPart, nearestClass, row } from "./morph.js";
 
@@ -178,23 +178,15 @@ function drawingPad(app, change) {
 	return { ...paper, element: element("div", { class: "draw-pad" }, canvas, mark) };
 }
 
-/** Pictures with their captions. */
-function captioned(app, ...texts) {
-	return texts.map((text) => {
-		const one = picture(app.shape, text, 112);
-		return { ...one, element: element("figure", {}, one.canvas, element("figcaption", {}, text)) };
-	});
-}
-
 /** What the models are given; after an update `clean`: the drawing in bytes, `given`: damaged, in [0, 1]. */
 function drawnSheet(app, pad, centre, request) {
 	let [place, seed] = [null, 1];
 	const damage = choice("Damage", Object.keys(damages(app.shape)), request);
 	const strength = slider("Strength", { step: 0.05, value: 0.3, input: request });
 	const again = button("New noise", () => request((seed += 1)));
-	const [drawn, damaged] = captioned(app, "Drawn", "Given to the models");
+	const [drawn, damaged] = ["Drawn", "Given to the models"].map((text) => captioned(app.shape, text, 112));
 	const controls = row(damage.element, strength.element, again);
-	const pictures = row(drawn.element, damaged.element);
+	const pictures = row(drawn.figure, damaged.figure);
 	const sheet = {
 		element: element("div", {}, controls, element("p", {}, "Draw something."), pictures),
 		update() {
@@ -213,7 +205,7 @@ function drawnSheet(app, pad, centre, request) {
 
 /** What one model makes of the picture, and where its code lies. */
 function drawnOutcome(app, model, sheet) {
-	const [rebuilt, error] = captioned(app, "Reconstruction", "Error");
+	const [rebuilt, error] = ["Reconstruction", "Error"].map((text) => captioned(app.shape, text, 112));
 	const text = element("p");
 	let code;
 	const go = button("Go there", () => app.move(model.index, code));
@@ -231,7 +223,7 @@ function drawnOutcome(app, model, sheet) {
 			app.announce(model.index, `${model.name}: ${text.textContent}`);
 		});
 	};
-	return { update, element: modelPart(model, row(rebuilt.element, error.element, go), text) };
+	return { update, element: modelPart(model, row(rebuilt.figure, error.figure, go), text) };
 }
 
 /** "Draw": the pad, the damage, and every model's reconstruction, live. */

@@ -115,7 +115,7 @@ export function kernelEngine(model, view, say) {
 			engine.receive(message, pixels && new Uint8ClampedArray(toBytes(pixels)), codes?.byteLength ? floats(codes) : null);
 		},
 		// a kernel that restarts or dies takes all comms with it
-		comm_live_update: () => engine.lose("The kernel was restarted or has stopped. Run the cell again to go on."),
+		comm_live_update: () => engine.lose("The kernel was restarted or has stopped: run the cell again."),
 	};
 	for (const [name, listener] of Object.entries(on)) model.on(name, listener);
 	const close = () => {

@@ -5,10 +5,10 @@ import { browserEngine, floats, kernelEngine, tellKernel, toBytes, workerEngine 
 import { latentMap } from "./map.js";
 import { inflated } from "./network.js";
 import { axisCount, mapped, nearestShown, sameStanding } from "./space.js";
-import { button, choice, colourOf, element, errorBytes, inWords, picture, squaredError, traceMarker } from "./parts.js";
+import { button, captioned, choice, colourOf, element, errorBytes, inWords, squaredError, traceMarker } from "./parts.js";
 import { uniqueId } from "./parts.js";
 import { slidersView } from "./sliders.js";
-import { morphView } from "./morph.js";
+import { morphView, row } from "./morph.js";
 import { sampleView } from "./sample.js";
 import { drawView } from "./draw.js";
 import { timeView } from "./time.js";
@@ -40,7 +40,7 @@ class App {
 			following: true, // … and each new one as it comes
 			training: {},
 			counters: { inputs: 0, draws: 0, frames: 0 },
-			layers: { pictures: false, empty: true, prior: true },
+			tiled: false, // pictures on the map
 			hidden: new Set(), // classes
 			listeners: [],
 			draws: [],
@@ -175,13 +175,9 @@ function stage(app, model) {
 
 	const map = latentMap(app, model);
 	const two = app.models.length > 1;
-	const part = (caption, side) => {
-		const one = picture(app.shape, caption, side);
-		return { ...one, figure: element("figure", {}, one.canvas, element("figcaption", {}, caption)) };
-	};
-	const shown = part("decoded", two ? PICTURE / 2 : PICTURE);
+	const shown = captioned(app.shape, "decoded", two ? PICTURE / 2 : PICTURE);
 	shown.canvas.classList.add("decoded");
-	const [original, error] = [part("original", PICTURE / 2), part("error", PICTURE / 2)];
+	const [original, error] = ["original", "error"].map((text) => captioned(app.shape, text, PICTURE / 2));
 	const chosen = element("div", { class: "chosen" }, original.figure, error.figure);
 	const readout = element("p", { class: "readout" });
 	const pictures = element("div", { class: two ? "row" : "" }, shown.figure, chosen);
@@ -247,11 +243,11 @@ function legend(app) {
 
 /** What the map shows: its plane, its layers, the alignment of two models. */
 function mapControls(app) {
-	const row = element("div", { class: "row" });
+	const controls = row();
 	if (app.movable.some(({ size }) => size > 2)) {
 		for (const [key, text] of [["a", "Axis across"], ["b", "Axis up"]]) {
 			const axis = choice(text, [], (value) => app.setPlane({ [key]: Number(value) }));
-			row.append(axis.element);
+			controls.append(axis.element);
 			app.onRefresh(() => {
 				const { basis } = app.plane;
 				const count = Math.min(...app.movable.map((model) => axisCount(model, basis)));
@@ -265,23 +261,18 @@ function mapControls(app) {
 	const check = (text, on, change) => {
 		const box = element("input", { type: "checkbox", onchange: () => change(box.checked) });
 		box.checked = on;
-		row.append(element("label", {}, box, text));
+		controls.append(element("label", {}, box, text));
 	};
-	const layer = (name, text, fits = true) => {
-		if (fits) check(text, app.layers[name], (on) => app.refresh((app.layers[name] = on)));
-	};
-	layer("empty", "Hatch empty regions", app.movable.some((model) => model.encodes));
-	layer("prior", "Prior (1, 2, 3 σ)", app.movable.some((model) => model.prior));
-	layer("pictures", "Pictures on the map");
+	check("Pictures on the map", false, (on) => app.refresh((app.tiled = on)));
 	if (app.align) {
 		const share = inWords(Math.floor(1000 * app.align.forward.r2) / 10, 1);
-		check(`Align: lay the second code on the first by the best affine map (explains ${share} % of it)`, app.aligned, (on) => {
+		check(`Align: lay the second code on the first (the best affine map explains ${share} % of it)`, app.aligned, (on) => {
 			app.aligned = on;
 			app.move(0, app.models[0].code);
 			app.refresh();
 		});
 	}
-	return row;
+	return controls;
 }
 
 /** Tabs after the pattern of the ARIA Authoring Practices: arrow keys move between them. */
@@ -344,7 +335,7 @@ async function build(scene, host, makeEngine) {
 	if (app.movable.length) root.append(mapControls(app));
 	else root.dataset.ready = true;
 	if (app.models.some((model) => !model.problem)) root.append(...tools.elements);
-	app.refresh(); // before the first event can come
+	app.refresh();
 	tools.show(app.movable.length ? 0 : views.findIndex(({ title }) => title === "Draw"));
 	await app.showMoment(Math.max(...app.models.map(({ snapshots }) => snapshots.length)) - 1);
 

@@ -9,11 +9,11 @@ const CELL = 10; // CSS pixels a side of the squares that are hatched …
 const NEAR = 20; // … where every code is further away than this
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const HELP =
-	"Arrow keys move the point, with Shift further; Enter chooses the nearest image, N and P the next and the previous " +
-	"one, Escape none, Home returns to the middle.";
+	"Arrow keys move, with Shift further; Enter chooses the nearest image, N and P the next and the previous one, " +
+	"Escape none; Home is the middle.";
 
 export function latentMap(app, model) {
-	const canvas = element("canvas", { class: "map", tabindex: 0, role: "application", "aria-roledescription": "map" });
+	const canvas = element("canvas", { class: "map", tabindex: 0, role: "application" });
 	const [background, tiles] = [element("canvas"), element("canvas")];
 	const context = canvas.getContext("2d");
 	let frame, axes, names, low, span, places, pressed, painted, job;
@@ -56,7 +56,7 @@ export function latentMap(app, model) {
 		});
 		painted = false;
 		job = {};
-		if (app.layers.pictures) paintTiles(job);
+		if (app.tiled) paintTiles(job);
 		drawBackground();
 		paint();
 	}
@@ -72,8 +72,8 @@ export function latentMap(app, model) {
 		pen.fillStyle = paper;
 		pen.fillRect(0, 0, SIDE, SIDE);
 		if (painted) pen.drawImage(tiles, 0, 0, SIDE, SIDE);
-		else if (app.layers.empty && places.length) hatchEmptyRegions(pen, muted);
-		if (frame.prior && app.layers.prior) drawPrior(pen, ink);
+		else if (places.length) hatchEmptyRegions(pen, muted);
+		if (frame.prior) drawPrior(pen, ink);
 		places.forEach((place, j) => {
 			const k = app.labels[j];
 			if (app.hidden.has(k)) return;

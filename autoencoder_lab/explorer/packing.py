@@ -16,7 +16,8 @@ import numpy as np
 from torch import Tensor, no_grad
 from torch.utils._pytree import tree_leaves
 
-from autoencoder_lab.explorer.program import AtenMode, Floats, Program, origins, pack, with_header
+from autoencoder_lab.explorer.program import Program, origins, pack, with_header
+from autoencoder_lab.explorer.recording import AtenMode, Floats
 
 FINE = 0.002  # pixels as with float32, but for one step of 255 here and there
 COARSE = 0.03  # the picture is the same, its shades are not quite: about a quarter of a step of 255 off

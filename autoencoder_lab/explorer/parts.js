@@ -28,7 +28,6 @@ export function slider(text, { min = 0, max = 1, step = 1, value = 0, say = (v) 
 	const one = {
 		element: element("label", {}, element("span", {}, text), range, output),
 		range,
-		refresh: () => (one.value = range.value),
 		get value() {
 			return Number(range.value);
 		},
@@ -76,6 +75,12 @@ export function picture([channels, height, width], label, side) {
 		},
 		describe: (text) => canvas.setAttribute("aria-label", text),
 	};
+}
+
+/** A picture in a `figure` with its caption. */
+export function captioned(shape, text, side) {
+	const one = picture(shape, text, side);
+	return { ...one, figure: element("figure", {}, one.canvas, element("figcaption", {}, text)) };
 }
 
 /** Channel-by-channel bytes to RGBA: three channels are red, green and blue, others show their mean. */

@@ -1,62 +1,51 @@
 // Sliders: any code value, or any principal direction of the codes, with the range that real images fill.
 
 import { along, axisCount, axisOf, movedAlong } from "./space.js";
+import { row } from "./morph.js";
 import { button, choice, element, inWords, slider } from "./parts.js";
-
-const SHOWN = 8; // at first
 
 export function slidersView(app) {
 	const list = element("div", { class: "sliders" });
-	const controls = element("div", { class: "row" });
-	const view = { title: "Sliders", element: element("div", {}, controls, list) };
 	const { movable } = app;
-	let [model, all, rows, seen] = [movable[0], false, [], []];
-	if (!model) {
-		list.append(...app.models.map(({ noMap }) => element("p", {}, noMap)));
-		return view;
-	}
+	let [model, parts, seen] = [movable[0], [], []];
+	if (!model) return { title: "Sliders", element: element("p", {}, app.models.map(({ noMap }) => noMap).join(" ")) };
+
 	const bases = [["directions", "principal directions of the codes"], ["values", "single code values"]];
 	const basis = choice("Move along", bases, (value) => app.setPlane({ basis: value }));
 	const which = choice("Model", movable.map(({ index, name }) => [index, name]), (value) => {
 		model = app.models[value];
-		build();
+		app.changed();
 	});
-	controls.append(basis.element, ...(movable.length > 1 ? [which.element] : []), button("Back to the mean", () => app.reset()));
+	which.element.hidden = movable.length < 2;
+	const controls = row(basis.element, which.element, button("Back to the mean", () => app.reset()));
 
 	function build() {
-		seen = [model.snapshot, app.plane.basis];
+		seen = [model, model.snapshot, app.plane.basis];
 		basis.select.value = app.plane.basis;
-		const count = axisCount(model, app.plane.basis);
-		rows = Array.from({ length: all ? count : Math.min(SHOWN, count) }, (_, i) => {
+		parts = Array.from({ length: axisCount(model, app.plane.basis) }, (_, i) => {
 			const axis = axisOf(model, app.plane.basis, i);
 			const { low: min, high: max } = axis;
 			const input = (value) => app.move(model.index, movedAlong(axis, model.code, value));
 			const text = `${app.plane.basis === "values" ? "value" : "direction"} ${i + 1}`;
-			const row = slider(text, { min, max, step: (max - min) / 400, value: along(axis, model.code), input });
+			const part = slider(text, { min, max, step: (max - min) / 400, input });
 			// the band holds the middle 95 % of normally distributed codes
 			const typical = [axis.mean - 2 * axis.spread, axis.mean + 2 * axis.spread];
 			typical.forEach((end, k) => {
 				const share = Math.max(0, Math.min(100, (100 * (end - min)) / (max - min)));
-				row.range.style.setProperty(k ? "--to" : "--from", `${share}%`);
+				part.range.style.setProperty(k ? "--to" : "--from", `${share}%`);
 			});
-			row.element.append(element("small", {}, `typical ${typical.map((end) => inWords(end, 1)).join(" … ")}`));
-			row.follow = () => (row.value = along(axis, model.code));
-			return row;
+			part.element.append(element("small", {}, `typical ${typical.map((end) => inWords(end, 1)).join(" … ")}`));
+			part.follow = () => (part.value = along(axis, model.code));
+			return part;
 		});
-		list.replaceChildren(...rows.map((row) => row.element));
-		if (count <= SHOWN) return;
-		const more = button(all ? `Show the first ${SHOWN} only` : `Show all ${count}`, () => {
-			all = !all;
-			build();
-			list.lastChild.focus();
-		});
-		list.append(more);
+		list.replaceChildren(...parts.map((part) => part.element));
 	}
 
-	app.onChange(() => {
+	const follow = () => {
 		if (!list.offsetParent) return;
-		if (seen[0] !== model.snapshot || seen[1] !== app.plane.basis) build();
-		for (const row of rows) row.follow();
-	});
-	return { ...view, show: build };
+		if ([model, model.snapshot, app.plane.basis].some((value, i) => value !== seen[i])) build();
+		for (const part of parts) part.follow();
+	};
+	app.onChange(follow);
+	return { title: "Sliders", element: element("div", {}, controls, list), show: follow };
 }

@@ -1,5 +1,6 @@
 // Time: scrub through the snapshots of a training, and steer one that is running.
 
+import { row } from "./morph.js";
 import { button, element, slider } from "./parts.js";
 
 const ANSWER_WITHIN = 2000; // ms
@@ -16,11 +17,10 @@ export function timeView(app) {
 		timer = clearInterval(timer);
 		play.textContent = "Play";
 	};
-	const step = (by) => app.showMoment(Math.max(0, Math.min(last(), app.moment + by)));
 	const start = () => {
 		if (app.moment === last()) app.showMoment(0);
 		play.textContent = "Halt";
-		timer = setInterval(() => (app.moment < last() ? step(1) : stop()), app.reducedMotion ? 1500 : 400);
+		timer = setInterval(() => (app.moment < last() ? app.showMoment(app.moment + 1) : stop()), app.reducedMotion ? 1500 : 400);
 	};
 	const scrub = slider("Moment", {
 		max: 0,
@@ -31,24 +31,22 @@ export function timeView(app) {
 		},
 	});
 	const play = button("Play", () => (timer ? stop() : start()));
-	const row = element("div", { class: "row" }, button("Earlier", () => step(-1)), play, button("Later", () => step(1)));
 	const ask = (action) => {
 		app.steer(action);
 		clearTimeout(asked);
 		asked = setTimeout(() => {
 			status.textContent =
-				"The kernel takes no command while it computes. The toolbar’s stop button ■ works: fit keeps what was learnt.";
+				"The kernel takes no command now. The toolbar’s stop button ■ works: fit keeps what was learnt.";
 		}, ANSWER_WITHIN);
 	};
 	const pause = button("Pause training", () => ask(app.training.paused ? "continue" : "pause"));
-	const live = element("div", { class: "row" }, pause);
-	live.append(button("One epoch", () => ask("step")), button("Stop training", () => ask("stop")));
-	const empty = element("p", {}, "One moment so far. Every stage of lab.fit(model, data, callbacks=[explorer]) appears here.");
+	const live = row(pause, button("One epoch", () => ask("step")), button("Stop training", () => ask("stop")));
+	const empty = element("p", {}, "The stages of lab.fit(model, data, callbacks=[explorer]) appear here.");
 	const status = element("p", { role: "status" });
 
 	app.onChange(() => {
 		empty.hidden = last() > 0;
-		scrub.element.hidden = row.hidden = !empty.hidden;
+		scrub.element.hidden = play.hidden = !empty.hidden;
 		scrub.range.max = last();
 		scrub.value = app.moment;
 		const { running, paused, step: steps, total } = app.training;
@@ -60,5 +58,5 @@ export function timeView(app) {
 		const state = running ? (paused ? "Paused" : "Training") : "Training ended";
 		status.textContent = total ? `${state}: step ${steps} of ${total}.` : "";
 	});
-	return { title: "Time", element: element("div", {}, empty, scrub.element, row, live, status), hide: stop };
+	return { title: "Time", element: element("div", {}, empty, scrub.element, play, live, status), hide: stop };
 }

@@ -64,7 +64,6 @@ class Autoencoder(nn.Module, metaclass=_RemembersFirstWeights):
     """
 
     code_only = True  # False where the decoder needs more than the code
-    has_prior = False  # True where a standard normal prior of the codes is part of the model
     learning_rate = 3e-3
     batch_size = 128
     suggested_steps = 2000  # what `fit` trains for when told neither epochs nor steps

@@ -271,7 +271,7 @@ def test_time_scrubs_through_the_training(open_page: Open, tiny: lab.ImageData) 
     )
     same_pixels(page, first)
     with painted(page):
-        page.get_by_role("button", name="Later").click()
+        page.get_by_label("Moment").press("ArrowRight")
     assert value(page, "moment") == 1
 
 
