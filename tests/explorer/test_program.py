@@ -438,6 +438,10 @@ REFUSED: dict[str, tuple[Function, str]] = {
         lambda x: F.conv3d(x[None], wave(2, 1, 2, 2, 2)),
         r"convolution \(aten.convolution\).*three",
     ),
+    "several pictures": (
+        lambda x: F.conv2d(x.reshape(4, 1, 6, 5), wave(2, 1, 3, 3)).reshape(1, -1),
+        "several pictures made from one",
+    ),
     "bicubic": (nn.Upsample(scale_factor=2, mode="bicubic"), "bicubic enlargement"),
     "maximum": (lambda x: x.amax(1), r"amax \(aten.amax\)"),
     "sorting": (lambda x: x.sort().values, r"sort \(aten.sort\)"),
@@ -468,6 +472,23 @@ def test_what_the_browser_cannot_do_is_named(name: str) -> None:
     function, message = REFUSED[name]
     with pytest.raises(UnsupportedLayer, match=message):
         record(function, noise(1, 4, 6, 5))
+
+
+def test_a_model_that_works_in_place_leaves_the_example_alone(run_js: RunJS) -> None:
+    x = noise(1, 6)
+    before = x.clone()
+    assert kinds(record(lambda x: x.relu_() + 1, x)) == ["map", "affine"]
+    assert torch.equal(x, before)
+
+
+def test_constants_are_those_of_the_moment(run_js: RunJS) -> None:
+    def stepwise(x: Tensor) -> Tensor:
+        offset = torch.ones(6, dtype=torch.float64)
+        y = x + offset
+        offset += 1
+        return y.relu() + offset
+
+    same(run_js, stepwise, 6)
 
 
 def test_a_check_that_nothing_hangs_on_does_no_harm(run_js: RunJS) -> None:
