@@ -184,7 +184,8 @@ function drawnSheet(app, pad, centre, request) {
 	const damage = choice("Damage", Object.keys(damages(app.shape)), request);
 	const strength = slider("Strength", { step: 0.05, value: 0.3, input: request });
 	const again = button("New noise", () => request((seed += 1)));
-	const [drawn, damaged] = ["Drawn", "Given to the models"].map((text) => captioned(app.shape, text, 112));
+	const drawn = captioned(app.shape, "Drawn", 112);
+	const damaged = captioned(app.shape, "Given to the models", 112);
 	const controls = row(damage.element, strength.element, again);
 	const pictures = row(drawn.figure, damaged.figure);
 	const sheet = {
@@ -205,7 +206,8 @@ function drawnSheet(app, pad, centre, request) {
 
 /** What one model makes of the picture, and where its code lies. */
 function drawnOutcome(app, model, sheet) {
-	const [rebuilt, error] = ["Reconstruction", "Error"].map((text) => captioned(app.shape, text, 112));
+	const rebuilt = captioned(app.shape, "Reconstruction", 112);
+	const error = captioned(app.shape, "Error", 112);
 	const text = element("p");
 	let code;
 	const go = button("Go there", () => app.move(model.index, code));

@@ -61,7 +61,7 @@ export function browserEngine(models) {
 /** Asks somebody else: post(request, rows) sends; `say` tells the user about the way there, "" that all is well. */
 function remoteEngine(post, say, who) {
 	const slots = new Map();
-	let [requests, silence] = [0, `${who} is busy: the picture follows when it answers.`];
+	let [requests, silence] = [0, `${who} is busy: the picture follows.`];
 	const send = (slot) => {
 		const { flying, waiting } = slots.get(slot);
 		if (!waiting || flying.size >= IN_FLIGHT) return;
@@ -83,7 +83,7 @@ function remoteEngine(post, say, who) {
 			if (!flight) return;
 			slots.get(slot).flying.delete(id);
 			clearTimeout(flight.late);
-			say(error ? `The picture could not be computed: ${error}` : "");
+			say(error ? `No picture: ${error}` : "");
 			if (!error) flight.done(bytes, codes);
 			send(slot);
 		},
@@ -163,4 +163,4 @@ function serveAsWorker() {
 	};
 }
 
-if (typeof document === "undefined" && typeof self !== "undefined") serveAsWorker();
+if (!globalThis.document) serveAsWorker();

@@ -44,7 +44,7 @@ class App {
 			hidden: new Set(), // classes
 			listeners: [],
 			draws: [],
-			reducedMotion: window.matchMedia("(prefers-reduced-motion: reduce)").matches,
+			reducedMotion: matchMedia("(prefers-reduced-motion: reduce)").matches,
 		});
 		this.models = scene.models.map((model, index) => this.readModel(model, index));
 		this.movable = this.models.filter((model) => model.decodes);
@@ -206,7 +206,7 @@ function stage(app, model) {
 		}
 		const text = describe(bytes);
 		readout.textContent = text;
-		shown.describe(`Picture decoded by ${model.name}. ${text}`);
+		shown.describe(`Decoded by ${model.name}. ${text}`);
 		app.announce(model.index, two ? `${model.name}: ${text}` : text);
 	};
 	app.onChange(() => {
@@ -219,7 +219,7 @@ function stage(app, model) {
 
 /** Buttons that hide and show classes; each carries its marker, so the legend needs no colour. */
 function legend(app) {
-	const shown = [...new Set(app.labels)].sort((a, b) => a - b).slice(0, 20);
+	const shown = app.movable[0].encodes ? [...new Set(app.labels)].sort((a, b) => a - b) : [];
 	const samples = shown.map(() => element("canvas", { width: 32, height: 32, "aria-hidden": "true" }));
 	const buttons = shown.map((k, i) => {
 		const toggle = () => {
@@ -290,7 +290,7 @@ function tabs(views) {
 		views[i].show?.();
 	};
 	const key = (event, i) => {
-		const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: -1 }[event.key];
+		const to = { ArrowRight: i + 1, ArrowLeft: i - 1 }[event.key];
 		if (to === undefined) return;
 		event.preventDefault();
 		const target = (to + views.length) % views.length;
@@ -303,7 +303,7 @@ function tabs(views) {
 		const panel = element("div", { role: "tabpanel", id: own, "aria-labelledby": id, class: "panel" }, view.element);
 		return { tab: button(view.title, () => show(i), use), panel };
 	});
-	const bar = element("div", { role: "tablist", "aria-label": "Tools", class: "row tabs" }, ...parts.map(({ tab }) => tab));
+	const bar = element("div", { role: "tablist", class: "row tabs" }, ...parts.map(({ tab }) => tab));
 	return { elements: [bar, ...parts.map(({ panel }) => panel)], show, close: () => views[open]?.hide?.() };
 }
 
@@ -313,33 +313,32 @@ async function build(scene, host, makeEngine) {
 	// JupyterLab must not take our arrow keys for its own
 	Object.assign(root.dataset, { lmSuppressShortcuts: true, engine: scene.engine });
 	const app = (root.explorer = new App(scene, root));
-	const notice = (text, kind = "") => element("p", { class: `notice ${kind}` }, text);
-	const state = notice("");
-	const say = (text = "") => {
+	const notice = (text, kind) => element("p", { class: `notice ${kind}` }, text);
+	const state = notice("", "");
+	const say = (text) => {
 		state.textContent = text;
 		state.hidden = !text;
 	};
-	say();
+	say("");
 	app.engine = makeEngine(app, say);
 	await Promise.all(app.models.map((model, i) => model.problem || app.engine.prepare(i, 0)));
 
 	host.replaceChildren(root);
 	app.spoken = element("div", { role: "status", class: "spoken" });
-	root.append(...[...scene.notices, scene.why].filter(Boolean).map((text) => notice(text)));
+	root.append(...[...scene.notices, scene.why].filter(Boolean).map((text) => notice(text, "")));
 	root.append(...scene.untrained.map((text) => notice(text, "untrained")));
 	const stages = element("div", { class: "stages" }, ...app.models.map((model) => stage(app, model)));
 	root.append(state, stages, app.spoken);
 	const views = [slidersView, morphView, sampleView, drawView, timeView].map((view) => view(app));
 	const tools = tabs(views);
-	if (app.movable.some((model) => model.encodes)) root.append(legend(app));
-	if (app.movable.length) root.append(mapControls(app));
+	if (app.movable.length) root.append(legend(app), mapControls(app));
 	else root.dataset.ready = true;
 	if (app.models.some((model) => !model.problem)) root.append(...tools.elements);
 	app.refresh();
 	tools.show(app.movable.length ? 0 : views.findIndex(({ title }) => title === "Draw"));
 	await app.showMoment(Math.max(...app.models.map(({ snapshots }) => snapshots.length)) - 1);
 
-	const dark = window.matchMedia("(prefers-color-scheme: dark)");
+	const dark = matchMedia("(prefers-color-scheme: dark)");
 	const theme = new MutationObserver((dark.onchange = () => app.refresh()));
 	theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
 	app.close = () => {

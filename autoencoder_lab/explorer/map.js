@@ -9,7 +9,7 @@ const CELL = 10; // CSS pixels a side of the squares that are hatched …
 const NEAR = 20; // … where every code is further away than this
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const HELP =
-	"Arrow keys move, with Shift further; Enter chooses the nearest image, N and P the next and the previous one, " +
+	"Arrow keys move, with Shift further; Enter chooses the nearest image, N and P the next and previous one, " +
 	"Escape none; Home is the middle.";
 
 export function latentMap(app, model) {
@@ -63,7 +63,7 @@ export function latentMap(app, model) {
 
 	function drawBackground() {
 		const pen = background.getContext("2d");
-		const ratio = window.devicePixelRatio || 1;
+		const ratio = devicePixelRatio;
 		for (const one of [background, canvas]) {
 			one.width = one.height = SIDE * ratio;
 			one.getContext("2d").scale(ratio, ratio);

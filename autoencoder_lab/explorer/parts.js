@@ -19,7 +19,7 @@ export function inWords(value, digits = 2) {
 let ids = 0;
 
 /** An id for labels and descriptions. */
-export const uniqueId = () => `autoencoder-lab-${(ids += 1)}`;
+export const uniqueId = () => `explorer-${(ids += 1)}`;
 
 /** A labelled slider; `say` turns its number into text, shown and spoken. */
 export function slider(text, { min = 0, max = 1, step = 1, value = 0, say = (v) => inWords(v), input = () => {} }) {

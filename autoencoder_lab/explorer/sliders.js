@@ -10,7 +10,7 @@ export function slidersView(app) {
 	let [model, parts, seen] = [movable[0], [], []];
 	if (!model) return { title: "Sliders", element: element("p", {}, app.models.map(({ noMap }) => noMap).join(" ")) };
 
-	const bases = [["directions", "principal directions of the codes"], ["values", "single code values"]];
+	const bases = [["directions", "principal directions"], ["values", "single code values"]];
 	const basis = choice("Move along", bases, (value) => app.setPlane({ basis: value }));
 	const which = choice("Model", movable.map(({ index, name }) => [index, name]), (value) => {
 		model = app.models[value];

@@ -36,12 +36,12 @@ export function timeView(app) {
 		clearTimeout(asked);
 		asked = setTimeout(() => {
 			status.textContent =
-				"The kernel takes no command now. The toolbar’s stop button ■ works: fit keeps what was learnt.";
+				"The kernel takes no command now; the toolbar’s stop button ■ works.";
 		}, ANSWER_WITHIN);
 	};
 	const pause = button("Pause training", () => ask(app.training.paused ? "continue" : "pause"));
 	const live = row(pause, button("One epoch", () => ask("step")), button("Stop training", () => ask("stop")));
-	const empty = element("p", {}, "The stages of lab.fit(model, data, callbacks=[explorer]) appear here.");
+	const empty = element("p", {}, "Stages of lab.fit(model, data, callbacks=[explorer]) appear here.");
 	const status = element("p", { role: "status" });
 
 	app.onChange(() => {
