@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from torch import Tensor, no_grad
+from torch import Tensor, from_numpy, linalg, no_grad
 from torch.utils._pytree import tree_leaves
 
 from autoencoder_lab.explorer.program import Program, origins, pack, with_header
@@ -189,7 +189,8 @@ def _factor(x: Floats) -> Floats:
     """The Cholesky factor of the inputs' second moments, with a ridge for inputs unlike the examples."""
     moments = x.T @ x / len(x)
     ridge = RIDGE * moments.diagonal().mean() + 1e-12
-    lower: Floats = np.linalg.cholesky(moments + ridge * np.eye(len(moments)))
+    moments[np.diag_indices_from(moments)] += ridge
+    lower: Floats = linalg.cholesky(from_numpy(moments)).numpy()  # NumPy's own is twenty times slower
     return lower
 
 
