@@ -1,4 +1,4 @@
-"""`lab.explore`: the widget in the notebook, its kernel engine, and its part in training."""
+"""The widget in the notebook, its kernel engine, and its part in training."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ import io
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import anywidget
 import numpy as np
 import torch
 import traitlets
 
-from autoencoder_lab.comparison import named
 from autoencoder_lab.explorer import bundle, page, sheet
 from autoencoder_lab.explorer.scene import (
-    ENGINES,
     ExploredModel,
     alignment,
     choose_engine,
@@ -28,51 +26,9 @@ from autoencoder_lab.explorer.scene import (
     untrained,
 )
 
-Engine = Literal["auto", "browser", "kernel", "plain"]
 MOST_SNAPSHOTS = 24
 _open: dict[str, tuple[int, list[Any]]] = {}  # cell -> (its execution count, its explorers)
 _lock = threading.RLock()  # messages may arrive on another thread than the cells
-
-
-def explore(
-    models: Any,
-    data: Any,
-    *,
-    split: Literal["train", "val", "test"] = "test",
-    count: int = 500,
-    align: bool = False,
-    engine: Engine = "auto",
-    title: str | None = None,
-) -> Any:
-    """Drag through a latent space: the codes of real images on a map, and the picture that every place decodes to.
-
-    models: one model; a sequence or {name: model} of two for the same drag in both, side by side.
-    data: an ImageData (its `split` is shown) or a Split; the first `count` images of it are shown.
-    align: begin with the codes of the second model brought onto those of the first by the best affine map.
-    engine: "browser" computes the pictures in the page, "kernel" here, "plain" uses ordinary sliders where no script
-      runs; "auto" takes the browser unless a layer is unknown to it or the model is too large for 60 pictures a second.
-    Pass the result to `fit(..., callbacks=[explorer])` to watch a model train. `.to_html(path)` writes a page that
-    needs no kernel, `.to_png(path)` a picture.
-
-    Raises ValueError for more than two models, images of another shape than a model's, an unknown engine.
-    """
-    if engine not in ENGINES:
-        raise ValueError(f"engine must be one of {', '.join(map(repr, ENGINES))}, got {engine!r}")
-    given = named(models)
-    if not 1 <= len(given) <= 2:
-        raise ValueError(f"explore shows one model or two side by side, got {len(given)}")
-    images = (getattr(data, split) if hasattr(data, split) else data)[:count]
-    for name, model in given.items():
-        if tuple(model.image_shape) != tuple(images.images.shape[1:]):
-            raise ValueError(
-                f"{name} was built for images {tuple(model.image_shape)}, these are {tuple(images.images.shape[1:])}; "
-                "build it with image_shape=data.shape"
-            )
-    if engine == "plain":
-        from autoencoder_lab.explorer.plain import plain_explorer
-
-        return plain_explorer(given, images)
-    return Explorer(given, images, align=align, engine=engine, title=title)
 
 
 class Explorer(anywidget.AnyWidget):

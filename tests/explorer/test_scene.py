@@ -324,4 +324,4 @@ def test_javascript_is_small_and_joins_into_one_module() -> None:
 
 
 def test_explorer_is_found_under_its_public_name() -> None:
-    assert lab.explore.__module__ == "autoencoder_lab.explorer.widget" and issubclass(Explorer, object)
+    assert lab.explore.__module__ == "autoencoder_lab.explorer" and issubclass(Explorer, object)
