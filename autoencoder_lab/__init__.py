@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # the public names, as editors and mypy see them
     from autoencoder_lab import augmentations as augment
-    from autoencoder_lab import checks, classroom, datasets, losses, metrics
+    from autoencoder_lab import checks, classroom, controls, datasets, losses, metrics
     from autoencoder_lab import corruptions as corrupt
     from autoencoder_lab import plotting as plot
     from autoencoder_lab.classroom import calibration, outcome, predict, quiz, setup, show_source
@@ -23,22 +23,28 @@ if TYPE_CHECKING:  # the public names, as editors and mypy see them
     from autoencoder_lab.images import ImageData, Split
     from autoencoder_lab.models import (
         PCA,
+        VAE,
         Autoencoder,
         ConvAutoencoder,
         DenseAutoencoder,
+        LatentMixture,
         LinearAutoencoder,
+        MixturePriorVAE,
         ResidualAutoencoder,
     )
     from autoencoder_lab.training import History, TrainingDiverged, fit
 
 __all__ = [
     "PCA",
+    "VAE",
     "Autoencoder",
     "ConvAutoencoder",
     "DenseAutoencoder",
     "History",
     "ImageData",
+    "LatentMixture",
     "LinearAutoencoder",
+    "MixturePriorVAE",
     "ResidualAutoencoder",
     "Split",
     "TrainingDiverged",
@@ -47,6 +53,7 @@ __all__ = [
     "checks",
     "classroom",
     "compare",
+    "controls",
     "corrupt",
     "datasets",
     "explore",
@@ -66,7 +73,7 @@ __all__ = [
 # At run time a name comes from its module when it is first used: so `autoencoder-lab doctor` starts where torch does
 # not, `autoencoder-lab open` does not wait for it, and matplotlib loads only when something is drawn
 _MODULES = {"augment": "augmentations", "corrupt": "corruptions", "plot": "plotting"}
-_MODULES |= {name: name for name in ("checks", "classroom", "datasets", "losses", "metrics")}
+_MODULES |= {name: name for name in ("checks", "classroom", "controls", "datasets", "losses", "metrics")}
 _HOMES = {
     "classroom": ("calibration", "outcome", "predict", "quiz", "setup", "show_source"),
     "comparison": ("compare",),

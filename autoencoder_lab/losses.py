@@ -1,8 +1,10 @@
-"""Reconstruction losses: pure functions, one formula each.
+"""Losses: pure functions, one formula each.
 
-Every loss is summed over the pixels of an image and averaged over the batch, so its unit is "per image" and its size
-does not depend on the batch. Divide by C·H·W for a value per pixel.
+Every reconstruction loss is summed over the pixels of an image and averaged over the batch, so its unit is "per image"
+and its size does not depend on the batch. Divide by C·H·W for a value per pixel.
 """
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -51,3 +53,28 @@ def entropy(x: Tensor) -> Tensor:
     """
     # H(x) = −x log x − (1 − x) log(1 − x), with 0 log 0 = 0
     return -(torch.xlogy(x, x) + torch.xlogy(1 - x, 1 - x)).sum() / len(x)
+
+
+# --- densities, for models that state probabilities: one value an element, to be summed by who calls ---------------
+
+
+def gaussian_kl(mu: Tensor, log_var: Tensor) -> Tensor:
+    """KL[N(μ, σ²) ‖ N(0, 1)] in nats for each element; ≥ 0, and 0 only at μ = 0, σ = 1.
+
+    mu, log_var: any one shape, (B, d) for codes; log_var is log σ², not σ.
+    Kingma and Welling (2014), appendix B; slide 003.
+    """
+    # ½ (μ² + σ² − 1 − log σ²)
+    return 0.5 * (mu.pow(2) + log_var.exp() - 1 - log_var)
+
+
+def gaussian_log_density(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    """log N(x; mean, exp(log_var)) in nats for each element; the three are broadcast."""
+    # −½ [(x − m)²/σ² + log σ² + log 2π]
+    return -0.5 * ((x - mean).pow(2) / log_var.exp() + log_var + math.log(2 * math.pi))
+
+
+def bernoulli_log_density(x: Tensor, logits: Tensor) -> Tensor:
+    """log p(x) in nats for each element, where p(x = 1) = sigmoid(logits); x in {0, 1}, or grey in [0, 1]."""
+    # x log p + (1 − x) log(1 − p)
+    return -F.binary_cross_entropy_with_logits(logits, x, reduction="none")

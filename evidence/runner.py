@@ -42,8 +42,8 @@ def claim(name: str) -> ModuleType:
 
 # --- which code made a row -------------------------------------------------------------------------
 
-MODULES = ("losses", "corruptions", "augmentations", "models/base", "models/linear", "models/convolutional", "training",
-           "metrics", "datasets", "images", "shapes")  # fmt: skip
+MODULES = ("losses", "corruptions", "augmentations", "controls", "models/base", "models/linear", "models/convolutional",
+           "models/variational", "training", "metrics", "datasets", "images", "shapes")  # fmt: skip
 # they are reached by name, but no figure depends on them
 IGNORED = {
     "Callback",

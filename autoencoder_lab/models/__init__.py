@@ -2,14 +2,19 @@
 
 from autoencoder_lab.models.base import Autoencoder, Loss
 from autoencoder_lab.models.convolutional import ConvAutoencoder, ResidualAutoencoder
+from autoencoder_lab.models.latent_density import LatentMixture
 from autoencoder_lab.models.linear import PCA, DenseAutoencoder, LinearAutoencoder
+from autoencoder_lab.models.variational import VAE, MixturePriorVAE
 
 __all__ = [
     "PCA",
+    "VAE",
     "Autoencoder",
     "ConvAutoencoder",
     "DenseAutoencoder",
+    "LatentMixture",
     "LinearAutoencoder",
     "Loss",
+    "MixturePriorVAE",
     "ResidualAutoencoder",
 ]

@@ -1,0 +1,210 @@
+"""The variational autoencoder: the code is a distribution, and codes drawn from the prior decode to new images."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from autoencoder_lab import losses
+from autoencoder_lab.models.base import OUTPUTS, Autoencoder, Loss, Output
+from autoencoder_lab.models.convolutional import (
+    Crop,
+    begin_at_mean_brightness,
+    enlarge,
+    from_code,
+    halve,
+    pad_to_multiple_of_4,
+    to_code,
+)
+
+Likelihood = Literal["bernoulli", "gaussian"]
+
+
+class VAE(Autoencoder):
+    """An autoencoder whose encoder names a distribution of codes, q(z|x) = N(μ(x), σ²(x)), pulled to N(0, I).
+
+    Minimises −ELBO = −E_q[log p(x|z)] + β KL[q(z|x) ‖ p(z)] in nats per image (Kingma and Welling, 2014; β: Higgins
+    et al., 2017; slides 002 and 003). `encoder` gives μ and log σ² side by side, (B, 2·latent).
+
+    likelihood: p(x|z). "bernoulli": black or white pixels, drawn anew from the grey values each time the loss is taken
+      (dynamic binarisation); binarise=False scores grey values as they are, which is no likelihood. "gaussian":
+      N(x̂, sigma² I); sigma=None learns it, one number for all pixels (Rybkin et al., 2021). Slide 003's
+      ‖x − x̂‖² + KL is sigma = √½.
+    beta ≥ 0; warm_up: the share of the steps in which β rises from 0; free_bits: nats of each dimension's mean KL that
+    cost nothing (Kingma et al., 2016). In evaluation β is whole; the parts of the loss hold the true KL.
+    """
+
+    has_prior = True  # N(0, I), the explorer draws from it
+    learning_rate = 2e-3
+    batch_size = 64
+    suggested_steps = 3000
+
+    warmth: Tensor
+    log_sigma: Tensor
+
+    def __init__(
+        self,
+        latent: int,
+        image_shape: Sequence[int] = (1, 28, 28),
+        beta: float = 1.0,
+        likelihood: Likelihood = "bernoulli",
+        sigma: float | None = None,
+        binarise: bool = True,
+        free_bits: float = 0.0,
+        warm_up: float = 0.2,
+        width: int = 16,
+        hidden: int = 256,
+        output: Output = "sigmoid",
+    ) -> None:
+        if likelihood not in ("bernoulli", "gaussian"):
+            raise ValueError(f'likelihood must be "bernoulli" or "gaussian", got {likelihood!r}')
+        super().__init__(latent, image_shape, output, "cross_entropy" if likelihood == "bernoulli" else "squared_error")
+        for name, given in {"beta": beta, "free_bits": free_bits}.items():
+            if not 0 <= given < math.inf:
+                raise ValueError(f"{name} must be a number ≥ 0, got {given}")
+        if not 0 <= warm_up <= 1:
+            raise ValueError(f"warm_up is a share of the training steps in [0, 1], got {warm_up}")
+        if sigma is not None and not (likelihood == "gaussian" and 0 < sigma < math.inf):
+            raise ValueError(f'sigma is the standard deviation of likelihood="gaussian", above 0, got {sigma}')
+        self.beta, self.likelihood, self.binarise = beta, likelihood, binarise and likelihood == "bernoulli"
+        self.free_bits, self.warm_up = free_bits, warm_up
+        self.label = f"{type(self).__name__}({latent})" + (f", β={beta:g}" if beta != 1 else "")
+        self.register_buffer("warmth", torch.ones(()))
+        log_sigma = torch.tensor(0.0 if sigma is None else math.log(sigma))
+        if likelihood == "gaussian" and sigma is None:
+            self.log_sigma = nn.Parameter(log_sigma)
+        else:
+            self.register_buffer("log_sigma", log_sigma)
+        channels, height, width_px = self.image_shape
+        inner = (2 * width, -(-height // 4), -(-width_px // 4))
+        self.encoder = nn.Sequential(
+            pad_to_multiple_of_4(height, width_px),
+            *halve(channels, width),
+            *halve(width, 2 * width),
+            *to_code(inner, hidden, 2 * latent),
+        )
+        self.decoder = nn.Sequential(
+            *from_code(latent, hidden, inner),
+            *enlarge(2 * width, width, "transposed"),
+            *enlarge(width, channels, "transposed", last=True),
+            Crop(height, width_px),
+        )
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """μ and log σ² of q(z|x), (B, latent) each, for x: (B, C, H, W). log σ² is kept within ±12."""
+        mu, log_var = self.encoder(self.check_images(x)).chunk(2, dim=1)
+        return mu, log_var.clamp(-12, 12)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """μ: (B, latent). Slide 002: at test time the mean is the code."""
+        return self.encoder(self.check_images(x))[:, : self.latent]
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats: (B,)."""
+        logits = self.decoder(z)
+        if self.likelihood == "bernoulli":
+            return losses.bernoulli_log_density(x, logits).flatten(1).sum(dim=1)
+        return losses.gaussian_log_density(x, OUTPUTS[self.output](logits), 2 * self.log_sigma).flatten(1).sum(dim=1)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """log p(z) in nats: (B,), here of N(0, I)."""
+        return losses.gaussian_log_density(z, torch.zeros_like(z), z.new_zeros(())).sum(dim=1)
+
+    def kl(self, mu: Tensor, log_var: Tensor, z: Tensor) -> Tensor:
+        """KL[q(z|x) ‖ p(z)] in nats, (B, latent), a column a dimension; a subclass may estimate it from the draw z."""
+        return losses.gaussian_kl(mu, log_var)
+
+    def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
+        """−ELBO with β: parts "reconstruction" = −log p(x|z) at one z drawn from q(z|x), and "kl"; nats per image."""
+        target = x if target is None else target
+        observed = self.observe(target)
+        mu, log_var = self.posterior(observed if x is target else self.observe(x))
+        # the reparameterisation: z = μ + σ·ε with ε ~ N(0, I), so that gradients reach μ and σ
+        z = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
+        reconstruction = -self.log_likelihood(observed, z).mean()
+        kl = self.kl(mu, log_var, z).mean(dim=0)
+        charged = kl.clamp(min=self.free_bits).sum() if self.free_bits else kl.sum()
+        beta = self.beta * self.warmth if self.training else self.beta
+        return Loss(reconstruction + beta * charged, {"reconstruction": reconstruction, "kl": kl.sum()})
+
+    def observe(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        """What p(x|z) is about: x itself, or black-and-white images drawn from grey values x in [0, 1].
+
+        Raises ValueError where the likelihood is Bernoulli and x leaves [0, 1] or holds NaN.
+        """
+        if self.likelihood == "bernoulli" and not (x.min() >= 0 and x.max() <= 1):
+            raise ValueError(
+                f'likelihood="bernoulli" takes images in [0, 1], got [{x.min():.3g}, {x.max():.3g}]; rescale them, '
+                'or use likelihood="gaussian"'
+            )
+        return torch.bernoulli(x, generator=generator) if self.binarise else x
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: Generator | None = None) -> Tensor:
+        """n new images (n, C, H, W): codes from the prior, decoded; pixels are means, not draws."""
+        return self.decode(self.sample_prior(n, generator))
+
+    def sample_prior(self, n: int, generator: Generator | None = None) -> Tensor:
+        """n codes from p(z): (n, latent)."""
+        return torch.randn(n, self.latent, generator=generator, device=self.warmth.device)
+
+    def reset_parameters(self) -> None:
+        """A learned σ begins at 1 again; the layers reset themselves."""
+        if isinstance(self.log_sigma, nn.Parameter):
+            nn.init.zeros_(self.log_sigma)
+
+    def start_from(self, images: Tensor) -> None:
+        """Begin at the images' mean brightness, and a learned σ at the error of the mean image."""
+        begin_at_mean_brightness(self, images)
+        if isinstance(self.log_sigma, nn.Parameter):
+            with torch.no_grad():  # from σ = 1 the first thousand steps would go into this one number
+                self.log_sigma.fill_(0.5 * (images - images.mean(dim=0)).square().mean().clamp(min=1e-4).log())
+
+    def after_step(self, step: int, total: int) -> None:
+        """Let β rise from 0 over the first `warm_up` of the steps."""
+        self.warmth.fill_(min(1.0, step / (self.warm_up * total)) if self.warm_up else 1.0)
+
+
+class MixturePriorVAE(VAE):
+    """A VAE that learns its prior along with the rest: p(z) = Σ_k w_k N(m_k, diag s_k²), with `components` Gaussians.
+
+    Its KL has no closed form and is estimated at the one z the loss draws: log q(z|x) − log p(z), (B, 1). A simple
+    relative of the VampPrior (Tomczak and Welling, 2018).
+    """
+
+    has_prior = False  # none that is N(0, I)
+
+    def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28), components: int = 20, **settings: Any):
+        super().__init__(latent, image_shape, **settings)
+        if components < 1:
+            raise ValueError(
+                f"components is the number of Gaussians in the prior and must be at least 1, got {components}"
+            )
+        self.prior_means = nn.Parameter(torch.empty(components, latent))
+        self.prior_log_vars = nn.Parameter(torch.empty(components, latent))
+        self.prior_logits = nn.Parameter(torch.empty(components))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the centres from N(0, I); equal weights, unit variances."""
+        super().reset_parameters()
+        nn.init.normal_(self.prior_means)
+        nn.init.zeros_(self.prior_log_vars)
+        nn.init.zeros_(self.prior_logits)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """log Σ_k w_k N(z; m_k, s_k²) in nats: (B,)."""
+        each = losses.gaussian_log_density(z[:, None], self.prior_means, self.prior_log_vars).sum(dim=2)
+        return torch.logsumexp(self.prior_logits.log_softmax(dim=0) + each, dim=1)
+
+    def kl(self, mu: Tensor, log_var: Tensor, z: Tensor) -> Tensor:
+        """log q(z|x) − log p(z) in nats: (B, 1), the KL at one draw z."""
+        return (losses.gaussian_log_density(z, mu, log_var).sum(dim=1) - self.log_prior(z))[:, None]
+
+    def sample_prior(self, n: int, generator: Generator | None = None) -> Tensor:
+        """n codes from the mixture: (n, latent)."""
+        which = torch.multinomial(self.prior_logits.softmax(dim=0), n, replacement=True, generator=generator)
+        noise = torch.randn(n, self.latent, generator=generator, device=which.device)
+        return self.prior_means[which] + torch.exp(0.5 * self.prior_log_vars[which]) * noise
