@@ -47,9 +47,10 @@ def compare(
 
 
 def count_parameters(model: Any) -> int:
-    """How many numbers a model has learned; PCA's mean and components count too."""
+    """How many numbers a model has learned; a mean, components or a matrix that were solved for count too."""
     learned: int = sum(parameter.numel() for parameter in model.parameters())
-    return learned or model.mean.numel() + model.components.numel()
+    solved = (getattr(model, name, None) for name in ("mean", "components", "matrix"))
+    return learned or sum(tensor.numel() for tensor in solved if tensor is not None)
 
 
 def named(models: Any) -> dict[str, Any]:

@@ -218,3 +218,26 @@ def _mean(values: Tensor) -> Estimate:
     values = values.double()
     error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan
     return Estimate(float(values.mean()), error)
+
+
+def hole_errors(method: Any, split: Any, corrupt: Any) -> tuple[Estimate, Estimate]:
+    """Squared error per pixel inside and outside the holes that `corrupt` makes, pooled over the pixels of the split.
+
+    corrupt: with `mask(x, generator)`, such as box_mask; mask and damaged images are drawn with the same seed. A method
+    with `fill(x, mask)` is told where the hole is, any other has to `reconstruct` the damaged image. Errors of a ratio
+    of means over images; nan for a side that has no pixels. Raises TypeError for a corruption that makes no holes.
+    """
+    if not hasattr(corrupt, "mask"):
+        raise TypeError(f"hole_errors needs a corruption with a mask, such as box_mask(10, fill=0.5), got {corrupt!r}")
+    x = split.images
+    damaged, hole = (draw(x, torch.Generator().manual_seed(CORRUPTION_SEED)) for draw in (corrupt, corrupt.mask))
+    with torch.no_grad():
+        output = method.fill(damaged, hole) if hasattr(method, "fill") else in_batches(method.reconstruct, damaged)
+    squared = (output - x).double().square()
+
+    def over(side: Tensor) -> Estimate:
+        error, pixels = ((term * side).flatten(1).sum(dim=1) for term in (squared, torch.ones_like(squared)))
+        value = float(error.sum() / pixels.sum())
+        return Estimate(value, _mean((error - value * pixels) / pixels.mean()).error)
+
+    return over(hole), over(~hole)
