@@ -476,7 +476,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="run also what has not changed")
     options = parser.parse_args(arguments)
 
-    every = sorted(SOURCES.glob("[0-9][0-9]_*.py"))
+    every = sorted(SOURCES.glob("[0-9][0-9]*_*.py"))
     sources = [path for path in every if not options.names or any(path.stem.startswith(name) for name in options.names)]
     unknown = [name for name in options.names if not any(path.stem.startswith(name) for path in every)]
     if unknown:

@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
-SOURCES = sorted((NOTEBOOKS / "source").glob("[0-9][0-9]_*.py"))
+SOURCES = sorted((NOTEBOOKS / "source").glob("[0-9][0-9]*_*.py"))
 
 LABELS = ("**You will be able to**", "**Before you start**", "**Time**", "**Slides covered**")
 CLOSING = ("Take-aways", "Quiz", "From slide to cell", "Further reading")
@@ -176,8 +176,8 @@ def anatomy_problems(source: Path) -> list[str]:
 
 def _opening_problems(source: Path, opening: Section) -> Iterator[str]:
     first = opening.cells[0]
-    if first.cell_type != "markdown" or not first.source.startswith(f"# {source.stem[:2]} · "):
-        yield f"the first cell must begin with '# {source.stem[:2]} · ' and the title"
+    if first.cell_type != "markdown" or not first.source.startswith(f"# {source.stem.split("_")[0]} · "):
+        yield f"the first cell must begin with '# {source.stem.split("_")[0]} · ' and the title"
         return
     blocks = [block for block in first.source.split("\n\n") if block.strip()]
     if len(blocks) < 2 or blocks[1].startswith("**"):
@@ -256,7 +256,7 @@ def _prediction_problems(source: Path, parts: list[Section]) -> Iterator[str]:
         every += asked
         yield from (f"the prediction {key!r} has no lab.outcome in its section" for key in asked if key not in answered)
         yield from (f"lab.outcome({key!r}) has no lab.predict in its section" for key in answered if key not in asked)
-    number = source.stem[:2]  # unique within a notebook, and beginning with its number: unique in the course
+    number = source.stem.split("_")[0]  # unique within a notebook, and beginning with its number: unique in the course
     yield from (f"the key {key!r} must begin with '{number}-'" for key in every if not key.startswith(f"{number}-"))
     yield from (f"the key {key!r} is used twice" for key in sorted(set(every)) if every.count(key) > 1)
     if not every:

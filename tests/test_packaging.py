@@ -45,7 +45,7 @@ def test_repository_is_the_same_everywhere() -> None:
 def test_readme_has_a_badge_for_each_notebook_and_they_open_it() -> None:
     slug = REPOSITORY.removeprefix("https://github.com/")
     opened = re.findall(r"\]\(https://colab\.research\.google\.com/github/(.*?)\)", text("README.md"))
-    sources = sorted((ROOT / "notebooks" / "source").glob("[0-9][0-9]_*.py"))
+    sources = sorted((ROOT / "notebooks" / "source").glob("[0-9][0-9]*_*.py"))
     assert opened == [f"{slug}/blob/main/notebooks/{source.stem}.ipynb" for source in sources]
 
 

@@ -53,6 +53,7 @@ body img {{ max-width: 100%; }}
 </body>
 </html>
 """
+MOST_MOMENTS = 10  # of a training that a page keeps: each costs up to a megabyte
 START = """
 const code = document.getElementById("code").textContent;
 const address = (text) => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
@@ -87,7 +88,8 @@ def html(explorer: Explorer) -> str:
             **model,
             "programs": {name: one.to_json() for name, one in programs.items()},
             "snapshots": [
-                {**taken, "weights": weights} for taken, weights in zip(snapshots, packed_weights(moments), strict=True)
+                {**taken, "weights": weights}
+                for taken, weights in zip(thinned(snapshots), packed_weights(thinned(moments)), strict=True)
             ],
         }
         for model, programs, moments, snapshots in zip(
@@ -118,6 +120,13 @@ def html(explorer: Explorer) -> str:
         code=bundle.javascript().replace("</", "<\\/"),
         start=START,
     )
+
+
+def thinned(moments: list[Any]) -> list[Any]:
+    """At most MOST_MOMENTS of them, evenly spaced, the first and the last among them."""
+    if len(moments) <= MOST_MOMENTS:
+        return moments
+    return [moments[round(i * (len(moments) - 1) / (MOST_MOMENTS - 1))] for i in range(MOST_MOMENTS)]
 
 
 def packed_weights(moments: list[ExploredModel]) -> list[dict[str, bytes]]:
