@@ -99,6 +99,7 @@ def build(name: str, data: lab.ImageData) -> Any:
         "transposed": lambda: lab.ConvAutoencoder(2, **small),
         "resize": lambda: lab.ConvAutoencoder(2, decoder="resize", **small),
         "inside": lambda: lab.ResidualAutoencoder(5, **small),
+        "vae": lambda: lab.VAE(2, **small),
     }
     model = models[name]()
     if name != "pca":
@@ -106,7 +107,9 @@ def build(name: str, data: lab.ImageData) -> Any:
     return model
 
 
-@pytest.mark.parametrize("name", ["pca", "linear", "tied", "dense", "one", "long", "transposed", "resize", "inside"])
+@pytest.mark.parametrize(
+    "name", ["pca", "linear", "tied", "dense", "one", "long", "transposed", "resize", "inside", "vae"]
+)
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 11, 14)], ids=str)
 def test_pixels_are_those_of_torch_for_every_model(
     open_page: Open, tiny: lab.ImageData, name: str, shape: tuple[int, int, int]

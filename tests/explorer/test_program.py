@@ -143,6 +143,8 @@ MODELS: dict[str, Callable[[tuple[int, int, int]], Any]] = {
     "unpool": lambda shape: lab.ConvAutoencoder(5, shape, decoder="unpool", **SMALL),
     "inside": lambda shape: lab.ResidualAutoencoder(5, shape, skips="inside", **SMALL),
     "around": lambda shape: lab.ResidualAutoencoder(5, shape, skips="around", **SMALL),
+    "vae": lambda shape: lab.VAE(5, shape, **SMALL),
+    "gaussian": lambda shape: lab.VAE(5, shape, likelihood="gaussian", output="linear", **SMALL),
 }
 SHAPES = [(1, 28, 28), (3, 30, 26), (1, 8, 8), (2, 9, 21)]
 
