@@ -87,9 +87,11 @@ class NonLocalMeans(Control):
         """(B, C, H, W) → the same shape."""
         from skimage.restoration import denoise_nl_means
 
-        settings = {"h": 0.8 * self.noise, "sigma": self.noise, "patch_size": 5, "patch_distance": 6, "channel_axis": 0}
-        cleaned = [denoise_nl_means(image, **settings) for image in _as_batch(x).numpy()]
-        return torch.from_numpy(np.stack(cleaned)).to(x.dtype).clamp(0, 1)
+        settings = {"h": 0.8 * self.noise, "sigma": self.noise, "patch_size": 5, "patch_distance": 6}
+        # channels last, then the shape anew: of a single channel scikit-image 0.26 drops the axis, and transposes
+        last = _as_batch(x).permute(0, 2, 3, 1)
+        cleaned = [denoise_nl_means(image, channel_axis=-1, **settings) for image in last.numpy()]
+        return torch.from_numpy(np.stack(cleaned)).view(last.shape).permute(0, 3, 1, 2).to(x.dtype).clamp(0, 1)
 
 
 class LinearDenoiser(Control):
@@ -166,12 +168,12 @@ class PCAFill(Control):
     fit_seconds = None
 
     def __init__(self, k: int) -> None:
-        self.k, self.label = k, f"PCA fill {k}"
+        self.k, self.pca, self.label = k, PCA(k), f"PCA fill {k}"
 
     def fit(self, split: Any) -> "PCAFill":
         """Fit to the images of one split (`data.train`); returns self. Errors: those of `PCA.fit`."""
         started = time.perf_counter()
-        pca = PCA(self.k).fit(split)
+        pca = self.pca.fit(split)
         variance = split.images.flatten(1).double().var(dim=0).sum() - pca.variances.double().sum()
         self.ridge = max(1e-9, float(variance) / max(1, len(pca.mean) - self.k))
         self.scaled = pca.components.double() * pca.variances.double().sqrt()  # W
