@@ -176,8 +176,9 @@ def anatomy_problems(source: Path) -> list[str]:
 
 def _opening_problems(source: Path, opening: Section) -> Iterator[str]:
     first = opening.cells[0]
-    if first.cell_type != "markdown" or not first.source.startswith(f"# {source.stem.split("_")[0]} · "):
-        yield f"the first cell must begin with '# {source.stem.split("_")[0]} · ' and the title"
+    number = source.stem.split("_")[0]
+    if first.cell_type != "markdown" or not first.source.startswith(f"# {number} · "):
+        yield f"the first cell must begin with '# {number} · ' and the title"
         return
     blocks = [block for block in first.source.split("\n\n") if block.strip()]
     if len(blocks) < 2 or blocks[1].startswith("**"):
