@@ -263,7 +263,8 @@ def nll(model: Any, split: Any, samples: int = 100) -> Estimate:
     An upper bound in expectation, tighter with more samples: K = 1 is −ELBO. Each image is observed (binarised) once.
     Burda, Grosse and Salakhutdinov (2016), "Importance weighted autoencoders", equation 8.
     """
-    return _mean(math.log(samples) - _log_weights(model, split, samples).logsumexp(dim=0))
+    weights = _log_weights(model, split, samples)
+    return _mean(math.log(samples) - weights.logsumexp(dim=0))
 
 
 @torch.no_grad()
