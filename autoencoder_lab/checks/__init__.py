@@ -7,9 +7,11 @@ from autoencoder_lab.checks.compare import CheckFailed, compare_with
 from autoencoder_lab.checks.notebook_00 import squared_error_per_image, training_step, unseen_digit
 from autoencoder_lab.checks.notebook_01 import components_from_decoder, cross_entropy, few_images_experiment
 from autoencoder_lab.checks.notebook_02 import fast_share, shuffled_pixels, stamp
+from autoencoder_lab.checks.notebook_04b import active_units
 
 __all__ = [
     "CheckFailed",
+    "active_units",
     "compare_with",
     "components_from_decoder",
     "cross_entropy",
