@@ -57,7 +57,8 @@ class LatentMixture:
         """n codes (n, d), float32."""
         which = torch.multinomial(self._fitted(), n, replacement=True, generator=generator)
         noise = torch.randn(n, self.means.shape[1], 1, generator=generator, dtype=torch.double)
-        return (self.means[which] + (self.factors[which] @ noise)[..., 0]).float()
+        codes: Tensor = self.means[which] + (self.factors[which] @ noise)[..., 0]
+        return codes.float()
 
     def _fitted(self) -> Tensor:
         if self.weights is None:

@@ -69,7 +69,7 @@ class VAE(Autoencoder):
         if sigma is not None and not (likelihood == "gaussian" and 0 < sigma < math.inf):
             raise ValueError(f'sigma is the standard deviation of likelihood="gaussian", above 0, got {sigma}')
         self.beta, self.likelihood, self.binarise = beta, likelihood, binarise and likelihood == "bernoulli"
-        self.free_bits, self.warm_up = free_bits, warm_up
+        self.free_bits, self.warm_up, self._sigma = free_bits, warm_up, sigma
         self.label = f"{type(self).__name__}({latent})" + (f", β={beta:g}" if beta != 1 else "")
         self.register_buffer("warmth", torch.ones(()))
         log_sigma = torch.tensor(0.0 if sigma is None else math.log(sigma))
@@ -156,11 +156,18 @@ class VAE(Autoencoder):
             nn.init.zeros_(self.log_sigma)
 
     def start_from(self, images: Tensor) -> None:
-        """Begin at the images' mean brightness, and a learned σ at the error of the mean image."""
-        begin_at_mean_brightness(self, images)
+        """Begin at the images' mean brightness, a learned σ at the error of the mean image, and β at 0 to warm up."""
+        if any(n.startswith("decoder") and isinstance(m, nn.ConvTranspose2d) for n, m in self.named_modules()):
+            begin_at_mean_brightness(self, images)  # a decoder of one's own may have none
+        self.warmth.fill_(0.0 if self.warm_up else 1.0)
         if isinstance(self.log_sigma, nn.Parameter):
             with torch.no_grad():  # from σ = 1 the first thousand steps would go into this one number
                 self.log_sigma.fill_(0.5 * (images - images.mean(dim=0)).square().mean().clamp(min=1e-4).log())
+
+    def extra_repr(self) -> str:
+        """Shown by print(vae), and what tells a checkpoint of another objective apart."""
+        names = ("beta", "likelihood", "binarise", "free_bits", "warm_up")
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names) + f", sigma={self._sigma!r}"
 
     def after_step(self, step: int, total: int) -> None:
         """Let β rise from 0 over the first `warm_up` of the steps."""
@@ -203,6 +210,7 @@ class MixturePriorVAE(VAE):
         """log q(z|x) − log p(z) in nats: (B, 1), the KL at one draw z."""
         return (losses.gaussian_log_density(z, mu, log_var).sum(dim=1) - self.log_prior(z))[:, None]
 
+    @torch.no_grad()
     def sample_prior(self, n: int, generator: Generator | None = None) -> Tensor:
         """n codes from the mixture: (n, latent)."""
         which = torch.multinomial(self.prior_logits.softmax(dim=0), n, replacement=True, generator=generator)
