@@ -6,9 +6,6 @@ inside encoder and decoder, and U-Net skips around the code.
 
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from autoencoder_lab import metrics
 from autoencoder_lab.models import ConvAutoencoder, ResidualAutoencoder
 from evidence.common import (
@@ -25,25 +22,12 @@ from evidence.common import (
     shuffled_rows,
     test_mse,
     train,
+    with_other_codes,
 )  # fmt: skip
 
 SLIDE = "002"
 CLAIM = "Skip connections make reconstructions sharper"
 EXPECTED = CONDITION
-
-
-def with_other_codes(model: ResidualAutoencoder, x: Tensor, other: Tensor) -> Tensor:
-    """Reconstruct x while every image gets another image's code; only feature maps that skip the code are its own."""
-
-    def exchange(_layer: torch.nn.Module, _inputs: object, codes: Tensor) -> Tensor:
-        return codes[other]
-
-    hook = model.to_code.register_forward_hook(exchange)
-    try:
-        with torch.inference_mode():
-            return model.reconstruct(x)
-    finally:
-        hook.remove()
 
 
 def experiment(seed: int) -> Figures:

@@ -15,7 +15,7 @@ from torch import Tensor
 from autoencoder_lab import metrics
 from autoencoder_lab.datasets import load
 from autoencoder_lab.images import ImageData
-from autoencoder_lab.models import DenseAutoencoder
+from autoencoder_lab.models import DenseAutoencoder, ResidualAutoencoder
 from autoencoder_lab.training import History, fit
 
 Figures = dict[str, float]
@@ -149,3 +149,17 @@ def shuffled_rows(count: int, seed: int = 0) -> Tensor:
     answer = torch.empty_like(cycle)
     answer[cycle] = cycle.roll(1)
     return answer
+
+
+def with_other_codes(model: ResidualAutoencoder, x: Tensor, other: Tensor) -> Tensor:
+    """Reconstruct x while every image gets another image's code; only feature maps that skip the code are its own."""
+
+    def exchange(_layer: torch.nn.Module, _inputs: object, codes: Tensor) -> Tensor:
+        return codes[other]
+
+    hook = model.to_code.register_forward_hook(exchange)
+    try:
+        with torch.inference_mode():
+            return model.reconstruct(x)
+    finally:
+        hook.remove()
