@@ -7,6 +7,8 @@ from autoencoder_lab.checks.compare import CheckFailed, compare_with
 from autoencoder_lab.checks.notebook_00 import squared_error_per_image, training_step, unseen_digit
 from autoencoder_lab.checks.notebook_01 import components_from_decoder, cross_entropy, few_images_experiment
 from autoencoder_lab.checks.notebook_02 import fast_share, shuffled_pixels, stamp
+from autoencoder_lab.checks.notebook_03 import denoising_epochs, loss_on_the_hole, posterior_mean
+from autoencoder_lab.checks.notebook_04_experiment import copying_experiment
 from autoencoder_lab.checks.notebook_04b import active_units
 
 __all__ = [
@@ -14,9 +16,13 @@ __all__ = [
     "active_units",
     "compare_with",
     "components_from_decoder",
+    "copying_experiment",
     "cross_entropy",
+    "denoising_epochs",
     "fast_share",
     "few_images_experiment",
+    "loss_on_the_hole",
+    "posterior_mean",
     "shuffled_pixels",
     "squared_error_per_image",
     "stamp",
