@@ -8,12 +8,20 @@ from autoencoder_lab.checks.notebook_00 import squared_error_per_image, training
 from autoencoder_lab.checks.notebook_01 import components_from_decoder, cross_entropy, few_images_experiment
 from autoencoder_lab.checks.notebook_02 import fast_share, shuffled_pixels, stamp
 from autoencoder_lab.checks.notebook_03 import denoising_epochs, loss_on_the_hole, posterior_mean
+from autoencoder_lab.checks.notebook_04 import (
+    collapse_experiment,
+    gaussian_kl,
+    interpolate,
+    reparameterise,
+    vae_loss,
+)
 from autoencoder_lab.checks.notebook_04_experiment import copying_experiment
 from autoencoder_lab.checks.notebook_04b import active_units
 
 __all__ = [
     "CheckFailed",
     "active_units",
+    "collapse_experiment",
     "compare_with",
     "components_from_decoder",
     "copying_experiment",
@@ -21,11 +29,15 @@ __all__ = [
     "denoising_epochs",
     "fast_share",
     "few_images_experiment",
+    "gaussian_kl",
+    "interpolate",
     "loss_on_the_hole",
     "posterior_mean",
+    "reparameterise",
     "shuffled_pixels",
     "squared_error_per_image",
     "stamp",
     "training_step",
     "unseen_digit",
+    "vae_loss",
 ]
