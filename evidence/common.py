@@ -6,16 +6,19 @@ changes no stored figure.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from autoencoder_lab import metrics
 from autoencoder_lab.datasets import load
 from autoencoder_lab.images import ImageData
-from autoencoder_lab.models import DenseAutoencoder, ResidualAutoencoder
+from autoencoder_lab.models import VAE, ConvAutoencoder, DenseAutoencoder, ResidualAutoencoder
+from autoencoder_lab.models.convolutional import halve
 from autoencoder_lab.training import History, fit
 
 Figures = dict[str, float]
@@ -163,3 +166,84 @@ def with_other_codes(model: ResidualAutoencoder, x: Tensor, other: Tensor) -> Te
             return model.reconstruct(x)
     finally:
         hook.remove()
+
+
+# --- what the claims about latent spaces look at -----------------------------------------------------
+
+VAE_STEPS = 400
+
+
+@cache
+def digits_ae(latent: int, seed: int, n: int = 2000) -> ConvAutoencoder:
+    """A plain convolutional autoencoder of n digits: width 8, hidden 64, cross-entropy, 400 steps of 64 at 3e-3.
+
+    Kept for the next claim that asks for the same one.
+    """
+    model = ConvAutoencoder(latent, width=8, hidden=64, loss="cross_entropy")
+    train(model, unwatched(digits(n)), seed, VAE_STEPS, learning_rate=3e-3)
+    return model
+
+
+@cache
+def digits_vae(latent: int, seed: int, beta: float = 1.0, n: int = 2000) -> VAE:
+    """A VAE with layers of the same sizes, the same images and budget; kept as well."""
+    model = VAE(latent, beta=beta, warm_up=0.2, width=8, hidden=64)
+    train(model, unwatched(digits(n)), seed, VAE_STEPS, learning_rate=3e-3)
+    return model
+
+
+def unwatched(data: ImageData) -> ImageData:
+    """With ten validation images: `fit` looks at them after every epoch, which few training images make short."""
+    return replace(data, val=data.val.take(10))
+
+
+@cache
+def digit_classifier() -> nn.Sequential:
+    """A judge of drawn digits, always the same: a small convolutional network, fitted to all 3,500 training digits."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Sequential(*halve(1, 16), *halve(16, 32), nn.Flatten(), nn.Linear(32 * 49, 10))
+        optimiser, split = torch.optim.Adam(network.parameters(), 2e-3), digits().train
+        for _ in range(400):
+            batch = torch.randint(len(split), (64,))
+            optimiser.zero_grad()
+            F.cross_entropy(network(split.images[batch]), split.labels[batch]).backward()
+            optimiser.step()
+    return network.requires_grad_(False)
+
+
+def confidence(images: Tensor) -> float:
+    """The judge's probability of the digit it takes an image for, averaged over images (N, 1, 28, 28)."""
+    return float(metrics.in_batches(digit_classifier(), images).softmax(dim=1).max(dim=1).values.mean())
+
+
+def drawn_codes(model: VAE, split: Any, seed: int = 0) -> Tensor:
+    """One z an image from q(z|x), (N, d): together they are draws from the aggregate posterior."""
+    with torch.no_grad():
+        mu, log_var = model.posterior(split.images)
+    return mu + torch.exp(0.5 * log_var) * torch.randn(mu.shape, generator=torch.Generator().manual_seed(seed))
+
+
+def standardised(codes: Tensor, reference: Tensor) -> Tensor:
+    """codes (N, d), shifted, turned and scaled so that `reference` (M, d) has mean 0 and covariance I; double."""
+    reference = reference.double()
+    factor = torch.linalg.cholesky(torch.cov(reference.T).reshape(reference.shape[1], -1))
+    return torch.linalg.solve_triangular(factor, (codes.double() - reference.mean(dim=0)).T, upper=False).T
+
+
+def pairs_of_digits(data: ImageData, n: int = 300) -> tuple[Tensor, Tensor]:
+    """Test images (M, 1, 28, 28) twice, M about 0.9 n: each beside the next one, where the two are different digits."""
+    images, labels = data.test.images, data.test.labels
+    differ = labels[:n] != labels[1 : n + 1]
+    return images[:n][differ], images[1 : n + 1][differ]
+
+
+def largest_step(model: Any, start: Tensor, end: Tensor, count: int = 10) -> float:
+    """How uneven the way between two codes (N, d) looks: the largest of `count` equal steps, decoded, over the mean.
+
+    Lengths are Euclidean over pixels; averaged over the N ways; 1 is even, `count` one single jump.
+    """
+    shares = torch.linspace(0, 1, count + 1)
+    views = torch.stack([metrics.in_batches(model.decode, torch.lerp(start, end, float(share))) for share in shares])
+    lengths = (views[1:] - views[:-1]).flatten(2).norm(dim=2)
+    return float((lengths.max(dim=0).values / lengths.mean(dim=0)).mean())

@@ -42,8 +42,10 @@ def claim(name: str) -> ModuleType:
 
 # --- which code made a row -------------------------------------------------------------------------
 
-MODULES = ("losses", "corruptions", "augmentations", "controls", "models/base", "models/linear", "models/convolutional",
-           "models/variational", "training", "metrics", "datasets", "images", "shapes")  # fmt: skip
+MODULES = (
+    "losses", "corruptions", "augmentations", "controls", "models/base", "models/linear", "models/convolutional",
+    "models/variational", "models/latent_density", "training", "metrics", "datasets", "images", "shapes",
+)  # fmt: skip
 # they are reached by name, but no figure depends on them
 IGNORED = {
     "Callback",
