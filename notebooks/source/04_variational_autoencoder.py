@@ -203,9 +203,9 @@ lab.outcome("04-2-sigma-of-one-image", choices[0 if typical < 0.5 else 1 if typi
 # %% [markdown]
 # **What you should see.** A single image keeps a *narrow* Gaussian, σ² around 0.1: enough to be found again. What
 # approaches the unit Gaussian is **all images together**: the variance from image to image and that of one image add up
-# to about 1. Towards the right a dimension tells less, and its σ² climbs towards 1. The slide's *as close as possible*
-# is therefore **only half of it**: the KL pulls each image there, the reconstruction pulls back, and the crowd as a
-# whole ends up near $\mathcal N(0, I)$. That is why one may later draw codes from it.
+# to about 1. Towards the right a dimension tells less, and its σ² climbs. The slide's *as close as possible* is
+# therefore **only half of it**: the KL pulls each image there, the reconstruction pulls back, and the crowd as a whole
+# ends up near $\mathcal N(0, I)$. That is why one may later draw codes from it.
 
 # %% [markdown]
 # ### Sampling in training, μ at test
@@ -348,9 +348,13 @@ lab.checks.reparameterise(reparameterise)
 # ## 4 · The ELBO, and an exact answer to check it by
 #
 # Where does *reconstruction plus KL* come from? From wanting a model under which the data are **likely**. Codes come
-# from the [prior]({{glossary}}#prior) $p(z) = \mathcal N(0, I)$, images from $p(x \mid z)$, and $p(x) = \int p(x \mid
-# z)\, p(z)\, dz$, an integral nobody can do for a network. Three honest lines lead round it. For *every* $z$, Bayes'
-# rule says $p(x) = p(x \mid z)\, p(z) / p(z \mid x)$. Take logarithms, and add and subtract $\log q(z \mid x)$:
+# from the [prior]({{glossary}}#prior) $p(z) = \mathcal N(0, I)$, images from $p(x \mid z)$, and an image is as likely
+# as all codes together make it,
+#
+# $$p(x) = \int p(x \mid z)\, p(z)\, dz,$$
+#
+# an integral that nobody can do for a network. Three honest lines lead round it. For *every* $z$, Bayes' rule says
+# $p(x) = p(x \mid z)\, p(z) / p(z \mid x)$. Take logarithms, and add and subtract $\log q(z \mid x)$:
 #
 # $$\log p(x) = \log \frac{p(x \mid z)\, p(z)}{q(z \mid x)} + \log \frac{q(z \mid x)}{p(z \mid x)}$$
 #
@@ -450,9 +454,10 @@ lab.outcome("04-4-importance-weights", rises if bounds[-1] > bounds[0] + 0.1 els
 # ## 5 · Train one
 #
 # The whole thing now, on digits. Pixels are black or white, drawn anew from their grey value each time, and the decoder
-# gives the probability of white: a Bernoulli likelihood, in honest [nats]({{glossary}}#nat). Slide 003:
+# gives the probability of white: a Bernoulli likelihood, in honest [nats]({{glossary}}#nat). On slide 003 the two
+# losses **compete**:
 #
-# $$J_{VAE} = J_{\text{reconstruction}} + \beta\, J_{KL}, \qquad \text{the two losses \textbf{compete}}$$
+# $$J_{VAE} = J_{\text{reconstruction}} + \beta\, J_{KL}$$
 #
 # Three small VAEs with three prices β for a nat in the code. The ELBO is always taken at β = 1: β is how one trains,
 # not how one is judged.
@@ -527,8 +532,8 @@ print("NLL is below −ELBO by 2 to 10 nats:         ", 2 < -elbo.value - nll.va
 
 # %% [markdown]
 # **What you should see.** The KL settles after the warm-up, while the reconstruction goes on improving: the same number
-# of nats is spent ever better. The NLL, closer to the true $-\log p(x)$, lies some nats below $-$ELBO: that much the
-# diagonal $q$ misses of the posterior. Whenever you compare figures, ask which of the two they are.
+# of nats is spent ever better. The NLL, closer to the true $-\log p(x)$, lies some nats below $-$ELBO: about that much
+# $q$ misses of the true posterior. Whenever you compare figures, ask which of the two they are.
 
 # %% [markdown]
 # ### What it draws
@@ -565,12 +570,12 @@ print(
 print("a mixture fitted afterwards helps by 0.05 or more:", apart["VAE, mixture of ten"] < max(apart.values()) - 0.05)
 
 # %% [markdown]
-# **What you should see.** A good third would pass for digits, and no photograph was needed; the rest are strokes that
-# are none. The same lottery gave section 1's plain autoencoder 0.87, so this is better, but far from the
-# reconstructions. Why? Each code value alone has about the right mean and variance, yet all codes *together* do not
-# quite fill $\mathcal N(0, I)$: there are holes in which no digit lives. A mixture fitted afterwards avoids them, and
-# with it VAE and plain autoencoder are level, near 0.6. So slide 003's *sample points from the distribution and pass to
-# the decoder* is **right, with a loss** that notebook 04b measures.
+# **What you should see.** A good third would pass for digits, and no image went in; the rest are strokes that are none.
+# The same lottery gave section 1's plain autoencoder 0.87, so this is better, but far from the reconstructions. Why?
+# Each code value alone has about the right mean and variance, yet all codes *together* do not quite fill $\mathcal N(0,
+# I)$: there are holes in which no digit lives. A mixture fitted afterwards avoids them, and with it VAE and plain
+# autoencoder are level, near 0.6. So slide 003's *sample points from the distribution and pass to the decoder* is
+# **right, with a loss** that notebook 04b measures.
 
 # %% [markdown]
 # ### Exercise 3 · Are they copies?
@@ -630,12 +635,14 @@ lab.checks.copying_experiment(copying_experiment, verdict)
 # | $\lVert x - \hat x\rVert^2 + KL$ (slide 003) | 1 | 1 | 0.71 |
 # | the same, summed over a batch of $B$ | $B$ | $B$ | 0.71; only the step size changes |
 # | mean over pixels $+\ KL$ | $1/D$ | 1 | 19.8 |
-# | mean over pixels $+\ 0.00025\, KL$ (PyTorch-VAE's setting) | $1/D$ | 0.00025 | 0.31 |
+# | mean over pixels $+\ 0.00025\, KL$ (PyTorch-VAE) | $1/D$ | 0.00025 | 0.31 |
 # | sum over pixels $+$ KL *averaged* over $d = 20$ dimensions | 1 | $1/d$ | 0.16 |
 # | $\tfrac{D}{2}\log\text{mean}(x - \hat x)^2 + KL$ (optimal σ) | | | learned: $\sigma^2 = $ mean squared error |
 #
 # With *cross-entropy* there is no σ to move: summed over pixels it is a likelihood of black-or-white pixels at β = 1,
-# averaged it is β = $D$. On grey targets it is none: it never falls below their [entropy]({{glossary}}#entropy-floor).
+# averaged it is β = $D$. On grey targets it is no likelihood at all, and never falls below their
+# [entropy]({{glossary}}#entropy-floor). The size of the images matters too: on its own 3 × 64 × 64 photographs
+# PyTorch-VAE's 0.00025 stands for σ = 1.24.
 #
 # Trust, but verify: a loss *is* another one, up to a constant and a factor $b$, if all gradients agree up to that
 # factor.
