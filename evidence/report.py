@@ -8,6 +8,7 @@ PAGE = HERE.parent / "docs" / "claims.md"
 
 # where a student meets the claim: notebook, and the beginning of its section's heading
 START, LINEAR, CONV = "00_start_here", "01_linear_autoencoder", "02_convolutional_autoencoder"
+DENOISING = "03_denoising_autoencoder"
 SECTIONS = {
     "C01": (START, "3"),
     "C02": (LINEAR, "1"),
@@ -23,10 +24,14 @@ SECTIONS = {
     "C12": (LINEAR, "Deeper · Time and memory"),
     "C13": (CONV, "4"),
     "C14": (CONV, "2"),
+    "C15": (DENOISING, "2"),
+    "C16": (DENOISING, "5"),
     "C19": (CONV, "6"),
     "C20": (CONV, "5"),
+    "C21": (DENOISING, "6"),
     "C36": (START, "4"),
     "C41": (CONV, "Deeper · Retrieval"),
+    "C42": (DENOISING, "Deeper · Sound"),
     "C51": (CONV, "Deeper · Correlated features"),
 }
 
