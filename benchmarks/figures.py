@@ -65,4 +65,45 @@ for k in (2, 8, 32):
         cosines = [float(torch.deg2rad(a).cos().square().mean()) for a in angles]
         report(f"LinearAutoencoder({k}), mean squared cosine", cosines, 0.99, seconds, 20, low=False)
 
+# --- denoising and inpainting, ahead of every control, whose settings are chosen on validation images
+noise, hole = lab.corrupt.gaussian(0.5), lab.corrupt.box_mask(10, fill=0.5)
+filters = [lab.controls.Gaussian(s) for s in (0.6, 0.8, 1.0)] + [lab.controls.Median(size) for size in (3, 5)]
+filters += [lab.controls.NonLocalMeans(s) for s in (0.15, 0.2, 0.25)] + [lab.PCA(k).fit(data.train) for k in (32, 64)]
+filters += [lab.controls.LinearDenoiser(noise).fit(data.train)]
+best_filter = max(filters, key=lambda method: lab.metrics.psnr(method, data.val, noise).value)
+best_psnr = lab.metrics.psnr(best_filter, data.test, noise).value
+fills = [lab.controls.MeanFill().fit(data.train), lab.controls.Biharmonic()]
+fills += [lab.controls.PCAFill(k).fit(data.train) for k in (64, 128, 200)]
+best_fill = min(fills, key=lambda method: lab.metrics.hole_errors(method, data.val, hole)[0].value)
+best_inside = lab.metrics.hole_errors(best_fill, data.test, hole)[0].value
+
+for name, corrupt, measure, limit, low in (
+    (
+        f"denoising σ = 0.5, test PSNR in dB ({best_filter.label}: {best_psnr:.2f})",
+        noise,
+        lambda m: lab.metrics.psnr(m, data.test, noise).value,
+        max(20.0, best_psnr),
+        False,
+    ),
+    (
+        f"inpainting a 10×10 hole, test mse inside ({best_fill.label}: {best_inside:.4f})",
+        hole,
+        lambda m: lab.metrics.hole_errors(m, data.test, hole)[0].value,
+        best_inside,
+        True,
+    ),
+):
+    runs = [
+        train(
+            lambda: lab.ResidualAutoencoder(latent=64, skips="around"),
+            seed,
+            corrupt=corrupt,
+            steps=800,
+            batch_size=64,
+            learning_rate=5e-3,
+        )
+        for seed in SEEDS
+    ]
+    report(name, [measure(m) for m, _ in runs], limit, [s for _, s in runs], 40, low)
+
 sys.exit(failed)
