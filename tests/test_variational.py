@@ -636,12 +636,11 @@ def like(tiny: lab.ImageData, images: Tensor) -> Any:
     return SimpleNamespace(name="other", train=part, val=part, test=part, shape=SHAPE)
 
 
-@pytest.mark.parametrize("grey", [0.0, 0.4, 1.0])
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("model", [lab.VAE, lab.MixturePriorVAE])
+@pytest.mark.parametrize(("model", "grey"), [(lab.VAE, 0.0), (lab.VAE, 1.0), (lab.MixturePriorVAE, 0.4)])
 def test_constant_images_train_to_finite_weights(model: Any, kind: str, grey: float, tiny: lab.ImageData) -> None:
     vae = model(3, **SMALL, **KINDS[kind])
-    history = lab.fit(vae, like(tiny, torch.full((20, *SHAPE), grey)), steps=30, **QUIET)
+    history = lab.fit(vae, like(tiny, torch.full((20, *SHAPE), grey)), steps=12, **QUIET)
     assert all(math.isfinite(value) for values in history.train.values() for value in values)
     assert all(p.isfinite().all() for p in vae.parameters())
 
@@ -666,7 +665,7 @@ def test_too_large_a_learning_rate_ends_in_a_clear_error_or_a_finite_loss(
     vae = model(3, **SMALL, **KINDS[kind])
     before = fingerprint(vae)
     try:
-        history = lab.fit(vae, tiny, steps=30, learning_rate=rate, **QUIET)
+        history = lab.fit(vae, tiny, steps=12, learning_rate=rate, **QUIET)
     except lab.TrainingDiverged as error:
         assert "try learning_rate=" in str(error) and fingerprint(vae) == before
     else:

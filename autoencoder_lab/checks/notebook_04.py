@@ -184,7 +184,10 @@ def vae_loss(student: Callable[[Tensor, Tensor, float], Any]) -> None:
 
 
 def interpolate(student: Callable[[Tensor, Tensor, int], Any]) -> None:
-    """Exercise 04b.1: student(a, b, steps) gives (steps, d) codes, evenly spaced from a to b, both included. Slide 002"""
+    """Exercise 04b.1: student(a, b, steps) gives codes (steps, d), evenly spaced from a to b, both included.
+
+    Slide 002, on paths between two images.
+    """
     name = "interpolate"
 
     def upright(a: Tensor, b: Tensor, steps: int) -> Any:
@@ -210,7 +213,8 @@ def interpolate(student: Callable[[Tensor, Tensor, int], Any]) -> None:
 
     def kept_length(a: Tensor, b: Tensor, steps: int) -> Tensor:
         codes, t = along(even)(a, b, steps), even(steps)[:, None]
-        return codes / codes.norm(dim=1, keepdim=True) * ((1 - t) * a.norm() + t * b.norm())
+        scaled: Tensor = codes / codes.norm(dim=1, keepdim=True) * ((1 - t) * a.norm() + t * b.norm())
+        return scaled
 
     mistakes: dict[str, Callable[[Tensor, Tensor, int], Tensor]] = {
         "both ends are missing; the first code is a, the last is b": along(lambda n: torch.arange(1, n + 1) / (n + 1)),
