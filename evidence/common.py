@@ -199,12 +199,12 @@ def unwatched(data: ImageData) -> ImageData:
 
 @cache
 def digit_classifier() -> nn.Sequential:
-    """A judge of drawn digits, always the same: a small convolutional network, fitted to all 3,500 training digits."""
+    """A judge of drawn digits, always the same: a small convolutional network, right about 95 % of test digits."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = nn.Sequential(*halve(1, 16), *halve(16, 32), nn.Flatten(), nn.Linear(32 * 49, 10))
-        optimiser, split = torch.optim.Adam(network.parameters(), 2e-3), digits().train
-        for _ in range(400):
+        network = nn.Sequential(*halve(1, 8), *halve(8, 16), nn.Flatten(), nn.Linear(16 * 49, 10))
+        optimiser, split = torch.optim.Adam(network.parameters(), 4e-3), digits().train
+        for _ in range(300):
             batch = torch.randint(len(split), (64,))
             optimiser.zero_grad()
             F.cross_entropy(network(split.images[batch]), split.labels[batch]).backward()
