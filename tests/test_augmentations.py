@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import autoencoder_lab as lab
-from autoencoder_lab.augmentations import affine, horizontal_flip
+from autoencoder_lab.augmentations import affine, horizontal_flip, nudge
 
 NOTHING = {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0}
 
@@ -122,3 +122,28 @@ def test_flip_mirrors_about_half_of_the_images_whole() -> None:
 def test_refusals_say_what_was_given(wrong, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         lab.augment.affine(**wrong)
+
+
+def test_nudge_moves_by_whole_pixels_and_brings_in_black() -> None:
+    x = torch.rand(600, 2, 7, 9, generator=seeded()) + 0.5
+    moved = nudge(2)(x, seeded(1))
+    # every result is one of the 25 moves of its own image, zeros where nothing was
+    padded = torch.nn.functional.pad(x, (2, 2, 2, 2))
+    moves = torch.stack([padded[:, :, 2 - a : 9 - a, 2 - b : 11 - b] for a in range(-2, 3) for b in range(-2, 3)])
+    which = (moves == moved).flatten(2).all(dim=2)
+    assert (which.sum(dim=0) == 1).all()
+    count = which.sum(dim=1)
+    still = 0.5 + 0.5 / 25  # left alone, or moved by (0, 0)
+    assert abs(count[12] - 600 * still) < 6 * (600 * still * (1 - still)) ** 0.5
+    others = torch.cat([count[:12], count[13:]])
+    assert (others > 0).all() and others.max() < 600 * 0.02 + 6 * 12**0.5
+
+
+def test_nudge_keeps_black_and_white_and_spares_the_global_generator() -> None:
+    x = (torch.rand(50, 1, 28, 28, generator=seeded()) > 0.5).float()
+    state = torch.get_rng_state()
+    assert set(nudge()(x, seeded()).unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(nudge(0)(x), x)
+    with pytest.raises(ValueError, match="whole number ≥ 0, got -1"):
+        nudge(-1)
