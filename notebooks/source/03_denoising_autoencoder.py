@@ -466,12 +466,11 @@ lab.predict(
 )
 
 # %%
-inpainters = {"skips inside": "inside", "skips around": "around"}
-for name, skips in inpainters.items():
-    inpainters[name] = lab.ResidualAutoencoder(latent=64, skips=skips)
-    lab.fit(inpainters[name], data, corrupt=hole, steps=200, batch_size=64, learning_rate=4e-3, progress=False)
-by_size = [controls.PCAFill(k).fit(data.train) for k in (32, 64, 128)]
-pca_fill = min(by_size, key=lambda method: lab.metrics.hole_errors(method, data.val[:150], hole)[0].value)
+inpainters = {f"skips {where}": lab.ResidualAutoencoder(latent=64, skips=where) for where in ("inside", "around")}
+for model in inpainters.values():
+    lab.fit(model, data, corrupt=hole, steps=200, batch_size=64, learning_rate=4e-3, progress=False)
+by_size = [controls.PCAFill(k).fit(data.train) for k in (64, 128, 200)]
+pca_fill = min(by_size, key=lambda method: lab.metrics.hole_errors(method, data.val[:100], hole)[0].value)
 fills = {
     "mean fill": controls.MeanFill().fit(data.train),
     "biharmonic": controls.Biharmonic(),
@@ -485,11 +484,9 @@ lab.plot.bars({name: inside for name, (inside, _) in errors.items()}, "squared e
 lab.plot.bars({name: errors[name][1] for name in inpainters}, "squared error per pixel, outside the hole")
 
 # %%
-damaged, lost = (
-    hole(data.test.images[:10], torch.Generator().manual_seed(0)),
-    hole.mask(data.test.images[:10], torch.Generator().manual_seed(0)),
-)
-rows = {"clean": data.test.images[:10], "given": damaged}
+ten = data.test.images[:10]
+damaged, lost = (draw(ten, torch.Generator().manual_seed(0)) for draw in (hole, hole.mask))  # the same holes
+rows = {"clean": ten, "given": damaged}
 rows |= {name: method.fill(damaged, lost) for name, method in fills.items()}
 rows |= {name: lab.metrics.in_batches(model.reconstruct, damaged) for name, model in inpainters.items()}
 lab.plot.image_rows(
@@ -680,9 +677,7 @@ lab.plot.image_rows(
 
 # %% tags=["nbval-check-output"]
 by_filter, by_matrix, by_network = gains.values()
-print(
-    "the network beats filters and PCA on every photo:", all(a < c for a, c in zip(by_filter, by_network, strict=True))
-)
+print("averaged over photos, the network beats filters and PCA:", sum(by_network) > sum(by_filter))
 close = abs(sum(by_network) - sum(by_matrix)) / 3 < 1
 print("network and best linear map lie within 1 dB of each other:", close)
 print("the photos differ by more than that:", max(by_network) - min(by_network) > 1)
@@ -692,7 +687,14 @@ beats = "all controls" if sum(by_network) > sum(by_matrix) else "filters and PCA
 lab.outcome("03-6-photos", beats if sum(by_network) > sum(by_filter) else "not even filters and PCA")
 
 # %% [markdown]
-# **What you should see.** PHOTOS_TEXT
+# **What you should see.** On average over the photos the network is ahead of the filters and of PCA by about half a
+# decibel (on the cat hardly at all), and the best linear map is ahead of the network: almost eleven against ten and a
+# half. The network was trained for seconds; on the cat, 400 steps instead of 250 put it ahead, by 0.2 dB. Photographs
+# are full of smooth ground, for which a linear map is made, and eight photos hold few examples of anything else. The
+# easy victory on digits does **not** carry over: slide 001's *can remove noise* does not say *better than what*.
+#
+# And mind the spread: the same method gains 8 dB on one photo and 13 on another. Three photos therefore say little
+# about the *size* of a gain, more about the *difference* between two methods, if it is taken photo by photo.
 #
 # **Try it.** Deal the patches at random to training and test instead. How much of the "gain" was neighbourhood?
 
@@ -851,7 +853,7 @@ lab.outcome("03-d-sound", "equal, within 0.1 dB" if abs(ahead) < 0.1 else winner
 #
 # | slide | it says | here | verdict |
 # |---|---|---|---|
-# | 001 *Application* 1, 004 | autoencoders remove noise | sections 2, 4 | right for noise like that of the training |
+# | 001 *Application* 1, 004 | autoencoders remove noise | sections 2, 4, 6 | right for noise and images like the training's |
 # | 001 *Application* 3, 004 | they fill in missing parts | section 5 | right; as an average, hence soft |
 # | 002 *Convolutional Autoencoders* | filled in from neighbouring context | section 5 | right |
 # | 002 *… Using Residual Networks* | skips make outputs sharper | sections 2, 5 | right where the input shows it |
