@@ -283,12 +283,13 @@ def denoising_epochs(images, corrupt, step, epochs, batch_size):
     Go `epochs` times through all images, each time in a new order, in batches. Return the number of steps.
     """
     # solution-begin
-    steps = 0
-    for _ in range(epochs):
-        for batch in torch.randperm(len(images)).split(batch_size):
-            step(corrupt(images[batch]), images[batch])  # drawn here: no noise is ever seen twice
-            steps += 1
-    return steps
+    count = 0
+    for _epoch in range(epochs):
+        shuffled = images[torch.randperm(len(images))]
+        for clean in shuffled.split(batch_size):
+            step(corrupt(clean), clean)  # drawn here: no noise is ever seen twice
+            count += 1
+    return count
     # solution-end
 
 
@@ -853,8 +854,8 @@ lab.outcome("03-d-sound", "equal, within 0.1 dB" if abs(ahead) < 0.1 else winner
 #
 # | slide | it says | here | verdict |
 # |---|---|---|---|
-# | 001 *Application* 1, 004 | autoencoders remove noise | sections 2, 4, 6 | right for noise and images like the training's |
-# | 001 *Application* 3, 004 | they fill in missing parts | section 5 | right; as an average, hence soft |
+# | 001 *Application* 1, 004 | remove noise | sections 2, 4, 6 | right for noise and images like the training's |
+# | 001 *Application* 3, 004 | fill in missing parts | section 5 | right; as an average, hence soft |
 # | 002 *Convolutional Autoencoders* | filled in from neighbouring context | section 5 | right |
 # | 002 *… Using Residual Networks* | skips make outputs sharper | sections 2, 5 | right where the input shows it |
 # | 002 *… Using Residual Networks* | skips cannot relay what was lost | section 5 | right; the rest of it guesses |
