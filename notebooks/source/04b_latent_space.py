@@ -559,8 +559,8 @@ lab.outcome(
 # ### Exercise 3 · How much β can a code stand?
 #
 # Find out from which β on the code dies. Write an experiment that trains a VAE at each of several values of β, all
-# else equal, and returns the number of active units of each on the test images. Then write one sentence with the
-# figure: from which of your β's on is no unit active?
+# else equal, and returns the number of active units of each on the test images. When the check calls it fair, run it
+# and write your conclusion with its figure.
 
 
 # %% tags=["exercise"]
@@ -576,12 +576,19 @@ def collapse_experiment(data, betas, fit=lab.fit, active=lab.metrics.active_unit
     # solution-end
 
 
+result = None  # what your run gives, collapse_experiment(small, betas) for five values of β or so (ten seconds)
+conclusion = None  # one sentence: from which of your β on is no unit active?
+# solution-begin
+result = collapse_experiment(small, (1.0, 4.0, 10.0, 20.0, 40.0))
+dead = [beta for beta, units in result.items() if units == 0]
+conclusion = f"Ten dimensions, 300 steps: from β = {min(dead, default=40):g} on no unit is active."
+# solution-end
+
 # %% tags=["check"]
-lab.checks.collapse_experiment(collapse_experiment)
+lab.checks.collapse_experiment(collapse_experiment, result, conclusion)
 
 # %% [markdown]
-# Once the check is content, run it in a cell of your own with `small` and five values of β between 1 and 30 (about ten
-# seconds). Do the units die one by one, or all at once?
+# Do the units die one by one, or all at once?
 
 # %% [markdown]
 # ## Take-aways
