@@ -180,11 +180,11 @@ quantiles = torch.special.ndtri((torch.arange(n) + 0.5) / n)
 grid = torch.stack([quantiles.repeat(n), quantiles.flip(0).repeat_interleave(n)], dim=1)  # z₂ grows upwards
 with torch.inference_mode():
     manifold = vae.decode(grid)
+sheet = manifold.view(n, n, 28, 28).transpose(1, 2).reshape(1, 1, 28 * n, 28 * n)  # the pictures side by side
 lab.plot.images(
-    manifold,
-    columns=n,
-    scale=0.45,
-    alt="A grid of 12 by 12 pictures decoded from evenly spaced quantiles of the prior: digits that turn into one "
+    sheet,
+    scale=5.5,
+    alt="A sheet of 12 by 12 pictures decoded from evenly spaced quantiles of the prior: digits that turn into one "
     "another from place to place; some pictures between two digits are blurred.",
 )
 
