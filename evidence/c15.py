@@ -87,7 +87,8 @@ def listed(controls: list[str]) -> str:
 
 def verdict(rows: Rows) -> Verdict:
     """Right where the denoising autoencoder beats noise, controls and its clean-trained twin at every level,
-    conditional where it does so at its own level but loses to a control at another, wrong where it loses at its own."""
+    conditional where it does so at its own level but loses to a control at another, wrong where even at its own the
+    best linear map beats it."""
 
     def wins(level: int) -> bool:
         return all(difference(rows, f"dae_{level}", f"{n}_{level}").above() for n in ("noisy", "clean", *CONTROLS))
@@ -116,4 +117,5 @@ def verdict(rows: Rows) -> Verdict:
     )
     if all(map(wins, LEVELS)):
         return Verdict(RIGHT, sentence)
-    return Verdict(CONDITION if wins(own) and lost else WRONG if own in lost else UNDECIDED, sentence)
+    beaten = difference(rows, f"dae_{own}", f"linear_{own}").below()
+    return Verdict(CONDITION if wins(own) and lost else WRONG if beaten else UNDECIDED, sentence)
