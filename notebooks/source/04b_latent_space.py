@@ -685,13 +685,15 @@ table = pd.DataFrame(table).T.rename_axis("dimensions")
 table.round(2)
 
 # %% tags=["nbval-check-output"]
-print("80 dimensions are not all used:", table.loc[80, "active units"] < 80)
-print("20 beat 2 by more than 5 nats: ", table.loc[2, "−ELBO"] - table.loc[20, "−ELBO"] > 5)
-print("80 against 20: within 5 nats:  ", abs(table.loc[80, "−ELBO"] - table.loc[20, "−ELBO"]) < 5)
+print("20 dimensions beat 2 by more than 20 nats:", table.loc[2, "−ELBO"] - table.loc[20, "−ELBO"] > 20)
+print("80 dimensions carry hardly more than 20:   ", table.loc[80, "rate (KL)"] < table.loc[20, "rate (KL)"] + 3)
+print("and are no better:                         ", table.loc[80, "−ELBO"] > table.loc[20, "−ELBO"] - 1)
 
 # %% [markdown]
-# **What you should see.** **Right, and harmless:** a VAE takes what it needs and leaves the rest at N(0, 1). That is a
-# luxury an autoencoder does not have. How many it takes hangs on the data, the network, and how long you train.
+# **What you should see.** Up to 20 more dimensions are worth many nats. Beyond that nothing is gained: 80 dimensions
+# carry no more nats than 20, only spread thinner, and after so short a run they cost some. **Right, then, that there
+# can be more than 20; that they pay is another matter.** The stored runs (C25 in `docs/claims.md`) train longer and
+# count how many of 40 are really used.
 
 # %% [markdown]
 # ## Deeper · Dimensions one can read
@@ -701,31 +703,28 @@ print("80 against 20: within 5 nats:  ", abs(table.loc[80, "−ELBO"] - table.lo
 # tell it, or do several share it? 1 is perfect, 0 is a thorough mixture (Chen et al., 2018).
 
 # %%
-shapes = lab.load("shapes", n=2000)
-readers = {"PCA(6)": lab.PCA(6).fit(shapes.train)}
-for beta in (1.0, 10.0):
-    readers[f"VAE(6), β = {beta:g}"] = lab.VAE(
-        6, image_shape=shapes.shape, beta=beta, likelihood="gaussian", sigma=0.1, width=8, hidden=64
-    )
-for model in readers.values():
-    if not isinstance(model, lab.PCA):
-        lab.fit(model, shapes, steps=250, batch_size=64, progress=False)
+shapes = lab.load("shapes", n=2000).map(lambda x: torch.nn.functional.avg_pool2d(x, 2))  # 16×16 pixels, in colour
+readers = {"PCA(8)": lab.PCA(8).fit(shapes.train)}
+for beta in (1.0, 4.0):
+    model = lab.VAE(8, image_shape=shapes.shape, beta=beta, likelihood="gaussian", sigma=0.1, width=8, hidden=64)
+    lab.fit(model, shapes, steps=500, batch_size=64, learning_rate=4e-3, progress=False)
+    readers[f"VAE(8), β = {beta:g}"] = model
 gaps = {name: lab.metrics.disentanglement(model, shapes.test) for name, model in readers.items()}
 lab.plot.bars(gaps, "mutual information gap", baselines={"perfect": 1.0})
 
 # %%
-beta_10 = readers["VAE(6), β = 10"]
-order = lab.metrics.kl_per_dimension(beta_10, shapes.test).argsort(descending=True)
+reader = readers["VAE(8), β = 4"]
+order = lab.metrics.kl_per_dimension(reader, shapes.test).argsort(descending=True)
 with torch.inference_mode():
-    start = beta_10.encode(shapes.test.images[:1])
+    start = reader.encode(shapes.test.images[:1])
     rows = {}
     for j in order.tolist():
         codes = start.repeat(9, 1)
         codes[:, j] = torch.linspace(-2, 2, 9)
-        rows[f"z{j + 1}"] = beta_10.decode(codes)
+        rows[f"z{j + 1}"] = reader.decode(codes)
 lab.plot.image_rows(
     rows,
-    alt="One shape decoded with each of six dimensions moved from −2 to 2: some move the shape or change its colour or "
+    alt="One shape decoded with each of eight dimensions moved from −2 to 2: some move it or change its colour or "
     "size, several change more than one thing at a time, and some change nothing.",
     scale=0.55,
 )
@@ -734,9 +733,11 @@ lab.plot.image_rows(
 print("no model comes near to one dimension a factor:", max(gap.value for gap in gaps.values()) < 0.5)
 
 # %% [markdown]
-# **What you should see.** Read the rows: position and colour show up, but most dimensions change more than one thing.
-# The stored runs (C30 in `docs/claims.md`) say how this depends on β. Without further assumptions no method can be sure
-# to find the true factors (Locatello et al., 2019). *Interpretable* is a hope, not a property.
+# **What you should see.** Read the rows: there is one that sweeps the colour, one that moves the shape, one for its
+# size. But most of them change a second thing on the way, and some change nothing. The gap says the same: PCA, which
+# promises nothing, is not far behind. The stored runs (C30 in `docs/claims.md`) say how it depends on β. Without further
+# assumptions no method can be sure to find the true factors (Locatello et al., 2019). *Interpretable* is a hope, not a
+# property.
 #
 # ### A richer prior
 #
