@@ -735,9 +735,9 @@ print("no model comes near to one dimension a factor:", max(gap.value for gap in
 # %% [markdown]
 # **What you should see.** Read the rows: there is one that sweeps the colour, one that moves the shape, one for its
 # size. But most of them change a second thing on the way, and some change nothing. The gap says the same: PCA, which
-# promises nothing, is not far behind. The stored runs (C30 in `docs/claims.md`) say how it depends on β. Without further
-# assumptions no method can be sure to find the true factors (Locatello et al., 2019). *Interpretable* is a hope, not a
-# property.
+# promises nothing, is not far behind. The stored runs (C30 in `docs/claims.md`) say how it depends on β. Without
+# further assumptions no method can be sure to find the true factors (Locatello et al., 2019). *Interpretable* is a
+# hope, not a property.
 #
 # ### A richer prior
 #
