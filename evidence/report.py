@@ -28,7 +28,7 @@ SECTIONS = {
     "C16": (DENOISING, "5"),
     "C19": (CONV, "6"),
     "C20": (CONV, "5"),
-    "C21": (DENOISING, "6"),
+    "C21": (DENOISING, "5"),
     "C36": (START, "4"),
     "C41": (CONV, "Deeper · Retrieval"),
     "C42": (DENOISING, "Deeper · Sound"),
