@@ -9,6 +9,7 @@ PAGE = HERE.parent / "docs" / "claims.md"
 # where a student meets the claim: notebook, and the beginning of its section's heading
 START, LINEAR, CONV = "00_start_here", "01_linear_autoencoder", "02_convolutional_autoencoder"
 DENOISING = "03_denoising_autoencoder"
+VAE_MODEL, VAE_SPACE = "04_variational_autoencoder", "04b_latent_space"
 SECTIONS = {
     "C01": (START, "3"),
     "C02": (LINEAR, "1"),
@@ -29,10 +30,22 @@ SECTIONS = {
     "C19": (CONV, "6"),
     "C20": (CONV, "5"),
     "C21": (DENOISING, "5"),
+    "C22": (VAE_MODEL, "1"),
+    "C23": (VAE_MODEL, "2"),
+    "C24": (VAE_SPACE, "1"),
+    "C25": (VAE_SPACE, "Deeper · More than 20 dimensions"),
+    "C26": (VAE_SPACE, "2"),
+    "C27": (VAE_SPACE, "3"),
+    "C28": (VAE_SPACE, "3"),
+    "C29": (VAE_SPACE, "1"),
+    "C30": (VAE_SPACE, "Deeper · Dimensions one can read"),
     "C36": (START, "4"),
     "C41": (CONV, "Deeper · Retrieval"),
     "C42": (DENOISING, "Deeper · Sound"),
     "C51": (CONV, "Deeper · Correlated features"),
+    "C52": (VAE_SPACE, "Deeper · Do similar images get similar codes?"),
+    "C53": (VAE_MODEL, "6"),
+    "C54": (VAE_MODEL, "5"),
 }
 
 HEAD = """# What the slides claim, and what was measured
