@@ -87,9 +87,9 @@ damages = {
     "half of the pixels erased": lab.corrupt.pixel_mask(0.5),
     "10×10 hole": hole,
 }
-digits = data.test.images[:10]
+digits = data.test.images[:8]
 rows = {name: corrupt(digits, torch.Generator().manual_seed(0)) for name, corrupt in damages.items()}
-lab.plot.image_rows({"clean": digits} | rows, alt="Ten digits, clean and under five kinds of damage.", scale=0.5)
+lab.plot.image_rows({"clean": digits} | rows, alt="Eight digits, clean and under five kinds of damage.", scale=0.45)
 
 # %%
 lab.plot.bars(
@@ -204,7 +204,7 @@ table["sharpness"] = {name: lab.metrics.sharpness(images).value / original for n
 table[["psnr", "psnr_se", "sharpness", "seconds"]].round(2)  # sharpness: 1 is as sharp as the originals
 
 # %%
-lab.plot.reconstructions({"median": chosen["median"]} | denoisers, data.test, corrupt=noise)
+lab.plot.reconstructions({"median": chosen["median"]} | denoisers, data.test, count=5, corrupt=noise)
 
 # %% tags=["nbval-check-output"]
 psnr = {name: lab.metrics.psnr(model, test, noise).value for name, model in (("plain", plain), ("around", around))}
@@ -345,6 +345,7 @@ posterior = share_formula[:, None, None, None] * (eight - three) + three
 lab.plot.image_rows(
     {"input": (noisy[order] / 8 + 0.5), "network": drawn[order], "formula": posterior[order]},
     alt="Seven very noisy inputs; from left to right network and formula both draw a 3, mixtures of 3 and 8, and an 8.",
+    scale=0.5,
 )
 
 # %% tags=["nbval-check-output"]
@@ -675,6 +676,7 @@ lab.plot.image_rows(
     {kind: torch.cat(pictures[row :: len(kinds)]) for row, kind in enumerate(kinds)},
     alt="Three patches each of a cat, a temple and a tissue: clean, noisy, cleaned by filter, best linear map "
     "and the network. All remove the grain, and most of the fine texture with it.",
+    scale=0.45,
 )
 
 # %% tags=["nbval-check-output"]
