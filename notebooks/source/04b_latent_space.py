@@ -803,14 +803,16 @@ print("and neighbours are kept far above chance (1 %) all the same:   ", min(kep
 #
 # | slide | it says | here | verdict |
 # |---|---|---|---|
-# | 003 AE beside VAE | AE codes leave gaps, VAE codes overlap | section 1 | right, also free of scale |
+# | 003 AE beside VAE | AE codes leave gaps, VAE codes overlap | section 1 | right about gaps, also free of scale |
 # | 002 *Convolutional Variational …* | encodings follow a unit Gaussian | section 1 | only roughly |
-# | 002 *… evenly spaced* | intermediates are plausible | section 2 | right; a plain AE's are too |
-# | 003 | $J$ = reconstruction + β·KL compete | section 3 | right: a rate–distortion curve |
-# | 003 | β too low memorises, too high reconstructs poorly | section 3 | right under a condition |
-# | 002 | μ and σ may be large (>20) | Deeper · More than 20 dimensions | right; most stay unused |
-# | 003 | interpretable dimensions; complex priors | Deeper · Dimensions one can read | see docs/claims.md |
+# | 002 *… evenly spaced* | intermediates are plausible | section 2 | right, but a plain AE's are nearly as good |
+# | 003 | $J$ = reconstruction + β·KL compete | section 3 | right: a rate–distortion curve, flat at its low-β end |
+# | 003 | β too low memorises, too high reconstructs poorly | section 3 | low: only with few images; high: right |
+# | 002 | μ and σ may be large (>20) | Deeper · More than 20 dimensions | right; it need not pay |
+# | 003 | interpretable dimensions; complex priors | Deeper · Dimensions one can read | no better than PCA's; yes |
 # | 002 against 003 | similar codes, or pushed apart? | Deeper · Do similar images … | both |
+#
+# Five seeds of each stand in `docs/claims.md`.
 
 # %% [markdown]
 # ## Further reading
