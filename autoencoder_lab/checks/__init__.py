@@ -15,12 +15,14 @@ from autoencoder_lab.checks.notebook_04 import (
     reparameterise,
     vae_loss,
 )
+from autoencoder_lab.checks.notebook_04_code import code
 from autoencoder_lab.checks.notebook_04_experiment import copying_experiment
 from autoencoder_lab.checks.notebook_04b import active_units
 
 __all__ = [
     "CheckFailed",
     "active_units",
+    "code",
     "collapse_experiment",
     "compare_with",
     "components_from_decoder",
