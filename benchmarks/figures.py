@@ -111,15 +111,6 @@ for name, corrupt, measure, limit, low in (
 # --- variational: what new digits cost in nats, black and white drawn from their grey values, by 100 importance samples
 
 
-def nudge(images: torch.Tensor) -> torch.Tensor:
-    """Half of the images, each by up to one pixel in both directions; one digit in sixty touches the border and wraps.
-
-    By whole pixels: turning or scaling interpolates, and grey edges raise the digits' entropy from 46 to 73 nats.
-    """
-    moves = torch.randint(-1, 2, (len(images), 2)) * (torch.rand(len(images), 1) < 0.5)
-    return torch.stack([x.roll(move, dims=(1, 2)) for x, move in zip(images, moves.tolist(), strict=True)])
-
-
 def warp(images: torch.Tensor) -> torch.Tensor:
     """Turned, scaled and slanted a little; the contrast takes the entropy that interpolation adds back to 46 nats."""
     warped = lab.augment.affine(rotation=5, scale=0.06, shear=0.1, shift=0)(images)
@@ -137,7 +128,7 @@ def deeper_vae() -> lab.VAE:
 
 
 vaes: list[tuple[str, Callable[[], lab.VAE], float, dict[str, object]]] = [
-    ("VAE(20)", lambda: lab.VAE(latent=20, hidden=512), 93.5, {"steps": 4000, "augment": nudge}),
+    ("VAE(20)", lambda: lab.VAE(latent=20, hidden=512), 93.5, {"steps": 4000, "augment": lab.augment.nudge()}),
     ("VAE(2), deeper", deeper_vae, 147.0, {"steps": 3000, "learning_rate": 4e-3, "augment": warp}),
 ]
 for name, make_vae, limit, settings in vaes:
