@@ -860,6 +860,33 @@ lab.outcome("04-d-directions", next(option for limit, option in levels.items() i
 # much noise.
 
 # %% [markdown]
+# ## Deeper · The code at test time
+#
+# Slide 002: *random sampling happens only during training; during testing, the mean (μ) is used.* Section 2 says what
+# that is good for (codes and reconstructions) and what not (the loss). Two mistakes are common: sampling at test time
+# as well, so that the same image gets another code each time it is shown, and drawing ε once, outside the loop.
+
+# %% [markdown]
+# ### Exercise 4 · Drawn, or not
+#
+# Write the code of a VAE for both cases. The check draws a few thousand times and looks at mean, spread and
+# correlations.
+
+
+# %% tags=["exercise"]
+def code(mu, log_var, training):
+    """mu, log_var: (B, d). Return z: (B, d): a fresh draw from N(μ, σ²) if training is True, else μ."""
+    # solution-begin
+    if training:
+        return mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
+    return mu
+    # solution-end
+
+
+# %% tags=["check"]
+lab.checks.code(code)
+
+# %% [markdown]
 # ## From slide to cell
 #
 # | slide | it says | here | verdict |

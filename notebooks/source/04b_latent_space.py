@@ -25,6 +25,7 @@ from dataclasses import replace
 
 import pandas as pd
 import torch
+from IPython.display import display
 
 import autoencoder_lab as lab
 
@@ -202,7 +203,8 @@ lab.plot.images(
 # *the intermediate images*. That is [interpolation]({{glossary}}#interpolation):
 #
 # $$z(t) = (1 - t)\, z_a + t\, z_b, \qquad t = 0, \tfrac{1}{n-1}, \dots, 1$$
-#
+
+# %% [markdown]
 # ### Exercise 1 · Evenly spaced
 #
 # Write it for two codes of shape $(d,)$. Both ends belong to the path.
@@ -409,7 +411,8 @@ lab.plot.curves(
 # A dimension with a KL of 0 says the same about every image: $\mu_j = 0,\ \sigma_j = 1$. It is **inactive**. Counting
 # the [active units]({{glossary}}#active-units) needs a definition. The usual one looks at how much the *mean* moves
 # from image to image: unit $j$ is active if $\mathrm{Var}_x[\mu_j(x)] > 0.01$ (Burda et al., 2016).
-#
+
+# %% [markdown]
 # ### Exercise 2 · Find the bug
 #
 # Here is a count that a colleague wrote. It reports ten active units for *every* model above, the dead one included.
@@ -559,7 +562,8 @@ lab.outcome(
 #
 # So do not count active units to judge a model. Count them to understand it; judge by the objective, or by the
 # likelihood.
-#
+
+# %% [markdown]
 # ### Exercise 3 · How much β can a code stand?
 #
 # Find out from which β on the code dies. Write an experiment that trains a VAE at each of several values of β, all
@@ -573,9 +577,9 @@ def collapse_experiment(data, betas, fit=lab.fit, active=lab.metrics.active_unit
     # solution-begin
     counts = {}
     for beta in betas:
-        model = lab.VAE(latent=10, beta=beta, width=8, hidden=64)
-        fit(model, data, steps=300, seed=0)
-        counts[beta] = active(model, data.test)
+        vae = lab.VAE(10, beta=beta, width=8, hidden=64)
+        fit(vae, data, steps=300, seed=0)
+        counts[beta] = active(vae, data.test)
     return counts
     # solution-end
 
@@ -602,7 +606,8 @@ lab.checks.collapse_experiment(collapse_experiment, result, conclusion)
 # - Interpolation works in both. What the prior adds is that you may ask *anywhere*, not only between two images.
 # - β is an exchange rate. β = 1 is the ELBO; all other values choose another point of the same curve.
 # - An idle dimension may be thrift. It is a collapse where the same objective has a lower value that training missed.
-#
+
+# %% [markdown]
 # ## Quiz
 
 # %%
@@ -666,6 +671,26 @@ lab.quiz(
         },
     ],
 )
+
+# %% [markdown]
+# ## Deeper · Watch β rise
+#
+# All values of β in one training: with `warm_up=1.0` it rises from 0 to 100 over *all* the steps, and the explorer
+# keeps the model at moments on the way. Two numbers, so that you see the whole space.
+
+# %%
+rising = lab.VAE(latent=2, beta=100.0, warm_up=1.0, width=8, hidden=64)
+explorer = lab.explore(rising, data, title="β from 0 to 100")
+lab.fit(rising, small, steps=400, batch_size=64, progress=False, callbacks=[explorer])
+display(explorer)
+
+# %% [markdown]
+# **Try it.** In **Time**, go from the last moment back to the first, or press *Play*. At step $s$ of 400, β is $s/4$.
+# Keep an eye on the scale of the map and on the picture of your image.
+#
+# **What you should see.** At first the codes spread: they are cheap. As β grows the cloud is drawn together, in one
+# direction sooner than in the other, and the pictures grow softer. Before the end all codes sit in one point and every
+# place decodes to the same blur: the collapse, one dimension after the other.
 
 # %% [markdown]
 # ## Deeper · More than 20 dimensions
