@@ -413,10 +413,7 @@ lab.plot.curves(
 # from image to image: unit $j$ is active if $\mathrm{Var}_x[\mu_j(x)] > 0.01$ (Burda et al., 2016).
 
 # %% [markdown]
-# ### Exercise 2 · Find the bug
-#
-# Here is a count that a colleague wrote. It reports ten active units for *every* model above, the dead one included.
-# Why? Write it right.
+# Here is a count that a colleague wrote.
 
 
 # %%
@@ -428,6 +425,12 @@ def count_active_wrongly(mu, log_var):
 
 with torch.inference_mode():
     print({beta: count_active_wrongly(*model.posterior(data.test.images)) for beta, model in models.items()})
+
+
+# %% [markdown]
+# ### Exercise 2 · Find the bug
+#
+# It reports ten active units for *every* model above, the dead one included. Why? Write it right.
 
 
 # %% tags=["exercise"]
