@@ -22,6 +22,8 @@ if TYPE_CHECKING:  # the public names, as editors and mypy see them
     from autoencoder_lab.explorer import explore
     from autoencoder_lab.images import ImageData, Split
     from autoencoder_lab.models import (
+        CCAE,
+        GAN,
         PCA,
         VAE,
         Autoencoder,
@@ -31,10 +33,13 @@ if TYPE_CHECKING:  # the public names, as editors and mypy see them
         LinearAutoencoder,
         MixturePriorVAE,
         ResidualAutoencoder,
+        VICReg,
     )
     from autoencoder_lab.training import History, TrainingDiverged, fit
 
 __all__ = [
+    "CCAE",
+    "GAN",
     "PCA",
     "VAE",
     "Autoencoder",
@@ -48,6 +53,7 @@ __all__ = [
     "ResidualAutoencoder",
     "Split",
     "TrainingDiverged",
+    "VICReg",
     "augment",
     "calibration",
     "checks",

@@ -89,3 +89,28 @@ class nudge:
         columns = torch.arange(width, device=x.device) + self.pixels - by[:, 1:]
         image = torch.arange(len(x), device=x.device)[:, None, None]
         return padded[image, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
+
+
+@dataclass(frozen=True)
+class crop:
+    """A random square part of each image, enlarged to the whole: another view of the same thing.
+
+    smallest, largest: the part's side as a share of the image's. Several images stacked as channels get the same crop.
+    """
+
+    smallest: float = 0.6
+    largest: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not 0 < self.smallest <= self.largest <= 1:
+            raise ValueError(
+                f"needs 0 < smallest ≤ largest ≤ 1, shares of the image's side, got {self.smallest}, {self.largest}"
+            )
+
+    def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        draw = torch.rand(len(x), 3, generator=generator, device=x.device, dtype=x.dtype)
+        side = self.smallest + (self.largest - self.smallest) * draw[:, 0]
+        # the grid is [−1, 1]: a part of side s may be centred anywhere within ±(1 − s)
+        centre = (2 * draw[:, 1:] - 1) * (1 - side[:, None])
+        theta = torch.cat([torch.diag_embed(side[:, None].expand(-1, 2)), centre[:, :, None]], dim=2)
+        return F.grid_sample(x, F.affine_grid(theta, list(x.shape), align_corners=False), align_corners=False)

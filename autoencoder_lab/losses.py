@@ -78,3 +78,98 @@ def bernoulli_log_density(x: Tensor, logits: Tensor) -> Tensor:
     """log p(x) in nats for each element, where p(x = 1) = sigmoid(logits); x in {0, 1}, or grey in [0, 1]."""
     # x log p + (1 − x) log(1 − p)
     return -F.binary_cross_entropy_with_logits(logits, x, reduction="none")
+
+
+# --- adversarial games: scores are logits (B,), high where the critic holds an image for real; each loss a scalar -----
+
+
+def critic_cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
+    """What the critic minimises, with D = sigmoid(score); log 4 where it cannot tell. Goodfellow et al. (2014), eq. 1.
+
+    real, fake: (B,) logits, not probabilities; slide 004, step 4. In nats per image of either kind.
+    """
+    # −E log D(x) − E log(1 − D(G(z)))
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def generator_non_saturating(real: Tensor, fake: Tensor) -> Tensor:
+    """−E log D(G(z)): what a generator minimises in practice; log 2 where the critic cannot tell. `real` is not used.
+
+    Its gradient is large exactly where the critic sees through the fake. Goodfellow et al. (2014), section 3.
+    """
+    return F.softplus(-fake).mean()
+
+
+def generator_saturating(real: Tensor, fake: Tensor) -> Tensor:
+    """E log(1 − D(G(z))): the generator's side of the minimax game, flat where the critic is sure. `real` is not used.
+
+    Goodfellow et al. (2014), eq. 1.
+    """
+    return -F.softplus(fake).mean()
+
+
+def critic_hinge(real: Tensor, fake: Tensor) -> Tensor:
+    """E max(0, 1 − D(x)) + E max(0, 1 + D(G(z))): scores beyond ±1 earn nothing more. Lim and Ye (2017)."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def generator_hinge(real: Tensor, fake: Tensor) -> Tensor:
+    """−E D(G(z)). `real` is not used. Lim and Ye (2017)."""
+    return -fake.mean()
+
+
+def relativistic(preferred: Tensor, other: Tensor) -> Tensor:
+    """−E log sigmoid(D(preferred) − D(other)): the preferred image of each pair should score higher; log 2 at a tie.
+
+    The critic prefers real ones, relativistic(real, fake), the generator its own, relativistic(fake, real).
+    Jolicoeur-Martineau (2019); Huang et al. (2024), "The GAN is dead", eq. 2.
+    """
+    return F.softplus(other - preferred).mean()
+
+
+def squared_gradient(scores: Tensor, x: Tensor) -> Tensor:
+    """E ‖∇_x D(x)‖²: how steep the critic is at images x; R1 on real ones, R2 on fakes. Mescheder et al. (2018), eq. 9.
+
+    scores: (B,), computed from x: (B, …), which requires a gradient; each score from its own x alone.
+    """
+    (gradient,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+    return gradient.flatten(1).square().sum(dim=1).mean()
+
+
+# --- VICReg: z (B, D), embeddings of B ≥ 2 images; each term a scalar -----------------------------------------------
+
+
+def vicreg_variance(z: Tensor, eps: float = 1e-4) -> Tensor:
+    """1/D Σ_j max(0, 1 − √(Var_B[z_j] + ε)): 0 where every dimension spreads at least by 1, 0.99 for a constant z.
+
+    Without ε the root has no gradient at 0. Bardes, Ponce and LeCun (2022), eqs 1 and 2.
+    """
+    _check_embeddings(z)
+    return F.relu(1 - torch.sqrt(z.var(dim=0) + eps)).mean()
+
+
+def vicreg_invariance(z: Tensor, other: Tensor) -> Tensor:
+    """1/(B·D) Σ_i ‖z_i − z'_i‖²: two views of an image should embed alike.
+
+    Averaged over D as in the authors' program; their equation 5 sums over it.
+    """
+    _check_same_shape(z, other)
+    return (z - other).square().mean()
+
+
+def vicreg_covariance(z: Tensor) -> Tensor:
+    """1/D Σ_{i≠j} C_ij², C the covariance of the dimensions over the batch: 0 where none repeats another.
+
+    2 (D − 1) at most for a pair of copies of one unit-variance number. Bardes, Ponce and LeCun (2022), eqs 3 and 4.
+    """
+    _check_embeddings(z)
+    centred = z - z.mean(dim=0)
+    covariance = centred.T @ centred / (len(z) - 1)
+    return (covariance.square().sum() - covariance.diagonal().square().sum()) / z.shape[1]
+
+
+def _check_embeddings(z: Tensor) -> None:
+    if z.ndim != 2 or len(z) < 2:
+        raise ValueError(
+            f"variance and covariance are taken over a batch: needs embeddings (B, D), B ≥ 2, got {tuple(z.shape)}"
+        )

@@ -135,6 +135,7 @@ def fit(
         optimisers = [torch.optim.Adam(parameters, plan.rate, betas, fused=True) for parameters, _ in parameter_steps]
         done = _resume(checkpoint, model, optimisers, history) if checkpoint else 0
         images = data.train.images.to(target_device)
+        labels = data.train.labels.to(target_device) if getattr(model, "conditional", False) else None
         earlier, started = history.seconds[-1] if history.seconds else 0.0, time.perf_counter()
         try:
             while done < plan.steps:
@@ -146,7 +147,9 @@ def fit(
                 for batch in batches:
                     target = images[batch] if augment is None else augment(images[batch])
                     x = target if corrupt is None else corrupt(target)
-                    values = _train_on(x, target, parameter_steps, optimisers, plan.rate * schedule(done, plan.steps))
+                    condition = {} if labels is None else {"labels": labels[batch]}
+                    rate = plan.rate * schedule(done, plan.steps)
+                    values = _train_on(x, target, condition, parameter_steps, optimisers, rate)
                     sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
                     done += 1
                     model.trained_steps += 1
@@ -178,12 +181,17 @@ def fit(
 
 
 def _train_on(
-    x: Tensor, target: Tensor, parameter_steps: list[Any], optimisers: list[torch.optim.Adam], rate: float
+    x: Tensor,
+    target: Tensor,
+    condition: dict[str, Tensor],
+    parameter_steps: list[Any],
+    optimisers: list[torch.optim.Adam],
+    rate: float,
 ) -> dict[str, float]:
     """One optimiser step for each (parameters, loss function) pair; returns the losses and their parts."""
     values: dict[str, float] = {}
     for optimiser, (parameters, loss_function) in zip(optimisers, parameter_steps, strict=True):
-        loss = loss_function(x, target)
+        loss = loss_function(x, target, **condition)
         # only these parameters: a generator's step cannot leak a gradient into its discriminator
         gradients = torch.autograd.grad(loss.total, parameters)
         for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -275,19 +283,24 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 @torch.no_grad()
 def evaluate(model: Any, split: Any, corrupt: Corruption | None = None, batch_size: int = 500) -> dict[str, float]:
-    """The model's loss and the squared error per pixel on a split, in evaluation mode, always with the same noise."""
+    """The model's loss and the squared error per pixel on a split, in evaluation mode, always with the same noise.
+
+    A model that reconstructs nothing has no squared error.
+    """
     was_training = model.training
     sums: dict[str, float] = {}
     model.eval()
     device = next(iter(model.state_dict().values())).device
     with _seeded(EVALUATION_SEED, device):
         noise = Generator(device=device).manual_seed(EVALUATION_SEED)
-        for batch in split.images.split(batch_size):
+        for batch, labels in zip(split.images.split(batch_size), split.labels.split(batch_size), strict=True):
             target = batch.to(device)
             x = target if corrupt is None else corrupt(target, noise)
-            loss = model.loss(x, target)
+            condition = {"labels": labels.to(device)} if getattr(model, "conditional", False) else {}
+            loss = model.loss(x, target, **condition)
             values = {"total": loss.total} | loss.parts
-            values["mse"] = (model.reconstruct(x) - target).pow(2).mean()
+            if getattr(model, "reconstructs", True):
+                values["mse"] = (model.reconstruct(x) - target).pow(2).mean()
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value.item() * len(target)
     model.train(was_training)

@@ -1,20 +1,26 @@
 """The models of the course, one idea a file."""
 
-from autoencoder_lab.models.base import Autoencoder, Loss
+from autoencoder_lab.models.adversarial import GAN
+from autoencoder_lab.models.base import Autoencoder, LatentModel, Loss
+from autoencoder_lab.models.contrastive import CCAE, VICReg
 from autoencoder_lab.models.convolutional import ConvAutoencoder, ResidualAutoencoder
 from autoencoder_lab.models.latent_density import LatentMixture
 from autoencoder_lab.models.linear import PCA, DenseAutoencoder, LinearAutoencoder
 from autoencoder_lab.models.variational import VAE, MixturePriorVAE
 
 __all__ = [
+    "CCAE",
+    "GAN",
     "PCA",
     "VAE",
     "Autoencoder",
     "ConvAutoencoder",
     "DenseAutoencoder",
     "LatentMixture",
+    "LatentModel",
     "LinearAutoencoder",
     "Loss",
     "MixturePriorVAE",
     "ResidualAutoencoder",
+    "VICReg",
 ]

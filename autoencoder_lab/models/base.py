@@ -53,7 +53,67 @@ class _RemembersFirstWeights(type):
         return model
 
 
-class Autoencoder(nn.Module, metaclass=_RemembersFirstWeights):
+class LatentModel(nn.Module, metaclass=_RemembersFirstWeights):
+    """What has a code of `latent` numbers and a decoder from it to an image: autoencoders, and generators alone.
+
+    A subclass sets `self.decoder`: (B, latent) → (B, C, H, W), the values before the output function f.
+    latent: size of the code; image_shape: (C, H, W), take it from `data.shape`; output: the function f.
+    """
+
+    code_only = True  # False where the decoder needs more than the code
+    reconstructs = True  # False where there is no way from an image to its code
+    conditional = False  # True where loss takes labels=, which `fit` then passes
+    learning_rate = 3e-3
+    batch_size = 128
+    suggested_steps = 2000  # what `fit` trains for when told neither epochs nor steps
+
+    decoder: Callable[..., Tensor]
+    trained_steps: Tensor
+
+    def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28), output: Output = "sigmoid") -> None:
+        super().__init__()
+        if latent < 1:
+            raise ValueError(f"latent is the number of values in the code and must be at least 1, got {latent}")
+        if len(image_shape) != 3 or min(image_shape) < 1:
+            raise ValueError(f"image_shape must be (C, H, W), got {tuple(image_shape)}; pass image_shape=data.shape")
+        _check_choice("output", output, OUTPUTS)
+        self.latent = latent
+        self.image_shape = (image_shape[0], image_shape[1], image_shape[2])
+        self.output = output
+        self.label = f"{type(self).__name__}({latent})"
+        self.register_buffer("trained_steps", torch.zeros((), dtype=torch.long))  # kept in checkpoints
+        self.fit_seconds: float | None = None
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Images (B, C, H, W) from codes z: (B, latent); in [0, 1] unless output is "linear" or "tanh"."""
+        return OUTPUTS[self.output](self.decoder(self.check_codes(z)))
+
+    def start_from(self, images: Tensor) -> None:
+        """Called by `fit` with the training images (N, C, H, W) after drawing fresh weights; most models ignore it."""
+
+    def after_step(self, step: int, total: int) -> None:
+        """Called by `fit` after step 1 … total; a model may keep a schedule or an average here."""
+
+    def check_codes(self, z: Tensor) -> Tensor:
+        """z itself if it is a batch of codes of this model; ValueError otherwise."""
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            raise ValueError(f"{self.label} decodes codes of shape (B, {self.latent}), got {tuple(z.shape)}")
+        return z
+
+    def check_images(self, x: Tensor) -> Tensor:
+        """x itself if it is a batch this model was built for; ValueError otherwise."""
+        if x.ndim != 4 or tuple(x.shape[1:]) != self.image_shape:
+            expected = ", ".join(map(str, self.image_shape))
+            raise ValueError(
+                f"{self.label} was built for images (B, {expected}), got {tuple(x.shape)}; "
+                "build it with image_shape=data.shape"
+            )
+        if not x.is_floating_point():
+            raise ValueError(f"images must be float32 in [0, 1], got {x.dtype}; divide by 255 if they are 0 … 255")
+        return x
+
+
+class Autoencoder(LatentModel):
     """An encoder to `latent` numbers and a decoder back to an image.
 
     A subclass sets `self.encoder`: (B, C, H, W) → (B, latent) and `self.decoder`: (B, latent) → (B, C, H, W), the
@@ -63,14 +123,7 @@ class Autoencoder(nn.Module, metaclass=_RemembersFirstWeights):
     loss: "squared_error", or "cross_entropy" (needs output="sigmoid").
     """
 
-    code_only = True  # False where the decoder needs more than the code
-    learning_rate = 3e-3
-    batch_size = 128
-    suggested_steps = 2000  # what `fit` trains for when told neither epochs nor steps
-
     encoder: Callable[..., Tensor]
-    decoder: Callable[..., Tensor]
-    trained_steps: Tensor
 
     def __init__(
         self,
@@ -79,32 +132,15 @@ class Autoencoder(nn.Module, metaclass=_RemembersFirstWeights):
         output: Output = "sigmoid",
         loss: ReconstructionLoss = "squared_error",
     ) -> None:
-        super().__init__()
-        if latent < 1:
-            raise ValueError(f"latent is the number of values in the code and must be at least 1, got {latent}")
-        if len(image_shape) != 3 or min(image_shape) < 1:
-            raise ValueError(f"image_shape must be (C, H, W), got {tuple(image_shape)}; pass image_shape=data.shape")
-        _check_choice("output", output, OUTPUTS)
+        super().__init__(latent, image_shape, output)
         _check_choice("loss", loss, ("squared_error", "cross_entropy"))
         if loss == "cross_entropy" and output != "sigmoid":
             raise ValueError(f'loss="cross_entropy" scores probabilities and needs output="sigmoid", got {output!r}')
-        self.latent = latent
-        self.image_shape = (image_shape[0], image_shape[1], image_shape[2])
-        self.output = output
         self.loss_name = loss
-        self.label = f"{type(self).__name__}({latent})"
-        self.register_buffer("trained_steps", torch.zeros((), dtype=torch.long))  # kept in checkpoints
-        self.fit_seconds: float | None = None
 
     def encode(self, x: Tensor) -> Tensor:
         """The codes (B, latent) of images x: (B, C, H, W)."""
         return self.encoder(self.check_images(x))
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Images (B, C, H, W) from codes z: (B, latent); in [0, 1] unless output is "linear" or "tanh"."""
-        if z.ndim != 2 or z.shape[1] != self.latent:
-            raise ValueError(f"{self.label} decodes codes of shape (B, {self.latent}), got {tuple(z.shape)}")
-        return OUTPUTS[self.output](self.decoder(z))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """x̂: (B, C, H, W), what metrics and plots call."""
@@ -133,24 +169,6 @@ class Autoencoder(nn.Module, metaclass=_RemembersFirstWeights):
         Frozen parameters (`requires_grad_(False)`) are left out.
         """
         return [([parameter for parameter in self.parameters() if parameter.requires_grad], self.loss)]
-
-    def start_from(self, images: Tensor) -> None:
-        """Called by `fit` with the training images (N, C, H, W) after drawing fresh weights; most models ignore it."""
-
-    def after_step(self, step: int, total: int) -> None:
-        """Called by `fit` after step 1 … total; a model may keep a schedule or an average here."""
-
-    def check_images(self, x: Tensor) -> Tensor:
-        """x itself if it is a batch this model was built for; ValueError otherwise."""
-        if x.ndim != 4 or tuple(x.shape[1:]) != self.image_shape:
-            expected = ", ".join(map(str, self.image_shape))
-            raise ValueError(
-                f"{self.label} was built for images (B, {expected}), got {tuple(x.shape)}; "
-                "build it with image_shape=data.shape"
-            )
-        if not x.is_floating_point():
-            raise ValueError(f"images must be float32 in [0, 1], got {x.dtype}; divide by 255 if they are 0 … 255")
-        return x
 
 
 def _check_choice(name: str, given: str, known: Sequence[str] | Mapping[str, object]) -> None:

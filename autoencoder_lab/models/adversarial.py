@@ -1,0 +1,229 @@
+"""The generative adversarial network: a generator that learns from a critic alone."""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from autoencoder_lab import losses
+from autoencoder_lab.models.base import OUTPUTS, LatentModel, Loss, Output, Step
+from autoencoder_lab.models.convolutional import Crop, enlarge, from_code, pad_to_multiple_of_4, to_code
+
+Game = Literal["relativistic", "non_saturating", "saturating", "hinge"]
+# (what the critic minimises, what the generator minimises), of scores (real, fake)
+GAMES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
+    "relativistic": (losses.relativistic, lambda real, fake: losses.relativistic(fake, real)),
+    "non_saturating": (losses.critic_cross_entropy, losses.generator_non_saturating),
+    "saturating": (losses.critic_cross_entropy, losses.generator_saturating),
+    "hinge": (losses.critic_hinge, losses.generator_hinge),
+}
+PENALTY_EVERY = 4  # steps; the penalty is that many times as heavy when it comes
+
+
+class GAN(LatentModel):
+    """A generator G: noise → image against a critic D: image → score (Goodfellow et al., 2014; slide 004).
+
+    Each step of `fit` trains the critic on a batch of real images and as many fakes, then the generator against the
+    critic as it then is; neither step moves the other network. There is no encoder: which noise would draw a given
+    image is not known.
+
+    game: what the two minimise, see losses. "relativistic" compares each fake with a real image (Huang et al., 2024,
+      R3GAN); "non_saturating", "saturating" and "hinge" score each alone.
+    penalty: γ, the weight of ½‖∇D‖² on real images (R1) and on fakes (R2); 0 leaves it out.
+    average: images come from the running average of the generator's weights with this decay; 0: from the last ones.
+    classes: 0, or how many classes there are to choose from: then `fit` passes labels, and `sample` wants them.
+    batch_norm: batch normalisation in both networks, as in DCGAN (Radford et al., 2016); otherwise none.
+    """
+
+    has_prior = True  # N(0, I), the explorer draws from it
+    reconstructs = False
+    betas = (0.0, 0.99)  # no momentum: the game's gradient turns round
+    learning_rate = 1e-3
+    batch_size = 64
+    suggested_steps = 2500
+
+    decoder: nn.Module
+
+    def __init__(
+        self,
+        latent: int = 64,
+        image_shape: Sequence[int] = (1, 28, 28),
+        game: Game = "relativistic",
+        penalty: float = 1.0,
+        average: float = 0.99,
+        classes: int = 0,
+        batch_norm: bool = False,
+        width: int = 32,
+        hidden: int = 256,
+        output: Output = "sigmoid",
+    ) -> None:
+        super().__init__(latent, image_shape, output)
+        if game not in GAMES:
+            raise ValueError(f"game must be one of {', '.join(map(repr, GAMES))}, got {game!r}")
+        if not 0 <= penalty < math.inf:
+            raise ValueError(f"penalty must be a number ≥ 0, got {penalty}")
+        if not 0 <= average < 1:
+            raise ValueError(f"average is a decay in [0, 1), got {average}")
+        if classes < 0 or classes == 1:
+            raise ValueError(f"classes is how many classes there are, at least 2, or 0 for none; got {classes}")
+        self.game, self.penalty, self.average, self.classes = game, penalty, average, classes
+        self.conditional = classes > 0
+        self.code_only = not self.conditional
+        self.generator = GeneratorNetwork(latent + classes, self.image_shape, width, hidden, batch_norm)
+        self.critic = CriticNetwork(self.image_shape, width, hidden, classes, batch_norm)
+        # no parameters but a copy of the generator's, averaged over the steps
+        self.decoder = copy.deepcopy(self.generator).requires_grad_(False)
+
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images (B, C, H, W) from codes z: (B, latent), by the averaged generator; a conditional GAN needs labels."""
+        return OUTPUTS[self.output](self.decoder(self.check_codes(z), self.one_hot(labels, len(z))))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Raises TypeError: a generator has no way back."""
+        raise TypeError(
+            f"{self.label} has no encoder: it draws images and knows no code of a given one. "
+            "Use sample(n) or decode(z); for codes of images, train an autoencoder"
+        )
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Raises TypeError: a generator has no way back."""
+        return self.encode(x)
+
+    def fake(self, n: int, labels: Tensor | None = None) -> Tensor:
+        """n images drawn by the generator that is being trained, from fresh noise."""
+        noise = torch.randn(n, self.latent, device=self.trained_steps.device)
+        return OUTPUTS[self.output](self.generator(noise, self.one_hot(labels, n)))
+
+    def critic_loss(self, x: Tensor, target: Tensor | None = None, labels: Tensor | None = None) -> Loss:
+        """What the critic minimises on real images x and as many fakes; its gradient stops at the fakes."""
+        real, condition = self.check_images(x), self.one_hot(labels, len(x))
+        with torch.no_grad():  # the generator only serves here
+            fake = self.fake(len(x), labels)
+        # the penalty is about D's slope in x; there is none to take while evaluating
+        penalised = self.penalty > 0 and torch.is_grad_enabled() and self.trained_steps.item() % PENALTY_EVERY == 0
+        real, fake = (images.detach().requires_grad_(penalised) for images in (real, fake))
+        scores, fake_scores = self.critic(real, condition), self.critic(fake, condition)
+        game = GAMES[self.game][0](scores, fake_scores)
+        total = game
+        if penalised:
+            # γ/2 (R1 + R2)
+            slope = losses.squared_gradient(scores, real) + losses.squared_gradient(fake_scores, fake)
+            total = game + PENALTY_EVERY * self.penalty / 2 * slope
+        told_apart = 0.5 * ((scores > fake_scores).float().mean() + (scores > fake_scores.flip(0)).float().mean())
+        return Loss(total, {"critic": game, "told_apart": told_apart})
+
+    def generator_loss(self, x: Tensor, target: Tensor | None = None, labels: Tensor | None = None) -> Loss:
+        """What the generator minimises: its fakes should score like real images, in the critic's eyes."""
+        condition = self.one_hot(labels, len(x))
+        with torch.no_grad():
+            scores = self.critic(self.check_images(x), condition)
+        game = GAMES[self.game][1](scores, self.critic(self.fake(len(x), labels), condition))
+        return Loss(game, {"generator": game})
+
+    def loss(self, x: Tensor, target: Tensor | None = None, labels: Tensor | None = None) -> Loss:
+        """Both sides' losses on images x, to be watched; their sum is the total and says little."""
+        critic, generator = self.critic_loss(x, target, labels), self.generator_loss(x, target, labels)
+        return Loss(critic.total + generator.total, critic.parts | generator.parts)
+
+    def steps(self) -> list[Step]:
+        """First the critic's step, then the generator's; `fit` moves each network by its own loss alone."""
+        return [
+            (list(self.critic.parameters()), self.critic_loss),
+            (list(self.generator.parameters()), self.generator_loss),
+        ]
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: Generator | None = None, labels: Tensor | None = None) -> Tensor:
+        """n new images (n, C, H, W) from codes drawn from N(0, I); labels: (n,), for a conditional GAN."""
+        z = torch.randn(n, self.latent, generator=generator, device=self.trained_steps.device)
+        return self.decode(z, labels)
+
+    def one_hot(self, labels: Tensor | None, n: int) -> Tensor | None:
+        """(n, classes) for labels (n,); None for a GAN without classes. Raises ValueError where they do not fit."""
+        if not self.conditional:
+            return None
+        if labels is None or labels.shape != (n,) or labels.min() < 0 or labels.max() >= self.classes:
+            got = "none" if labels is None else f"{tuple(labels.shape)} in [{labels.min()}, {labels.max()}]"
+            raise ValueError(
+                f"{self.label} draws one of {self.classes} classes and needs labels of shape ({n},) in "
+                f"0 … {self.classes - 1}, got {got}; pass labels=torch.full(({n},), 3) for threes"
+            )
+        return nn.functional.one_hot(labels, self.classes).float()
+
+    def start_from(self, images: Tensor) -> None:
+        """The average starts at the generator's first weights."""
+        self.decoder.load_state_dict(self.generator.state_dict())
+
+    @torch.no_grad()
+    def after_step(self, step: int, total: int) -> None:
+        """Move the average a little towards the generator; quickly at first, when there is little to remember."""
+        decay = min(self.average, step / (step + 9))
+        for averaged, now in zip(self.decoder.parameters(), self.generator.parameters(), strict=True):
+            averaged.lerp_(now, 1 - decay)
+        for seen, seen_now in zip(self.decoder.buffers(), self.generator.buffers(), strict=True):
+            seen.copy_(seen_now)  # what batch normalisation remembers
+
+    def extra_repr(self) -> str:
+        """Shown by print(gan), and what tells a checkpoint of another game apart."""
+        return f"game={self.game!r}, penalty={self.penalty}, average={self.average}, classes={self.classes}"
+
+
+class GeneratorNetwork(nn.Module):
+    """(B, latent) and, if conditional, (B, classes) → (B, C, H, W) before the output function."""
+
+    def __init__(
+        self, latent: int, image_shape: tuple[int, int, int], width: int, hidden: int, batch_norm: bool
+    ) -> None:
+        super().__init__()
+        channels, height, width_px = image_shape
+        inner = (2 * width, -(-height // 4), -(-width_px // 4))
+        middle = enlarge(2 * width, width, "transposed")
+        if batch_norm:
+            middle[1] = nn.BatchNorm2d(width)
+        self.layers = nn.Sequential(
+            *from_code(latent, hidden, inner),
+            *middle,
+            *enlarge(width, channels, "transposed", last=True),
+            Crop(height, width_px),
+        )
+
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Noise, and the class beside it."""
+        images: Tensor = self.layers(z if condition is None else torch.cat([z, condition], dim=1))
+        return images
+
+
+class CriticNetwork(nn.Module):
+    """(B, C, H, W) and, if conditional, (B, classes) → (B,), a logit: high for images it holds for real.
+
+    Without batch normalisation the score of an image does not depend on the others in its batch. A class enters as the
+    product of its own vector with the features (Miyato and Koyama, 2018).
+    """
+
+    def __init__(
+        self, image_shape: tuple[int, int, int], width: int, hidden: int, classes: int, batch_norm: bool
+    ) -> None:
+        super().__init__()
+        channels, height, width_px = image_shape
+        inner = (2 * width, -(-height // 4), -(-width_px // 4))
+        self.features = nn.Sequential(
+            pad_to_multiple_of_4(height, width_px),
+            nn.Conv2d(channels, width, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
+            *([nn.BatchNorm2d(2 * width)] if batch_norm else []),
+            nn.LeakyReLU(0.2),
+            *to_code(inner, hidden, hidden),
+            nn.LeakyReLU(0.2),
+        )
+        self.score = nn.Linear(hidden, 1)
+        self.of_class = nn.Linear(classes, hidden, bias=False) if classes else None
+
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """One score an image."""
+        features: Tensor = self.features(x)
+        score: Tensor = self.score(features)[:, 0]
+        return score if self.of_class is None else score + (features * self.of_class(condition)).sum(dim=1)

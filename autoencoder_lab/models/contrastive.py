@@ -1,0 +1,232 @@
+"""VICReg, and the contrastive convolutional autoencoder (CCAE) that is trained by it.
+
+"Contrastive" is slide 000's word: VICReg compares no image with another, it has no negatives.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from autoencoder_lab import losses
+from autoencoder_lab.augmentations import crop
+from autoencoder_lab.models.base import Autoencoder, LatentModel, Loss, Output, Step
+from autoencoder_lab.models.convolutional import (
+    Crop,
+    begin_at_mean_brightness,
+    enlarge,
+    from_code,
+    halve,
+    pad_to_multiple_of_4,
+    to_code,
+)
+
+VICREG_WEIGHTS = (25.0, 25.0, 1.0)  # variance, invariance, covariance: Bardes, Ponce and LeCun (2022), section 4.2
+
+
+def vicreg(z: Tensor, other: Tensor, weights: Sequence[float] = VICREG_WEIGHTS) -> Loss:
+    """The VICReg loss of two batches of embeddings (B, D): parts variance, invariance, covariance, before weighting.
+
+    ℓ = μ [v(Z) + v(Z')] + λ s(Z, Z') + ν [c(Z) + c(Z')]. Bardes, Ponce and LeCun (2022), equation 6; the authors'
+    program halves v, ours does not. Raises ValueError for B < 2. No unit.
+    """
+    parts = {
+        "variance": losses.vicreg_variance(z) + losses.vicreg_variance(other),
+        "invariance": losses.vicreg_invariance(z, other),
+        "covariance": losses.vicreg_covariance(z) + losses.vicreg_covariance(other),
+    }
+    total = sum((weight * part for weight, part in zip(weights, parts.values(), strict=True)), start=z.new_zeros(()))
+    return Loss(total, parts)
+
+
+class VICReg(LatentModel):
+    """An encoder f and a projector p, trained so that two crops of an image embed alike and the batch keeps spread out.
+
+    No decoder and no labels: self-supervised. weights: of variance, invariance and covariance; set one to 0 to see what
+    it was for. projector: the sizes of p's layers; view: image → changed image, called twice.
+    Bardes, Ponce and LeCun (2022), "VICReg"; slide 000, "VICReg Architecture".
+    """
+
+    code_only = False
+    reconstructs = False
+    learning_rate = 2e-3
+    batch_size = 256
+    suggested_steps = 700
+
+    def __init__(
+        self,
+        latent: int,
+        image_shape: Sequence[int] = (1, 28, 28),
+        weights: Sequence[float] = VICREG_WEIGHTS,
+        projector: Sequence[int] = (128, 128),
+        view: Callable[[Tensor], Tensor] | None = None,
+        width: int = 16,
+        hidden: int = 128,
+    ) -> None:
+        super().__init__(latent, image_shape)
+        self.weights = check_weights(weights)
+        self.view = crop() if view is None else view
+        self.encoder = encoder_layers(self.image_shape, width, hidden, latent)
+        self.projector = projector_layers(latent, projector)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The codes Y: (B, latent) of images x: (B, C, H, W)."""
+        codes: Tensor = self.encoder(self.check_images(x))
+        return codes
+
+    def decode(self, z: Tensor, *_: Tensor) -> Tensor:
+        """Raises TypeError: nothing here draws images."""
+        raise TypeError(f"{self.label} has no decoder; CCAE(encoder=…) learns one for it")
+
+    def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
+        """VICReg between two views of x."""
+        z, other = (self.projector(self.encode(self.view(x))) for _ in range(2))
+        return vicreg(z, other, self.weights)
+
+    def steps(self) -> list[Step]:
+        """One step for encoder and projector together."""
+        return [(list(self.parameters()), self.loss)]
+
+    def extra_repr(self) -> str:
+        """Shown by print(model), and what tells a checkpoint of another objective apart."""
+        return f"weights={self.weights}, view={self.view}"
+
+
+class CCAE(Autoencoder):
+    """The contrastive convolutional autoencoder: a decoder taught by what the encoder sees, not by pixels. Slide 000.
+
+    Y = f(X), Z = p(Y), X' = d(Y), Y' = f(X'), Z' = p(Y')      (4)–(8), and VICReg between Z and Z'.
+
+    views: "none", the slide to the letter: the whole image and its reconstruction are compared; "crop": Z and Z' come
+      from the same random crop of both.
+    judge: what looks at X'. "live": the encoder as it learns, which can then agree with the decoder on a code of their
+      own; "frozen": its present weights as constants, so that on this way only the decoder can yield.
+    encoder: a trained VICReg (or CCAE) whose encoder and projector are taken over for good: inversion, the other
+      reading of the slide.
+    pixel: weight of the squared error per pixel beside VICReg; 0: no pixel is ever compared.
+    The slide's own size is latent=2048, projector=(8192,).
+    """
+
+    learning_rate = 2e-3
+    batch_size = 256
+    suggested_steps = 700
+
+    encoder: nn.Sequential
+    decoder: nn.Sequential
+
+    def __init__(
+        self,
+        latent: int,
+        image_shape: Sequence[int] = (1, 28, 28),
+        views: Literal["none", "crop"] = "crop",
+        judge: Literal["live", "frozen"] = "frozen",
+        encoder: "VICReg | CCAE | None" = None,
+        pixel: float = 0.0,
+        weights: Sequence[float] = VICREG_WEIGHTS,
+        projector: Sequence[int] = (128, 128),
+        width: int = 16,
+        hidden: int = 128,
+        output: Output = "sigmoid",
+    ) -> None:
+        super().__init__(latent, image_shape, output)
+        for name, given, known in (("views", views, ("none", "crop")), ("judge", judge, ("live", "frozen"))):
+            if given not in known:
+                raise ValueError(f"{name} must be {' or '.join(map(repr, known))}, got {given!r}")
+        if not 0 <= pixel < math.inf:
+            raise ValueError(f"pixel is the weight of the squared error, a number ≥ 0, got {pixel}")
+        self.views, self.judge, self.pixel, self.weights = views, judge, pixel, check_weights(weights)
+        self.encoder = encoder_layers(self.image_shape, width, hidden, latent)
+        self.projector = projector_layers(latent, projector)
+        channels, height, width_px = self.image_shape
+        inner = (2 * width, -(-height // 4), -(-width_px // 4))
+        self.decoder = nn.Sequential(
+            *from_code(latent, hidden, inner),
+            *enlarge(2 * width, width, "transposed"),
+            *enlarge(width, channels, "transposed", last=True),
+            Crop(height, width_px),
+        )
+        # copies, for the model they come from may be trained on
+        self._given = (
+            None
+            if encoder is None
+            else [copy.deepcopy(network.state_dict()) for network in (encoder.encoder, encoder.projector)]
+        )
+        if self._given:
+            self.encoder.requires_grad_(False)
+            self.projector.requires_grad_(False)
+            self._take_over()
+
+    def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
+        """VICReg between Z and Z', plus `pixel` times the squared error; parts "variance", … before weighting."""
+        target = x if target is None else target
+        y = self.encode(x)  # (4)
+        x_hat = self.decode(y)  # (6)
+        if self.views == "crop":
+            # the two as channels of one image: the same crop for both
+            seen, seen_hat = crop()(torch.cat([target, x_hat], dim=1)).chunk(2, dim=1)
+            z = self.projector(self.encoder(seen))
+        else:
+            seen_hat = x_hat
+            z = self.projector(y)  # (5)
+        loss = vicreg(z, self.judged(seen_hat), self.weights)  # (7), (8)
+        if not self.pixel:
+            return loss
+        error = (x_hat - target).square().mean()
+        return Loss(loss.total + self.pixel * error, loss.parts | {"pixel": error})
+
+    def judged(self, x: Tensor) -> Tensor:
+        """p(f(x)): (B, D). A frozen judge hands the gradient on to x but takes none into its own weights."""
+        if self.judge == "live":
+            z: Tensor = self.projector(self.encoder(x))
+            return z
+        for network in (self.encoder, self.projector):
+            constants = {name: value.detach() for name, value in network.state_dict(keep_vars=True).items()}
+            x = torch.func.functional_call(network, constants, x)
+        return x
+
+    def start_from(self, images: Tensor) -> None:
+        """Begin at the images' mean brightness; an encoder taken over is not drawn anew."""
+        begin_at_mean_brightness(self, images)
+        self._take_over()
+
+    def _take_over(self) -> None:
+        if self._given:
+            self.encoder.load_state_dict(self._given[0])
+            self.projector.load_state_dict(self._given[1])
+
+    def extra_repr(self) -> str:
+        """Shown by print(ccae), and what tells a checkpoint of another objective apart."""
+        return f"views={self.views!r}, judge={self.judge!r}, pixel={self.pixel}, weights={self.weights}"
+
+
+def encoder_layers(image_shape: tuple[int, int, int], width: int, hidden: int, latent: int) -> nn.Sequential:
+    """f: (B, C, H, W) → (B, latent). Group normalisation, so an image's code never depends on its batch."""
+    channels, height, width_px = image_shape
+    inner = (2 * width, -(-height // 4), -(-width_px // 4))
+    return nn.Sequential(
+        pad_to_multiple_of_4(height, width_px),
+        *halve(channels, width),
+        *halve(width, 2 * width),
+        *to_code(inner, hidden, latent),
+    )
+
+
+def projector_layers(latent: int, sizes: Sequence[int]) -> nn.Sequential:
+    """p: (B, latent) → (B, sizes[-1]): dense layers with SiLU between them; one size is one linear map."""
+    if not sizes or min(sizes) < 1:
+        raise ValueError(f"projector is the sizes of its layers, at least one, each at least 1, got {tuple(sizes)}")
+    layers: list[nn.Module] = []
+    for size_in, size_out in zip((latent, *sizes), sizes, strict=False):
+        layers += [nn.Linear(size_in, size_out), nn.SiLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def check_weights(weights: Sequence[float]) -> tuple[float, float, float]:
+    """(variance, invariance, covariance), each a number ≥ 0; ValueError otherwise."""
+    if len(weights) != 3 or not all(0 <= weight < math.inf for weight in weights):
+        raise ValueError(f"weights are three numbers ≥ 0: of variance, invariance and covariance; got {weights!r}")
+    variance, invariance, covariance = weights
+    return float(variance), float(invariance), float(covariance)
