@@ -150,6 +150,17 @@ def numbered_images() -> Any:
     return ImageData("numbered", split(0, 80), split(100, 20), split(200, 40))
 
 
+def noise_images() -> Any:
+    """A small ImageData of noise, to watch what an experiment does with its splits: 6, 3 and 4 images."""
+    from autoencoder_lab.images import ImageData, Split
+
+    generator = torch.Generator().manual_seed(0)
+    train, val, test = (
+        Split(torch.rand(n, 1, 28, 28, generator=generator), torch.arange(n) % 2, ("a", "b")) for n in (6, 3, 4)
+    )
+    return ImageData("check", train, val, test)
+
+
 def numbers_in(images: Tensor) -> frozenset[int]:
     return frozenset((images.flatten(1)[:, 0] * 1000).round().int().tolist())
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, compare_with
+from autoencoder_lab.checks.compare import CheckFailed, compare_with, noise_images
 
 
 def stamp(student: Callable[[Tensor, Tensor, int], Any]) -> None:
@@ -206,17 +206,13 @@ def shuffled_pixels(experiment: Callable[..., Any], hurt: Callable[[dict[str, fl
 
 def _watch_shuffled_pixels(name: str, experiment: Callable[..., Any]) -> Any:
     """The answer of a fair experiment, None for a stub; CheckFailed names the first flaw of the design."""
-    from autoencoder_lab.images import ImageData, Split
+    from autoencoder_lab.images import ImageData
     from autoencoder_lab.metrics import Estimate
 
     def fail(flaw: str) -> CheckFailed:
         return CheckFailed(f"{name}: {flaw}")
 
-    generator = torch.Generator().manual_seed(0)
-    train, val, test = (
-        Split(torch.rand(n, 1, 28, 28, generator=generator), torch.arange(n) % 2, ("a", "b")) for n in (6, 3, 4)
-    )
-    data = ImageData("check", train, val, test)
+    data = noise_images()
     fits: list[dict[str, Any]] = []
     scores: dict[tuple[str, str], float] = {}
 

@@ -6,7 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, answer_of, compare_with, numbered_images, numbers_in
+from autoencoder_lab.checks.compare import (
+    CheckFailed,
+    answer_of,
+    compare_with,
+    noise_images,
+    numbered_images,
+    numbers_in,
+)
 
 # --- 1: the loop that draws the noise --------------------------------------------------------------
 
@@ -244,17 +251,12 @@ def loss_on_the_hole(experiment: Callable[..., Any], recommend: Callable[[dict[s
 
 def _watch_inpainters(name: str, experiment: Callable[..., Any]) -> Any:
     """The answer of a fair experiment, None for a stub; CheckFailed names the first flaw of the design."""
-    from autoencoder_lab.images import ImageData, Split
     from autoencoder_lab.metrics import Estimate
 
     def fail(flaw: str) -> CheckFailed:
         return CheckFailed(f"{name}: {flaw}")
 
-    generator = torch.Generator().manual_seed(0)
-    train, val, test = (
-        Split(torch.rand(n, 1, 28, 28, generator=generator), torch.arange(n) % 2, ("a", "b")) for n in (6, 3, 4)
-    )
-    data = ImageData("check", train, val, test)
+    data = noise_images()
     runs: list[dict[str, Any]] = []
     scored: dict[str, tuple[float, float]] = {}
 
@@ -271,7 +273,7 @@ def _watch_inpainters(name: str, experiment: Callable[..., Any]) -> Any:
             raise fail("clean → clean: without corrupt the model never sees a hole; fit(…, corrupt=hole)")
         if not hasattr(corrupt, "mask"):
             raise fail(f"{corrupt!r} makes no holes; corrupt=lab.corrupt.box_mask(10, fill=0.5)")
-        if torch.equal(corrupt.mask(train.images), corrupt.mask(train.images)):
+        if torch.equal(corrupt.mask(data.train.images), corrupt.mask(data.train.images)):
             raise fail("the holes are drawn once and stay where they are; every batch needs new ones")
         runs.append({"model": model, "loss_on": loss_on, "corrupt": corrupt, "settings": settings})
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, answer_of, compare_with, conclusion_names
+from autoencoder_lab.checks.compare import CheckFailed, answer_of, compare_with, conclusion_names, noise_images
 
 
 def gaussian_kl(student: Callable[[Tensor, Tensor], Any]) -> None:
@@ -281,11 +281,7 @@ def _watch_collapse(name: str, experiment: Callable[..., Any]) -> Any:
     def fail(flaw: str) -> CheckFailed:
         return CheckFailed(f"{name}: {flaw}")
 
-    generator = torch.Generator().manual_seed(0)
-    train, val, test = (
-        Split(torch.rand(n, 1, 28, 28, generator=generator), torch.arange(n) % 2, ("a", "b")) for n in (8, 3, 5)
-    )
-    data = ImageData("check", train, val, test)
+    data = noise_images()
     runs: list[dict[str, Any]] = []
 
     def fit(model: Any, trained_on: Any, **settings: Any) -> None:
