@@ -1,0 +1,1 @@
+"""What runs inside the sandbox, on the standard library and the course's packages alone. Nothing here is trusted."""

@@ -1,0 +1,96 @@
+"""The untrusted side of a job: run the notebook's cells, then the lab's probes, and answer with plain arrays.
+
+A student's code may have changed anything in this process by the time a probe runs. So nothing here decides a mark:
+what comes back is data, which the judge outside takes for a claim and measures again.
+"""
+
+import base64
+import contextlib
+import io
+import os
+import sys
+from typing import Any
+
+
+class _Capped(io.TextIOBase):
+    """Keeps the beginning of what is printed, however much that is."""
+
+    def __init__(self, most: int) -> None:
+        self.kept: list[str] = []
+        self.left = most
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        if self.left > 0:
+            self.kept.append(text[: self.left])
+            self.left -= len(text)
+        return len(text)
+
+    def text(self) -> str:
+        return "".join(self.kept) + ("\n… cut off" if self.left < 0 else "")
+
+
+def answer(job: dict[str, Any]) -> dict[str, Any]:
+    """{"cells": [{"ok", "error", "output"}, …], "probes": {name: {"arrays": {…}} or {"error": …}}}.
+
+    job: cells, a list of sources; probes, {name: {"source", "inputs"}}, where source defines probe(names, **inputs) and
+    inputs are base64 of .npy; files, {name: base64} put into /submission.
+    """
+    for name, content in job["files"].items():
+        with open(os.path.basename(name), "wb") as file:
+            file.write(base64.b64decode(content))
+    sys.path.insert(0, os.getcwd())
+    names, cells = _run_cells(job["cells"], job["limits"]["output"])
+    return {"cells": cells, "probes": {name: _probe(names, given) for name, given in job["probes"].items()}}
+
+
+def _run_cells(sources: list[str], most: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell: Any = InteractiveShell.instance()
+    shell.history_manager.enabled = False
+    shell.colors = "nocolor"
+    done = []
+    for source in sources:
+        printed = _Capped(most)
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            try:
+                result = shell.run_cell(source, store_history=False)
+                error = result.error_before_exec or result.error_in_exec
+            except BaseException as raised:  # SystemExit too: the next cell runs all the same, as in a notebook
+                error = raised
+        done.append({"ok": error is None, "error": _said(error), "output": printed.text()})
+    return shell.user_ns, done
+
+
+def _said(error: Any) -> str:
+    if error is None:
+        return ""
+    try:
+        return f"{type(error).__name__}: {error}"[:500]
+    except BaseException:  # a student's exception may refuse to be printed
+        return "an exception that cannot be printed"
+
+
+def _probe(names: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    import numpy as np
+
+    printed = _Capped(0)
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            inputs = {
+                key: np.load(io.BytesIO(base64.b64decode(value)), allow_pickle=False)
+                for key, value in given["inputs"].items()
+            }
+            place: dict[str, Any] = {}
+            exec(given["source"], place)
+            arrays = {}
+            for key, value in place["probe"](names, **inputs).items():
+                buffer = io.BytesIO()
+                np.save(buffer, np.asarray(value), allow_pickle=False)
+                arrays[key] = base64.b64encode(buffer.getvalue()).decode()
+        return {"arrays": arrays}
+    except BaseException as error:
+        return {"error": _said(error)}

@@ -1,0 +1,163 @@
+"""A warm process inside the sandbox: it has torch loaded, and forks once for each job. Started by sandbox.py.
+
+For each job it is told of by one byte, the server forks a supervisor and waits for it; it never reads a job itself, so
+that its memory, which every later fork inherits, holds nothing of anyone's. The supervisor reads the job, forks the
+student's process into namespaces of its own (user, mount, pid, ipc, network) with an empty /submission and limits, and
+hands back what comes out of it, up to a size and a time.
+
+Frames on either pipe: eight bytes of length, then JSON. Linux only.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from typing import Any
+
+# linux/sched.h, linux/mount.h, linux/prctl.h
+CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
+    0x00020000,
+    0x08000000,
+    0x10000000,
+    0x20000000,
+    0x40000000,
+)
+MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x4000, 0x40000
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def main() -> None:
+    """Serve jobs from standard input until it closes; what libraries print goes to standard error."""
+    jobs, answers = os.dup(0), os.dup(1)
+    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    _load_packages()
+    os.write(answers, b"R")  # ready
+    while os.read(jobs, 1) == b"J":
+        supervisor = os.fork()
+        if supervisor == 0:
+            _supervise(jobs, answers)
+            os._exit(0)
+        os.waitpid(supervisor, 0)
+
+
+def _load_packages() -> None:
+    """What every notebook imports, so that no fork pays for it."""
+    import IPython.core.interactiveshell  # noqa: F401
+    import numpy  # noqa: F401
+    import torch
+
+    torch.set_num_threads(1)  # a pool of threads does not survive a fork
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # loads what torch loads late
+
+
+def _supervise(jobs: int, answers: int) -> None:
+    """Read one job, run it in a fork of its own, hand back its answer or why there is none."""
+    job = json.loads(read_frame(jobs))
+    started = time.monotonic()
+    out, inward = os.pipe()
+    child = os.fork()
+    if child == 0:
+        for descriptor in (jobs, answers, out):
+            os.close(descriptor)
+        try:
+            _isolate_and_run(job, inward)
+        except BaseException as error:
+            write_frame(inward, json.dumps({"failed": f"the sandbox: {type(error).__name__}: {error}"}).encode())
+        os._exit(0)
+    os.close(inward)
+    answer, reason = _collect(out, started + job["limits"]["wall"], job["limits"]["result"])
+    os.kill(child, signal.SIGKILL)  # not reaped yet, so the number is still its own; its pid namespace dies with it
+    os.waitpid(child, 0)
+    write_frame(answers, answer if not reason else json.dumps({"failed": reason}).encode())
+
+
+def _collect(pipe: int, deadline: float, largest: int) -> tuple[bytes, str]:
+    """(the frame that came, "") or (…, why it is none)."""
+    received = bytearray()
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([pipe], [], [], left)[0]:
+            return b"", "time"
+        part = os.read(pipe, 1 << 20)
+        received += part
+        if len(received) > largest:
+            return b"", "result"
+        if not part:  # the other end closed: all is there, or it died
+            break
+        if len(received) >= 8 and len(received) >= 8 + int.from_bytes(received[:8], "big"):
+            break
+    size = int.from_bytes(received[:8], "big")
+    if len(received) < 8 or len(received) != 8 + size:
+        return b"", "died"
+    return bytes(received[8:]), ""
+
+
+def _isolate_and_run(job: dict[str, Any], out: int) -> None:
+    """Three forks down: this one makes the namespaces, the next is their pid 1, the last runs the student's code."""
+    os.setsid()
+    uid, gid = os.getuid(), os.getgid()
+    _call(LIBC.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET))
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    if (first := os.fork()) != 0:
+        os.close(out)
+        os.waitpid(first, 0)
+        os._exit(0)
+    _call(LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0))
+    _call(LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
+    for place in (b"/submission", b"/dev/shm"):  # all else is read-only: nothing can be left for the next job
+        _call(LIBC.mount(b"tmpfs", place, b"tmpfs", MS_NOSUID | MS_NODEV, b"size=256m"))
+    os.chdir("/submission")
+    for name, value in job["limits"]["resources"].items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+    _call(LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    # no capability is left, so that what was mounted above stays mounted; version 3 of the header, this process
+    _call(LIBC.capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()))
+    if (second := os.fork()) != 0:  # pid 1 only waits: when it ends, the kernel kills whatever the student started
+        os.close(out)
+        os.waitpid(second, 0)
+        os._exit(0)
+    import probe
+
+    write_frame(out, json.dumps(probe.answer(job)).encode())
+
+
+def _call(result: int) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def read_frame(pipe: int) -> bytes:
+    """One frame; raises EOFError where the other end closed before its end."""
+    size = int.from_bytes(_read(pipe, 8), "big")
+    return _read(pipe, size)
+
+
+def _read(pipe: int, size: int) -> bytes:
+    received = bytearray()
+    while len(received) < size:
+        part = os.read(pipe, min(size - len(received), 1 << 20))
+        if not part:
+            raise EOFError("the pipe closed")
+        received += part
+    return bytes(received)
+
+
+def write_frame(pipe: int, body: bytes) -> None:
+    """One frame, whole."""
+    view = memoryview(len(body).to_bytes(8, "big") + body)
+    while view:
+        view = view[os.write(pipe, view) :]
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    main()

@@ -1,0 +1,311 @@
+"""A sandbox for untrusted notebooks: bubblewrap around a warm worker, one fork of it for each job. Linux only.
+
+    with Sandbox() as sandbox:
+        answer = sandbox.run(Job(cells=["a = 2"], probes={"a": Probe("def probe(names): return {'a': names['a']}")}))
+        answer.probes["a"].arrays["a"]
+
+What a job can see: the interpreter, the course's packages and its own empty /submission, all else read-only or not there.
+No network, no other process, limits on memory, processor and wall time, processes, files and output.
+"""
+
+import base64
+import io
+import json
+import os
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+INSIDE = Path(__file__).parent / "inside"
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+class SandboxError(RuntimeError):
+    """The sandbox cannot be had, or does not hold; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one job may use: seconds of wall clock and processor, bytes of memory, …"""
+
+    wall: float = 30.0
+    cpu: int = 60
+    memory: int = 2 << 30
+    file_size: int = 64 << 20
+    open_files: int = 256
+    processes: int = 64
+    output: int = 20_000  # characters a cell
+    result: int = 32 << 20
+
+    def described(self) -> dict[str, Any]:
+        """As inside/server.py takes it."""
+        resources = {
+            "DATA": self.memory,
+            "CPU": self.cpu,
+            "FSIZE": self.file_size,
+            "NOFILE": self.open_files,
+            "NPROC": self.processes,
+            "CORE": 0,
+        }
+        return {"wall": self.wall, "output": self.output, "result": self.result, "resources": resources}
+
+
+@dataclass(frozen=True)
+class Probe:
+    """source: Python text that defines probe(names, **inputs) → {name: array}; names: what the cells left behind."""
+
+    source: str
+    inputs: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Cells to run in order, then probes. files: {name: bytes} that stand in the working folder."""
+
+    cells: Sequence[str]
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What became of one cell; output holds the beginning of what it printed."""
+
+    ok: bool
+    error: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Probed:
+    """arrays of plain numbers, or the error that kept the probe from them. Claims of an untrusted process."""
+
+    arrays: Arrays
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """failed: "" or why there is nothing: "time", "result" (too large), "died", or what the sandbox says."""
+
+    cells: list[Cell] = field(default_factory=list)
+    probes: dict[str, Probed] = field(default_factory=dict)
+    failed: str = ""
+    seconds: float = 0.0
+
+
+class Sandbox:
+    """One warm worker; jobs run one after another, each in a fork of its own. Use it as a context manager.
+
+    library: the folder of the package as the jobs see it; None for this one. Raises SandboxError where bubblewrap is
+    missing or may not make namespaces, and where isolation does not hold.
+    """
+
+    def __init__(self, library: Path | None = None, proof: bool = True) -> None:
+        self.library = Path(__file__).parents[1] if library is None else library
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="autoencoder-lab-")
+        self._start()
+        if proof:
+            self.prove()
+
+    def run(self, job: Job) -> Answer:
+        """Run one job; whatever it does, an Answer comes back. The worker is started anew where a job killed it."""
+        started = time.monotonic()
+        body = json.dumps(
+            {
+                "cells": list(job.cells),
+                "probes": {
+                    name: {"source": probe.source, "inputs": {key: _packed(a) for key, a in probe.inputs.items()}}
+                    for name, probe in job.probes.items()
+                },
+                "files": {name: base64.b64encode(content).decode() for name, content in job.files.items()},
+                "limits": job.limits.described(),
+            }
+        ).encode()
+        try:
+            received = self._exchange(body, deadline=started + job.limits.wall + 15)
+            answer = _unpacked(received)
+        except (OSError, EOFError, TimeoutError, ValueError) as error:
+            self.close()
+            self._folder = tempfile.TemporaryDirectory(prefix="autoencoder-lab-")
+            self._start()
+            answer = Answer(failed=f"the sandbox: {type(error).__name__}: {error}")
+        return Answer(answer.cells, answer.probes, answer.failed, time.monotonic() - started)
+
+    def prove(self) -> None:
+        """Try to reach the network, a file of the host and a process of the host; SandboxError if one of them answers."""
+        with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.NamedTemporaryFile() as secret:
+            secret.write(b"secret")
+            secret.flush()
+            os.chmod(secret.name, 0o644)
+            host = {"port": listener.getsockname()[1], "pid": os.getpid()}
+            inputs = {name: np.array(value) for name, value in host.items()} | {"path": np.array(secret.name)}
+            answer = self.run(Job([], {"reach": Probe(REACH, inputs)}))
+        probed = answer.probes.get("reach", Probed({}, answer.failed))
+        if probed.error or not {"network", "file", "process"} <= probed.arrays.keys():
+            self.close()
+            raise SandboxError(f"the sandbox does not run a job: {probed.error or 'no answer'}. {MEND}")
+        reached = [name for name in ("network", "file", "process") if bool(probed.arrays[name])]
+        if reached:
+            self.close()
+            raise SandboxError(f"the sandbox leaks: from inside, a {' and a '.join(reached)} of this machine was reached")
+
+    def close(self) -> None:
+        """End the worker and everything in it."""
+        if self._process is not None:
+            self._process.kill()  # --die-with-parent: bubblewrap's end is that of all inside
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                assert pipe is not None
+                pipe.close()
+            self._process = None
+        self._folder.cleanup()
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        log = Path(self._folder.name) / "server.log"
+        with log.open("wb") as said:
+            self._process = subprocess.Popen(
+                command(self.library), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, bufsize=0
+            )
+        try:
+            ready = self._read(1, time.monotonic() + 120)
+        except (EOFError, TimeoutError) as error:
+            text = log.read_text(errors="replace")[-500:].strip()
+            self.close()
+            raise SandboxError(f"bubblewrap did not start a worker: {text or error}. {MEND}") from None
+        assert ready == b"R"
+
+    def _exchange(self, body: bytes, deadline: float) -> bytes:
+        assert self._process is not None and self._process.stdin is not None
+        view = memoryview(b"J" + len(body).to_bytes(8, "big") + body)
+        while view:
+            view = view[self._process.stdin.write(view) or 0 :]
+        return self._read(int.from_bytes(self._read(8, deadline), "big"), deadline)
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        assert self._process is not None and self._process.stdout is not None
+        received, pipe = bytearray(), self._process.stdout.fileno()
+        while len(received) < size:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([pipe], [], [], left)[0]:
+                raise TimeoutError("the worker does not answer")
+            part = os.read(pipe, min(size - len(received), 1 << 20))
+            if not part:
+                raise EOFError("the worker is gone")
+            received += part
+        return bytes(received)
+
+
+MEND = (
+    "Install bubblewrap (apt-get install bubblewrap); on Ubuntu 24.04 and later also allow it user namespaces: sysctl "
+    "kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile for bwrap; in a container, start it with "
+    "--security-opt seccomp=unconfined"
+)
+
+REACH = """
+def probe(names, port, pid, path):
+    import os, pathlib, socket
+    def reached(attempt):
+        try:
+            attempt()
+        except OSError:
+            return 0
+        return 1
+    return {
+        "network": reached(lambda: socket.create_connection(("127.0.0.1", int(port)), timeout=2).close()),
+        "file": reached(lambda: pathlib.Path(str(path)).read_bytes()),
+        "process": reached(lambda: os.kill(int(pid), 0)) if int(pid) > 8 else 0,
+    }
+"""
+
+
+def command(library: Path) -> list[str]:
+    """The bubblewrap command of one worker: an allow-list of read-only folders, and nothing else."""
+    bwrap = shutil.which("bwrap")
+    if sys.platform != "linux" or bwrap is None:
+        raise SandboxError(f"isolation needs Linux and bubblewrap, and there is no bwrap here. {MEND}")
+    prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("purelib"))}
+    # a path below one that is bound already, or below /usr, is there already
+    shown = [p for p in sorted(prefixes) if not any(q != p and p.is_relative_to(q) for q in {*prefixes, Path("/usr")})]
+    arguments = [bwrap, "--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-all", "--die-with-parent"]
+    arguments += ["--new-session", "--cap-drop", "ALL", "--clearenv", "--hostname", "sandbox"]
+    arguments += ["--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
+    arguments += ["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+        if Path("/", name).is_symlink():
+            arguments += ["--symlink", f"usr/{name}", f"/{name}"]
+        elif Path("/", name).exists():
+            arguments += ["--ro-bind", f"/{name}", f"/{name}"]
+    arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/submission"]
+    for folder in shown:
+        arguments += ["--ro-bind", str(folder), str(folder)]
+    arguments += ["--ro-bind", str(library), f"/library/{library.name}", "--ro-bind", str(INSIDE), "/inside"]
+    # no /tmp: it would be one more place to leave something for the next job, or hide an environment that stands there
+    arguments += ["--remount-ro", "/dev", "--remount-ro", "/"]
+    environment = {
+        "HOME": "/submission",
+        "TMPDIR": "/submission",
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": "/library",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "MPLBACKEND": "agg",
+        "MPLCONFIGDIR": "/submission/.matplotlib",
+        "IPYTHONDIR": "/submission/.ipython",
+    }
+    for name, value in environment.items():
+        arguments += ["--setenv", name, value]
+    return [*arguments, "--chdir", "/", "--", sys.executable, "/inside/server.py"]
+
+
+def _packed(array: np.ndarray[Any, Any]) -> str:
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(array), allow_pickle=False)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+def _unpacked(body: bytes) -> Answer:
+    """Read an answer as what it is: data from an untrusted process. Raises ValueError for anything out of form."""
+    try:
+        told = json.loads(body)
+        if "failed" in told:
+            return Answer(failed=str(told["failed"])[:500])
+        cells = [Cell(bool(c["ok"]), str(c["error"])[:500], str(c["output"])[:50_000]) for c in told["cells"]]
+        return Answer(cells, {str(name): _probed(given) for name, given in told["probes"].items()})
+    except (KeyError, TypeError, AttributeError, RecursionError, UnicodeError) as error:
+        raise ValueError(f"the answer is out of form: {error}") from error
+
+
+def _probed(given: dict[str, Any]) -> Probed:
+    if "error" in given:
+        return Probed({}, str(given["error"])[:500])
+    arrays = {}
+    for name, text in given["arrays"].items():
+        array = np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False)
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biufU":
+            return Probed({}, f"{name} is no array of numbers")
+        arrays[str(name)] = array
+    return Probed(arrays)
