@@ -4,7 +4,7 @@
         answer = sandbox.run(Job(cells=["a = 2"], probes={"a": Probe("def probe(names): return {'a': names['a']}")}))
         answer.probes["a"].arrays["a"]
 
-What a job can see: the interpreter, the course's packages and its own empty /submission, all else read-only or not there.
+What a job can see: the interpreter and the course's packages, read-only, and its own empty /submission; nothing else.
 No network, no other process, limits on memory, processor and wall time, processes, files and output.
 """
 
@@ -147,11 +147,11 @@ class Sandbox:
         return Answer(answer.cells, answer.probes, answer.failed, time.monotonic() - started)
 
     def prove(self) -> None:
-        """Try to reach the network, a file of the host and a process of the host; SandboxError if one of them answers."""
+        """Try to reach the network, a file and a process of the host; SandboxError if one of them answers."""
         with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.NamedTemporaryFile() as secret:
             secret.write(b"secret")
             secret.flush()
-            os.chmod(secret.name, 0o644)
+            Path(secret.name).chmod(0o644)
             host = {"port": listener.getsockname()[1], "pid": os.getpid()}
             inputs = {name: np.array(value) for name, value in host.items()} | {"path": np.array(secret.name)}
             answer = self.run(Job([], {"reach": Probe(REACH, inputs)}))
@@ -162,7 +162,9 @@ class Sandbox:
         reached = [name for name in ("network", "file", "process") if bool(probed.arrays[name])]
         if reached:
             self.close()
-            raise SandboxError(f"the sandbox leaks: from inside, a {' and a '.join(reached)} of this machine was reached")
+            raise SandboxError(
+                f"the sandbox leaks: from inside, a {' and a '.join(reached)} of this machine was reached"
+            )
 
     def close(self) -> None:
         """End the worker and everything in it."""

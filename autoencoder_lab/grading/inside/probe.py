@@ -7,8 +7,8 @@ what comes back is data, which the judge outside takes for a claim and measures 
 import base64
 import contextlib
 import io
-import os
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -39,9 +39,8 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
     inputs are base64 of .npy; files, {name: base64} put into /submission.
     """
     for name, content in job["files"].items():
-        with open(os.path.basename(name), "wb") as file:
-            file.write(base64.b64decode(content))
-    sys.path.insert(0, os.getcwd())
+        Path(Path(name).name).write_bytes(base64.b64decode(content))
+    sys.path.insert(0, str(Path.cwd()))
     names, cells = _run_cells(job["cells"], job["limits"]["output"])
     return {"cells": cells, "probes": {name: _probe(names, given) for name, given in job["probes"].items()}}
 

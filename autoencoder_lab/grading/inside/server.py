@@ -16,6 +16,7 @@ import select
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 # linux/sched.h, linux/mount.h, linux/prctl.h
@@ -104,8 +105,7 @@ def _isolate_and_run(job: dict[str, Any], out: int) -> None:
     uid, gid = os.getuid(), os.getgid()
     _call(LIBC.unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET))
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
+        Path("/proc/self", name).write_text(text)
     if (first := os.fork()) != 0:
         os.close(out)
         os.waitpid(first, 0)
@@ -159,5 +159,5 @@ def write_frame(pipe: int, body: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    sys.path.insert(0, str(Path(__file__).parent))
     main()
