@@ -48,7 +48,11 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
 def _run_cells(sources: list[str], most: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from IPython.core.interactiveshell import InteractiveShell
 
-    shell: Any = InteractiveShell.instance()
+    class Shell(InteractiveShell):
+        def enable_gui(self, gui: Any = None) -> None:
+            """For %matplotlib: there is no window to open."""
+
+    shell: Any = Shell.instance()
     shell.history_manager.enabled = False
     shell.colors = "nocolor"
     done = []

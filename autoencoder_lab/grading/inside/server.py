@@ -8,6 +8,7 @@ hands back what comes out of it, up to a size and a time.
 Frames on either pipe: eight bytes of length, then JSON. Linux only.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -28,7 +29,7 @@ CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
     0x40000000,
 )
 MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x4000, 0x40000
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -59,6 +60,7 @@ def _load_packages() -> None:
 
 def _supervise(jobs: int, answers: int) -> None:
     """Read one job, run it in a fork of its own, hand back its answer or why there is none."""
+    _call(LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
     job = json.loads(read_frame(jobs))
     started = time.monotonic()
     out, inward = os.pipe()
@@ -73,8 +75,12 @@ def _supervise(jobs: int, answers: int) -> None:
         os._exit(0)
     os.close(inward)
     answer, reason = _collect(out, started + job["limits"]["wall"], job["limits"]["result"])
-    os.kill(child, signal.SIGKILL)  # not reaped yet, so the number is still its own; its pid namespace dies with it
-    os.waitpid(child, 0)
+    os.kill(child, signal.SIGKILL)  # not reaped yet, so the number is still its own
+    # its death kills the pid namespace's first process, which comes to this one to be reaped, and not before the
+    # kernel has ended all others in there
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
     write_frame(answers, answer if not reason else json.dumps({"failed": reason}).encode())
 
 
