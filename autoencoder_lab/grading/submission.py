@@ -79,8 +79,7 @@ def student_of(name: str, lab: str) -> str:
     """A student's id from the path a platform gave the file; letters, digits, "_", "-" and "." alone."""
     parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in (".", "..", "/")]
     parts = parts or ["unnamed"]
-    stem = re.sub(r"\.(ipynb|zip)$", "", parts[-1], flags=re.IGNORECASE)
-    own = parts[0] if len(parts) > 1 else stem
+    own = re.sub(r"\.(ipynb|zip)$", "", parts[0], flags=re.IGNORECASE)
     own = re.sub(r"_assignsubmission_file_?.*$", "", own)  # Moodle: "Jane Doe_123_assignsubmission_file_"
     canvas = re.match(r"^([^_]+)(?:_LATE)?_(\d+)_(\d+)_", own)  # Canvas: "doejane_LATE_123_456_lab1.ipynb"
     if canvas:
