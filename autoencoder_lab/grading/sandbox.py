@@ -25,12 +25,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 INSIDE = Path(__file__).parent / "inside"
 Arrays = dict[str, np.ndarray[Any, Any]]
+Isolation = Literal["bwrap", "none"]
 
 
 class SandboxError(RuntimeError):
@@ -111,16 +112,18 @@ class Answer:
 class Sandbox:
     """One warm worker; jobs run one after another, each in a fork of its own. Use it as a context manager.
 
-    library: the folder of the package as the jobs see it; None for this one. Raises SandboxError where bubblewrap is
-    missing or may not make namespaces, and where isolation does not hold.
+    library: the folder of the package as the jobs see it; None for this one. isolation="none" runs jobs as ordinary
+    processes of this user, with limits but without walls: for notebooks one would run by hand. Raises SandboxError
+    where bubblewrap is missing or may not make namespaces, and where isolation does not hold.
     """
 
-    def __init__(self, library: Path | None = None, proof: bool = True) -> None:
+    def __init__(self, library: Path | None = None, isolation: Isolation = "bwrap") -> None:
         self.library = Path(__file__).parents[1] if library is None else library
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="autoencoder-lab-")
+        self.isolation = isolation
         self._start()
-        if proof:
+        if isolation == "bwrap":
             self.prove()
 
     def run(self, job: Job) -> Answer:
@@ -190,7 +193,11 @@ class Sandbox:
         log = Path(self._folder.name) / "server.log"
         with log.open("wb") as said:
             self._process = subprocess.Popen(
-                command(self.library), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, bufsize=0
+                command(self.library) if self.isolation == "bwrap" else bare_command(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                bufsize=0,
             )
         try:
             ready = self._read(1, time.monotonic() + 120)
@@ -282,6 +289,11 @@ def command(library: Path) -> list[str]:
     for name, value in environment.items():
         arguments += ["--setenv", name, value]
     return [*arguments, "--chdir", "/", "--", sys.executable, "/inside/server.py"]
+
+
+def bare_command() -> list[str]:
+    """The same worker without walls; jobs run in temporary folders of this user."""
+    return [sys.executable, str(INSIDE / "server.py"), "--no-walls"]
 
 
 def _packed(array: np.ndarray[Any, Any]) -> str:

@@ -40,11 +40,15 @@ class Submission:
 
 @dataclass(frozen=True)
 class SourceCell:
-    """One cell without its outputs. grade_id: nbgrader's name of the cell, "" where it has none."""
+    """One cell without its outputs. grade_id: nbgrader's name of the cell, "" where it has none.
+
+    locked: whether its metadata say that students do not write in it; to be believed of a release alone.
+    """
 
     kind: str
     source: str
     grade_id: str = ""
+    locked: bool = False
 
 
 # --- finding them ----------------------------------------------------------------------------------------------------
@@ -242,4 +246,5 @@ def _cell(index: int, cell: Any) -> SourceCell:
     metadata = cell.get("metadata")
     marked = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = marked.get("grade_id") if isinstance(marked, dict) else None
-    return SourceCell(kind, source, grade_id if isinstance(grade_id, str) else "")
+    locked = isinstance(marked, dict) and marked.get("locked") is True
+    return SourceCell(kind, source, grade_id if isinstance(grade_id, str) else "", locked)

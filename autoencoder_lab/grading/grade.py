@@ -1,0 +1,294 @@
+"""Grade one submission, and a class of them: as many at a time as there are workers, on one machine or on many.
+
+Each submission ends as one JSON file, named by its student and written whole; a run that was killed goes on where it
+stopped and grades nothing twice. The key of a result is a hash of the submission's cells, the judge and the seed.
+"""
+
+import atexit
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoencoder_lab.grading.judge import Judge, Mark, Part, ProbeFailed, StagedPart, load_judge
+from autoencoder_lab.grading.sandbox import Answer, Arrays, Isolation, Job, Probe, Sandbox
+from autoencoder_lab.grading.submission import SourceCell, Submission, Unreadable, cells_of
+
+Submit = Callable[..., Any]
+
+FAILURES = {
+    "time": "your code did not end in time",
+    "result": "your code returned more data than can be taken",
+    "died": "your code ended the process it ran in",
+}
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """points reached of those there are, and what is told to the student (said) and to the instructor (mistake)."""
+
+    grade_id: str
+    points: float
+    of: float
+    said: str = ""
+    mistake: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one submission came to. reason: "" or why it could not be graded at all; then every part has 0 points."""
+
+    student: str
+    key: str
+    parts: list[PartResult]
+    reason: str = ""
+    seconds: float = 0.0
+    timestamp: str = ""
+    cells: list[dict[str, Any]] = field(default_factory=list)  # what students wrote: kind, source, grade_id
+
+    @property
+    def points(self) -> float:
+        """The sum over the parts."""
+        return sum(part.points for part in self.parts)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A submission's content, or the reason why there is none: plain data, which can travel to another machine."""
+
+    student: str
+    content: bytes = b""
+    reason: str = ""
+    timestamp: str = ""
+
+
+def paper(submission: Submission) -> Paper:
+    """Read a submission; what cannot be read is a reason."""
+    when = submission.timestamp.isoformat() if submission.timestamp else ""
+    try:
+        return Paper(submission.student, submission.read(), "", when)
+    except Unreadable as error:
+        return Paper(submission.student, b"", str(error), when)
+
+
+def grade(handed_in: Paper, judge: Judge, frame: Sequence[SourceCell], seed: int, sandbox: Sandbox) -> Result:
+    """Run and judge one submission; whatever it holds, a Result comes back.
+
+    frame: the cells of the release: what is locked there is taken from there. seed: private; with the student's id it
+    draws the inputs of the probes.
+    """
+    key = key_of(handed_in, judge, frame, seed)
+    try:
+        if handed_in.reason:
+            raise Unreadable(handed_in.reason)
+        cells = assembled(cells_of(handed_in.content), frame)
+    except Unreadable as error:
+        none = [PartResult(part.grade_id, 0.0, part.points, f"not graded: {error}") for part in judge.parts]
+        return Result(
+            handed_in.student, key_of(handed_in, judge, frame, seed), none, str(error), 0.0, handed_in.timestamp
+        )
+    desk = _Desk(handed_in.student, cells, judge, sandbox, seed)
+    parts = desk.marks()
+    kept = [{"kind": cell.kind, "source": cell.source, "grade_id": cell.grade_id} for cell in cells]
+    return Result(handed_in.student, key, parts, "", round(desk.seconds, 2), handed_in.timestamp, kept)
+
+
+def key_of(handed_in: Paper, judge: Judge, frame: Sequence[SourceCell], seed: int) -> str:
+    """A hash of all that a result depends on: equal keys need no second run."""
+    text = repr((handed_in.student, handed_in.content, handed_in.reason, handed_in.timestamp))
+    text += repr((judge.version, [(cell.source, cell.grade_id, cell.locked) for cell in frame], seed))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def assembled(handed_in: Sequence[SourceCell], frame: Sequence[SourceCell]) -> list[SourceCell]:
+    """The release with the student's answers in it.
+
+    A cell counts by its grade_id, the first of it alone; where the release locks it, its own text stands. Cells a
+    student added stay where they are; cells that were deleted come at the end, as they were released.
+    """
+    released = {cell.grade_id: cell for cell in frame if cell.grade_id}
+    cells, seen = [], set[str]()
+    for cell in handed_in:
+        own = released.get(cell.grade_id)
+        if own is None or cell.grade_id in seen:
+            cells.append(SourceCell(cell.kind, cell.source))
+            continue
+        seen.add(cell.grade_id)
+        cells.append(own if own.locked else SourceCell(own.kind, cell.source, own.grade_id))
+    return cells + [cell for name, cell in released.items() if name not in seen]
+
+
+class _Desk:
+    """One submission on the judge's desk: which cells a part runs, and the probes asked so far."""
+
+    def __init__(self, student: str, cells: list[SourceCell], judge: Judge, sandbox: Sandbox, seed: int) -> None:
+        self.student, self.cells, self.judge, self.sandbox, self.seed = student, cells, judge, sandbox, seed
+        self.seconds = 0.0
+
+    def marks(self) -> list[PartResult]:
+        """Every part's result. Parts of one probe that need the same cells share a fork, unless it fails."""
+        together: dict[tuple[str, ...], list[Part]] = {}
+        for part in self.judge.parts:
+            if isinstance(part, Part):
+                together.setdefault(tuple(part.needs), []).append(part)
+        found: dict[str, PartResult] = {}
+        for group in together.values():
+            inputs = {part.grade_id: part.inputs(self._generator(part)) for part in group}
+            answer = self._run(group[0], {p.grade_id: Probe(p.probe, inputs[p.grade_id]) for p in group})
+            for part in group:
+                one = answer
+                if answer.failed and len(group) > 1:  # one of them may have spoilt it for the others
+                    one = self._run(part, {part.grade_id: Probe(part.probe, inputs[part.grade_id])})
+                found[part.grade_id] = self._marked(part, _judge_arrays, part, one, inputs[part.grade_id])
+        for staged in self.judge.parts:
+            if isinstance(staged, StagedPart):
+                found[staged.grade_id] = self._marked(staged, staged.judge, self._ask(staged), self._generator(staged))
+        return [found[part.grade_id] for part in self.judge.parts]
+
+    def _ask(self, part: StagedPart) -> Callable[..., Arrays]:
+        def ask(probe: str, **inputs: np.ndarray[Any, Any]) -> Arrays:
+            return _arrays(self._run(part, {"": Probe(probe, inputs)}), "")
+
+        return ask
+
+    def _run(self, part: Part | StagedPart, probes: dict[str, Probe]) -> Answer:
+        wanted = set(part.needs)
+        sources = [c.source for c in self.cells if c.kind == "code" and (not c.grade_id or c.grade_id in wanted)]
+        answer = self.sandbox.run(Job(sources, probes, self.judge.files, self.judge.limits))
+        self.seconds += answer.seconds
+        return answer
+
+    def _generator(self, part: Part | StagedPart) -> np.random.Generator:
+        text = f"{self.seed}/{self.student}/{part.grade_id}"
+        return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+
+    def _marked(self, part: Part | StagedPart, judge: Callable[..., Mark], *given: Any) -> PartResult:
+        try:
+            mark = judge(*given)
+        except ProbeFailed as error:
+            mark = Mark(0.0, str(error), "stops")
+        except Exception as error:  # a judge that stumbles over odd arrays: no marks, and the instructor is told
+            mark = Mark(0.0, "your result could not be judged; ask your instructor", f"judge: {error!r}"[:300])
+        share = min(1.0, max(0.0, float(mark.share))) if np.isfinite(mark.share) else 0.0
+        return PartResult(part.grade_id, round(share * part.points, 2), part.points, mark.said, mark.mistake)
+
+
+def _judge_arrays(part: Part, answer: Answer, inputs: Arrays) -> Mark:
+    return part.judge(_arrays(answer, part.grade_id), inputs)
+
+
+def _arrays(answer: Answer, name: str) -> Arrays:
+    """The arrays of one probe; ProbeFailed, in words for the student, where there are none."""
+    if answer.failed:
+        raise ProbeFailed(FAILURES.get(answer.failed, "your code could not be run"))
+    probed = answer.probes.get(name)
+    if probed is None or probed.error:
+        stopped = next((cell.error for cell in answer.cells if not cell.ok), "")
+        error = probed.error if probed else "no answer"
+        before = f"; before that, a cell stopped with {stopped}" if stopped else ""
+        raise ProbeFailed(f"your code stops with {error}{before}")
+    return probed.arrays
+
+
+# --- a class ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Task:
+    """What every worker has to know: plain paths and numbers, the same on each machine."""
+
+    judge: Path
+    release: Path
+    seed: int
+    isolation: Isolation = "bwrap"
+
+
+def grade_class(
+    task: Task, submissions: Sequence[Submission], results: Path, workers: int = 1, scheduler: str | None = None
+) -> Iterator[Result]:
+    """Grade what has no result yet, and yield each Result as it is written, those that were there already first.
+
+    results: a folder, one STUDENT.json each. workers: processes on this machine; scheduler: the address of a Dask
+    scheduler whose workers are used instead. Raises SandboxError, before anything is graded, where isolation fails.
+    """
+    results.mkdir(parents=True, exist_ok=True)
+    judge, frame = load_judge(task.judge), cells_of(task.release.read_bytes())
+    waiting = []
+    for submission in submissions:
+        handed_in = paper(submission)
+        stored = read_result(results / f"{submission.student}.json")
+        if stored is not None and stored.key == key_of(handed_in, judge, frame, task.seed):
+            yield stored
+        else:
+            waiting.append(submission)
+    if not waiting:
+        return
+    with _pool(workers, scheduler) as submit:
+        for result in _in_flight(submit, task, waiting, 2 * max(workers, 1)):
+            write_result(result, results)
+            yield result
+
+
+def _in_flight(submit: Submit, task: Task, waiting: Sequence[Submission], at_once: int) -> Iterator[Result]:
+    """Results as they come; no more than `at_once` submissions are in memory."""
+    left, running = iter(waiting), set[Any]()
+    while True:
+        for submission in itertools.islice(left, at_once - len(running)):
+            running.add(submit(_grade_in_worker, task, paper(submission)))
+        if not running:
+            return
+        done = next(as_completed(running))
+        running.remove(done)
+        yield done.result()
+
+
+_worker: dict[Task, tuple[Judge, list[SourceCell], Sandbox]] = {}  # of this process: the sandbox stays warm
+
+
+def _grade_in_worker(task: Task, handed_in: Paper) -> Result:
+    if task not in _worker:
+        sandbox = Sandbox(isolation=task.isolation)
+        atexit.register(sandbox.close)
+        _worker[task] = load_judge(task.judge), cells_of(task.release.read_bytes()), sandbox
+    judge, frame, sandbox = _worker[task]
+    return grade(handed_in, judge, frame, task.seed, sandbox)
+
+
+@contextmanager
+def _pool(workers: int, scheduler: str | None) -> Iterator[Submit]:
+    """How to submit work: to processes of this machine, or to a Dask cluster, whose futures are much alike."""
+    if scheduler is None:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield pool.submit
+        return
+    from distributed import Client
+
+    with Client(scheduler) as client:
+        executor = client.get_executor(pure=False)
+        yield executor.submit
+
+
+def write_result(result: Result, folder: Path) -> None:
+    """One file a student, written beside and renamed: a kill leaves the old one, or none."""
+    file = folder / f"{result.student}.json"
+    partial = file.with_name(file.name + ".partial")
+    partial.write_text(json.dumps(asdict(result), ensure_ascii=False, indent=1), encoding="utf-8")
+    partial.replace(file)
+
+
+def read_result(file: Path) -> Result | None:
+    """A stored result; None where there is none, or no whole one."""
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        parts = [PartResult(**part) for part in stored.pop("parts")]
+        return Result(parts=parts, **stored)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
