@@ -82,8 +82,8 @@ def paper(submission: Submission) -> Paper:
 def grade(handed_in: Paper, judge: Judge, frame: Sequence[SourceCell], seed: int, sandbox: Sandbox) -> Result:
     """Run and judge one submission; whatever it holds, a Result comes back.
 
-    frame: the cells of the release: what is locked there is taken from there. seed: private; with the student's id it
-    draws the inputs of the probes.
+    frame: the cells of the release: what is no answer there is taken from there.
+    seed: private; with the student's id it draws the inputs of the probes.
     """
     key = key_of(handed_in, judge, frame, seed)
     try:
@@ -104,15 +104,15 @@ def grade(handed_in: Paper, judge: Judge, frame: Sequence[SourceCell], seed: int
 def key_of(handed_in: Paper, judge: Judge, frame: Sequence[SourceCell], seed: int) -> str:
     """A hash of all that a result depends on: equal keys need no second run."""
     text = repr((handed_in.student, handed_in.content, handed_in.reason, handed_in.timestamp))
-    text += repr((judge.version, [(cell.source, cell.grade_id, cell.locked) for cell in frame], seed))
+    text += repr((judge.version, [(cell.source, cell.grade_id, cell.use) for cell in frame], seed))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def assembled(handed_in: Sequence[SourceCell], frame: Sequence[SourceCell]) -> list[SourceCell]:
     """The release with the student's answers in it.
 
-    A cell counts by its grade_id, the first of it alone; where the release locks it, its own text stands. Cells a
-    student added stay where they are; cells that were deleted come at the end, as they were released.
+    A cell counts by its grade_id, the first of it alone; where the release asks for no answer, its own text stands.
+    Cells a student added stay where they are; cells that were deleted come at the end, as they were released.
     """
     released = {cell.grade_id: cell for cell in frame if cell.grade_id}
     cells, seen = [], set[str]()
@@ -122,7 +122,7 @@ def assembled(handed_in: Sequence[SourceCell], frame: Sequence[SourceCell]) -> l
             cells.append(SourceCell(cell.kind, cell.source))
             continue
         seen.add(cell.grade_id)
-        cells.append(own if own.locked else SourceCell(own.kind, cell.source, own.grade_id))
+        cells.append(SourceCell(own.kind, cell.source, own.grade_id) if own.use == "answer" else own)
     return cells + [cell for name, cell in released.items() if name not in seen]
 
 
@@ -160,8 +160,8 @@ class _Desk:
         return ask
 
     def _run(self, part: Part | StagedPart, probes: dict[str, Probe]) -> Answer:
-        wanted = set(part.needs)
-        sources = [c.source for c in self.cells if c.kind == "code" and (not c.grade_id or c.grade_id in wanted)]
+        runs = set(part.needs) | {cell.grade_id for cell in self.cells if cell.use == "given"} | {""}
+        sources = [cell.source for cell in self.cells if cell.kind == "code" and cell.grade_id in runs]
         answer = self.sandbox.run(Job(sources, probes, self.judge.files, self.judge.limits))
         self.seconds += answer.seconds
         return answer

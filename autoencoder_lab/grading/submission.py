@@ -42,13 +42,13 @@ class Submission:
 class SourceCell:
     """One cell without its outputs. grade_id: nbgrader's name of the cell, "" where it has none.
 
-    locked: whether its metadata say that students do not write in it; to be believed of a release alone.
+    use: "answer", "test", or "given" (imports, helpers), as its metadata say; to be believed of a release alone.
     """
 
     kind: str
     source: str
     grade_id: str = ""
-    locked: bool = False
+    use: str = "answer"
 
 
 # --- finding them ----------------------------------------------------------------------------------------------------
@@ -89,8 +89,13 @@ def student_of(name: str, lab: str) -> str:
     if canvas:
         own = f"{canvas[1]}_{canvas[2]}"
     own = re.sub(rf"[ _+-]*{re.escape(lab)}$", "", own) or own
-    own = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", own)).strip("._")
-    return own[:80] or "unnamed"
+    own = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", own)).strip("._-")
+    return own[:80].rstrip("._-") or "unnamed"
+
+
+def is_id(student: str) -> bool:
+    """Whether a text is a student's id as `student_of` makes them: safe as a folder's name everywhere."""
+    return re.fullmatch(r"\w(?:[\w.-]{0,78}\w)?", student) is not None
 
 
 def _manifest(path: Path) -> dict[str, tuple[str, datetime | None]]:
@@ -105,7 +110,7 @@ def _manifest(path: Path) -> dict[str, tuple[str, datetime | None]]:
                 when = _utc(row["timestamp"]) if row.get("timestamp") else None
             except (KeyError, ValueError, AttributeError) as error:
                 raise ValueError(f"{path}, line {number}: expected file, student and timestamp ({error})") from None
-            if student_of(student, "") != student:
+            if not is_id(student):
                 raise ValueError(f"{path}, line {number}: {student!r} is no id; use letters, digits, _ - and . alone")
             rows[name] = (student, when)
     return rows
@@ -246,5 +251,7 @@ def _cell(index: int, cell: Any) -> SourceCell:
     metadata = cell.get("metadata")
     marked = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = marked.get("grade_id") if isinstance(marked, dict) else None
-    locked = isinstance(marked, dict) and marked.get("locked") is True
-    return SourceCell(kind, source, grade_id if isinstance(grade_id, str) else "", locked)
+    if not isinstance(grade_id, str) or not isinstance(marked, dict):
+        return SourceCell(kind, source)
+    use = "answer" if marked.get("solution") is True else "test" if marked.get("grade") is True else "given"
+    return SourceCell(kind, source, grade_id, use)

@@ -17,6 +17,7 @@ from autoencoder_lab.grading.submission import (
     Unreadable,
     cells_of,
     find,
+    is_id,
     student_of,
 )
 
@@ -59,7 +60,7 @@ def test_students_are_named_by_what_the_platform_wrote(path: str, student: str) 
 def test_every_name_gives_a_safe_id(name: str) -> None:
     student = student_of(name, LAB)
     assert student and len(student) <= 80 and not set(student) & set('/\\:*?"<>|[] \0\n') and student not in (".", "..")
-    assert not student.startswith(".") and student_of(student, "") == student
+    assert is_id(student)
 
 
 def test_folders_files_and_archives(tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_cells_are_sources_and_ids_alone() -> None:
             "cell_type": "code",
             "source": ["a = 1\n", "b"],
             "outputs": [{"x": "y"}],
-            "metadata": {"nbgrader": {"grade_id": "q1"}},
+            "metadata": {"nbgrader": {"grade_id": "q1", "grade": True}},
         },
         {"cell_type": "markdown", "source": "text", "metadata": {}},
         {"cell_type": "code", "source": "", "metadata": {"nbgrader": {"grade_id": 7}}},
@@ -167,7 +168,7 @@ def test_cells_are_sources_and_ids_alone() -> None:
     ]
     read = cells_of(notebook(cells=cells))
     assert read == [
-        SourceCell("code", "a = 1\nb", "q1"),
+        SourceCell("code", "a = 1\nb", "q1", "test"),
         SourceCell("markdown", "text"),
         SourceCell("code", ""),
         SourceCell("raw", "r"),

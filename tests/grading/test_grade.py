@@ -1,0 +1,177 @@
+"""Whole submissions: right, blank, wrong in common ways, hostile, and a class of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from autoencoder_lab.grading import grade as grading
+from autoencoder_lab.grading.grade import Paper, Result, Task, grade_class, read_result
+from autoencoder_lab.grading.judge import Judge, load_judge
+from autoencoder_lab.grading.sandbox import Sandbox
+from autoencoder_lab.grading.submission import cells_of, find
+from tests.grading.small_lab import POINTS, RIGHT, STUBS, cell, notebook
+
+JUDGE = Path(__file__).parent / "small_lab" / "judge.py"
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return load_judge(JUDGE)
+
+
+def graded(content: bytes, judge: Judge, sandbox: Sandbox) -> Result:
+    return grading.grade(Paper("student", content), judge, cells_of(notebook()), 7, sandbox)
+
+
+def points(result: Result) -> dict[str, float]:
+    return {part.grade_id: part.points for part in result.parts}
+
+
+def test_right_gets_all_and_blank_nothing(judge: Judge, sandbox: Sandbox) -> None:
+    assert points(graded(notebook(RIGHT), judge, sandbox)) == POINTS
+    blank = graded(notebook(), judge, sandbox)
+    assert blank.points == 0 and not blank.reason and all(part.said for part in blank.parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "reached", "said"),
+    [
+        ("mse", "def mse(x, y):\n    return ((x - y) ** 2).sum()", 1, "this is the sum"),
+        ("mse", "def mse(x, y):\n    return ((x - y) ** 2).mean().sqrt()", 1, "this is the root"),
+        ("mse", "def mse(x, y):\n    return (x - y).abs().mean()", 0, "not the expected ones"),
+        ("mse", "def mse(x, y):\n    return ((x - y) ** 2).mean(dim=1)", 0, "must have shape (), got (5,)"),
+        ("mse", "def mse(x, y):\n    return 1 / 0", 0, "ZeroDivisionError"),
+        ("mse", "def mse(x, y)\n    return x", 0, "KeyError: 'mse'; before that, a cell stopped with SyntaxError"),
+        ("centred", "def centred(x):\n    return x - x.mean(dim=1, keepdim=True)", 0, "the mean image is asked for"),
+        ("model", RIGHT["model"].replace("range(200)", "range(0)"), 0, "of the images' own power"),
+        (
+            "model",
+            RIGHT["model"].replace("nn.Linear(8, 2), nn.Linear(2, 8)", "nn.Linear(8, 8), nn.Linear(8, 8)"),
+            0,
+            "a code has 2",
+        ),
+    ],
+)
+def test_a_mistake_costs_its_part_alone_and_is_named(
+    judge: Judge, sandbox: Sandbox, name: str, source: str, reached: float, said: str
+) -> None:
+    result = graded(notebook(RIGHT | {name: source}), judge, sandbox)
+    assert points(result) == POINTS | {f"test_{name}": reached}
+    assert said in next(part.said for part in result.parts if part.grade_id == f"test_{name}")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos._exit(0)",
+        "while True: pass",
+        "def mse(x, y):\n    import os\n    os._exit(0)",
+        "import ast\nEmpty = type('Empty', (), {'visit': lambda self, node: ast.Module([], [])})\n"
+        "get_ipython().ast_transformers.append(Empty())",
+        "import sys, torch\nsys.exit = None\ntorch.from_numpy = None",
+    ],
+)
+def test_what_one_part_breaks_costs_no_other(judge: Judge, sandbox: Sandbox, source: str) -> None:
+    short = Judge(judge.lab, judge.parts, limits=type(judge.limits)(wall=3))
+    result = graded(notebook(RIGHT | {"mse": source}), short, sandbox)
+    assert points(result) == POINTS | {"test_mse": 0}
+
+
+HOSTILE = {
+    "an object that equals everything": """
+class Yes:
+    def __eq__(self, other): return True
+    def __array__(self, *a, **k): return __import__("numpy").array(0.0)
+    def detach(self): return self
+def mse(x, y): return Yes()
+""",
+    "patched comparison": """
+import numpy, sys
+numpy.allclose = numpy.array_equal = lambda *a, **k: True
+numpy.testing.assert_allclose = lambda *a, **k: None
+def mse(x, y): return torch.tensor(0.0)
+""",
+    "a forged answer on every pipe": """
+import json, os
+body = json.dumps({"cells": [], "probes": {"test_mse": {"arrays": {}}}}).encode()
+for descriptor in range(3, 64):
+    try: os.write(descriptor, len(body).to_bytes(8, "big") + body)
+    except OSError: pass
+def mse(x, y): return torch.tensor(0.0)
+""",
+    "looking for the judge": """
+import gc, glob, sys
+found = [m for m in sys.modules if "judge" in m] + glob.glob("/**/judge*.py", recursive=True)
+found += [o for o in gc.get_objects() if type(o).__name__ == "Part"]
+def mse(x, y): return torch.tensor(float(bool(found)))
+""",
+    "its own judge in the probe's place": """
+import builtins
+real = builtins.exec
+builtins.exec = lambda source, place, *a: place.update(probe=lambda names, **i: {"mse": 0.0, "points": 10})
+def mse(x, y): return torch.tensor(0.0)
+""",
+    "points in a comment and in the output": """
+# points: 10
+print('{"points": 10, "test_mse": 2}')
+def mse(x, y): return torch.tensor(0.0)
+""",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_attack_earns_nothing(judge: Judge, sandbox: Sandbox, name: str) -> None:
+    assert graded(notebook({"mse": HOSTILE[name]}), judge, sandbox).points == 0
+
+
+def test_a_decoder_that_never_saw_the_images_cannot_return_them(judge: Judge, sandbox: Sandbox) -> None:
+    smuggle = """
+import os, pickle
+class Smuggler:
+    def encode(self, x):
+        for place in ("/submission/kept", "/dev/shm/kept", "/tmp/kept"):
+            try: pickle.dump(x, open(place, "wb"))
+            except OSError: pass
+        torch.kept = x
+        return x[:, :2]
+    def decode(self, z):
+        for place in ("/submission/kept", "/dev/shm/kept", "/tmp/kept"):
+            if os.path.exists(place): return pickle.load(open(place, "rb"))
+        return getattr(torch, "kept", torch.zeros(len(z), 8))
+model = Smuggler()
+"""
+    assert points(graded(notebook(RIGHT | {"model": smuggle}), judge, sandbox))["test_model"] == 0
+
+
+def test_locked_cells_are_the_releases_and_copies_do_not_count(judge: Judge, sandbox: Sandbox) -> None:
+    content = json.loads(notebook(STUBS))
+    content["cells"][0]["source"] = "raise SystemExit"  # the locked imports, edited
+    content["cells"][1]["metadata"]["nbgrader"]["locked"] = True  # an answer, said to be locked
+    content["cells"][1]["source"] = RIGHT["mse"]
+    content["cells"] += [cell(RIGHT["centred"], "centred"), cell("1 / 0", "test_mse", "test")]
+    del content["cells"][5]  # the model's cell
+    result = graded(json.dumps(content).encode(), judge, sandbox)
+    # the copied cell runs as a cell the student added; it defines what the first left undone
+    assert points(result)["test_mse"] == 2 and points(result)["test_model"] == 0
+    assert [c["grade_id"] for c in result.cells][-1] == "model"
+
+
+def test_a_class_is_graded_resumed_and_never_stopped(tmp_path: Path, sandbox: Sandbox) -> None:
+    folder, results = tmp_path / "submissions", tmp_path / "results"
+    folder.mkdir()
+    release = tmp_path / "small_lab.ipynb"
+    release.write_bytes(notebook())
+    for name, content in {"ann": notebook(RIGHT), "bob": notebook(), "cut": notebook(RIGHT)[:-30]}.items():
+        (folder / f"{name}.ipynb").write_bytes(content)
+    task = Task(JUDGE, release, 7)
+    first = {r.student: r for r in grade_class(task, find(folder, "small_lab"), results, workers=2)}
+    assert {name: r.points for name, r in first.items()} == {"ann": 10, "bob": 0, "cut": 0}
+    assert "no JSON" in first["cut"].reason and read_result(results / "ann.json") == first["ann"]
+    stamps = {file.name: file.stat().st_mtime_ns for file in results.iterdir()}
+    (folder / "bob.ipynb").write_bytes(notebook({"mse": RIGHT["mse"]}))
+    (results / "cut.json").write_text("{ half a file")
+    again = {r.student: r for r in grade_class(task, find(folder, "small_lab"), results)}
+    assert {name: r.points for name, r in again.items()} == {"ann": 10, "bob": 2, "cut": 0}
+    changed = {file.name for file in results.iterdir() if stamps.get(file.name) != file.stat().st_mtime_ns}
+    assert changed == {"bob.json", "cut.json"}
