@@ -10,7 +10,7 @@ from autoencoder_lab.grading.grade import Paper, Result, Task, grade_class, read
 from autoencoder_lab.grading.judge import Judge, load_judge
 from autoencoder_lab.grading.sandbox import Sandbox
 from autoencoder_lab.grading.submission import cells_of, find
-from tests.grading.small_lab import POINTS, RIGHT, STUBS, cell, notebook
+from grading.small_lab import POINTS, RIGHT, STUBS, cell, notebook
 
 JUDGE = Path(__file__).parent / "small_lab" / "judge.py"
 
