@@ -18,6 +18,7 @@ from autoencoder_lab.checks.notebook_04 import (
 from autoencoder_lab.checks.notebook_04_code import code
 from autoencoder_lab.checks.notebook_04_experiment import copying_experiment
 from autoencoder_lab.checks.notebook_04b import active_units
+from autoencoder_lab.checks.notebook_06 import decoder_loss, term_experiment, vicreg_terms
 
 __all__ = [
     "CheckFailed",
@@ -28,6 +29,7 @@ __all__ = [
     "components_from_decoder",
     "copying_experiment",
     "cross_entropy",
+    "decoder_loss",
     "denoising_epochs",
     "fast_share",
     "few_images_experiment",
@@ -39,7 +41,9 @@ __all__ = [
     "shuffled_pixels",
     "squared_error_per_image",
     "stamp",
+    "term_experiment",
     "training_step",
     "unseen_digit",
     "vae_loss",
+    "vicreg_terms",
 ]
