@@ -19,18 +19,18 @@ RADIUS, SIGMA = 2.0, 0.1  # of the ring, and of each heap
 NEAR, ENOUGH = 3 * SIGMA, 0.02  # a mode is covered by a fiftieth of the points within three standard deviations
 
 
-def centres(modes: int = 8, radius: float = RADIUS) -> Tensor:
+def ring_centres(modes: int = 8, radius: float = RADIUS) -> Tensor:
     """Where the heaps of a ring lie: (modes, 2), the first on the right, then anticlockwise."""
     angle = 2 * math.pi * torch.arange(modes) / modes
     return radius * torch.stack([angle.cos(), angle.sin()], dim=1)
 
 
-def ring(
+def ring_points(
     n: int, modes: int = 8, radius: float = RADIUS, sigma: float = SIGMA, generator: Generator | None = None
 ) -> Tensor:
     """n points (n, 2) from an equal mixture of Gaussians with standard deviation sigma, centred on a circle."""
     which = torch.randint(modes, (n,), generator=generator)
-    return centres(modes, radius)[which] + sigma * torch.randn(n, 2, generator=generator)
+    return ring_centres(modes, radius)[which] + sigma * torch.randn(n, 2, generator=generator)
 
 
 class Networks(nn.Module):
@@ -95,7 +95,7 @@ class PlanarGAN:
 
     def real(self, n: int) -> Tensor:
         """Real points, (S, n, 2)."""
-        return torch.stack([ring(n, generator=one) for one in self.random])
+        return torch.stack([ring_points(n, generator=one) for one in self.random])
 
     def score(self, points: Tensor) -> Tensor:
         """The critic's logits (S, n) for points (S, n, 2): above 0 where it holds them for real."""
@@ -145,7 +145,7 @@ class PlanarGAN:
 
     def covered(self) -> metrics.Modes:
         """How many of the eight modes each game's 1,000 points cover, and the share of them near any: (S,) each."""
-        return metrics.modes_covered(self.sample(), centres(), NEAR, ENOUGH)
+        return metrics.modes_covered(self.sample(), ring_centres(), NEAR, ENOUGH)
 
     def _descend(self, network: Networks, loss: Tensor) -> None:
         """One step of Adam. The games share no weight, so the sum of their losses moves each by its own alone."""
