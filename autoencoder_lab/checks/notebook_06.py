@@ -368,7 +368,7 @@ def _value_flaw(answer: Tensor, x: Tensor) -> str | None:
     for flaw, values in wrong.items():
         if any(torch.allclose(answer.detach().double(), value, rtol=1e-5, atol=1e-9) for value in values):
             return flaw
-    return f"on a fixed crop the loss should be {float(square.mean()):.5g}, got {float(answer):.5g}"
+    return f"on a fixed crop the loss should be {float(square.mean()):.5g}, got {answer.item():.5g}"
 
 
 def _gradient_flaw(answer: Tensor, networks: Networks, x: Tensor) -> str | None:
@@ -521,7 +521,7 @@ def _made(model: Any) -> tuple[Any, ...]:
     """All that a CCAE is made with, but for the weights of the three terms."""
     shapes = [tuple(value.shape) for value in model.state_dict().values()]
     given = any(not parameter.requires_grad for parameter in model.parameters())
-    return (shapes, given, *(getattr(model, name, None) for name in ("views", "judge", "pixel", "output")))
+    return (shapes, given, *(getattr(model, name, None) for name in ("views", "judge", "pixel", "agreement", "output")))
 
 
 def _watch(name: str, experiment: Callable[..., Any], term: str) -> Any:
