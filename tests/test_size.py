@@ -7,7 +7,7 @@ from pathlib import Path
 
 import autoencoder_lab
 
-LIMIT = 2850  # 2,500 was planned before the adversarial and contrastive models, their measures and the controls were there
+LIMIT = 2850  # 2,500 was planned, before the controls, the adversarial and contrastive models and their measures
 # no part of the core: the commands, the packing of the course and the readers of remote files; the checks, which are
 # course material like notebooks, most of their lines wrong functions; the classroom, which a notebook needs and a
 # script does not; the game of notebook 05; and the classifier that images are measured with, a fixed instrument
