@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the public names, as editors and mypy see them
     from autoencoder_lab.comparison import compare
     from autoencoder_lab.datasets import load, load_folder
     from autoencoder_lab.explorer import explore
+    from autoencoder_lab.explorer.game import show_game
     from autoencoder_lab.images import ImageData, Split
     from autoencoder_lab.models import (
         CCAE,
@@ -73,6 +74,7 @@ __all__ = [
     "predict",
     "quiz",
     "setup",
+    "show_game",
     "show_source",
 ]
 
@@ -85,6 +87,7 @@ _HOMES = {
     "comparison": ("compare",),
     "datasets": ("load", "load_folder"),
     "explorer": ("explore",),
+    "explorer.game": ("show_game",),
     "images": ("ImageData", "Split"),
     "training": ("History", "TrainingDiverged", "fit"),
 }

@@ -56,7 +56,7 @@ class Networks(nn.Module):
 class PlanarGAN:
     """S games of a generator G: noise (2) → point (2) against a critic D: point → score, one for each seed.
 
-    The defaults find all eight modes in 800 rounds. learning_rate and momentum are Adam's (momentum: β₁, how much of
+    The defaults find all eight modes in 1,000 rounds. learning_rate and momentum are Adam's (momentum: β₁, how much of
     the last step goes into the next); generator_steps: how often G moves for each move of D; game and penalty (γ): as
     in lab.GAN. Raises ValueError for an unknown game.
     """
@@ -68,7 +68,7 @@ class PlanarGAN:
         penalty: float = 0.0,
         momentum: float = 0.5,
         generator_steps: int = 1,
-        learning_rate: float = 5e-3,
+        learning_rate: float = 4e-3,
         batch_size: int = 64,
         hidden: int = 32,
     ) -> None:

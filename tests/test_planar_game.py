@@ -176,7 +176,7 @@ def test_one_ingredient_decides_how_many_modes_are_found() -> None:
     """Six games of each recipe; the stored evidence (C35) has a hundred."""
     torch.set_default_dtype(torch.float32)
     cured, eager, heavy = (
-        PlanarGAN(range(6), **recipe).play(800).covered().covered
+        PlanarGAN(range(6), **recipe).play(1000).covered().covered
         for recipe in ({}, {"generator_steps": 3}, {"momentum": 0.9})
     )
     assert (cured >= 7).sum() >= 5
