@@ -143,4 +143,22 @@ for name, make_vae, limit, settings in vaes:
         what = f"{name}, accuracy of 5 nearest codes (± {over_images:.3f} over images)"
         report(what, [vote.value for vote in votes], 0.72, seconds, 60, low=False)
 
+# --- a decoder that no pixel ever taught: VICReg between the same crop of an image and of its reconstruction
+
+
+class Pixels:
+    """The image itself as a code."""
+
+    @staticmethod
+    def encode(x: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) → (B, C·H·W)."""
+        return x.flatten(1)
+
+
+runs = [train(lambda: lab.CCAE(latent=32), seed) for seed in SEEDS]
+seconds = [s for _, s in runs]
+report("CCAE(32), no pixel term, test mse", [lab.metrics.mse(m, data.test).value for m, _ in runs], 0.014, seconds, 90)
+name = f"CCAE(32), no pixel term, probe (raw pixels {lab.metrics.probe(Pixels(), data).value:.3f})"
+report(name, [lab.metrics.probe(m, data).value for m, _ in runs], 0.90, seconds, 90, low=False)
+
 sys.exit(failed)
