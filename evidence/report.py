@@ -11,6 +11,7 @@ START, LINEAR, CONV = "00_start_here", "01_linear_autoencoder", "02_convolutiona
 DENOISING = "03_denoising_autoencoder"
 VAE_MODEL, VAE_SPACE = "04_variational_autoencoder", "04b_latent_space"
 GAN = "05_generative_adversarial_network"
+CCAE = "06_contrastive_autoencoder"
 SECTIONS = {
     "C01": (START, "3"),
     "C02": (LINEAR, "1"),
@@ -46,6 +47,9 @@ SECTIONS = {
     "C34": (GAN, "Deeper · A map of success"),
     "C35": (GAN, "4"),
     "C36": (START, "4"),
+    "C38": (CCAE, "2"),
+    "C39": (CCAE, "5"),
+    "C40": (CCAE, "6"),
     "C41": (CONV, "Deeper · Retrieval"),
     "C42": (DENOISING, "Deeper · Sound"),
     "C51": (CONV, "Deeper · Correlated features"),
