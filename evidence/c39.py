@@ -1,6 +1,6 @@
 """C39: the CCAE: Y = f(X), Z = p(Y), X' = d(Y), Y' = f(X'), Z' = p(Y'), trained by VICReg between Z and Z'.
 
-3,500 digits, codes of 32, width 8, projector 64-64, 400 steps of 128 at 3e-3. The slide to the letter; the inversion of
+3,500 digits, codes of 32, width 8, projector 64-64, 500 steps of 128 at 3e-3. The slide to the letter; the inversion of
 an encoder that VICReg trained before, for as many steps; the same random crop of X and X' before a judge that learns,
 and before a frozen one; the slide to the letter plus 100 times the squared error per pixel. As a control the inversion
 of an encoder that nobody trained. On test images: squared error per pixel and correlation of X' with X, linear probe
@@ -37,7 +37,7 @@ SLIDE = "000"
 CLAIM = "The CCAE: Y = f(X), Z = p(Y), X' = d(Y), Y' = f(X'), Z' = p(Y'), trained by VICReg between Z and Z'"
 EXPECTED = CONDITION
 SIZE: dict[str, Any] = {"width": 8, "hidden": 128, "projector": (64, 64), "weights": (25.0, 25.0, 1.0)}
-STEPS: dict[str, Any] = {"steps": 400, "learning_rate": 3e-3, "batch_size": 128}
+STEPS: dict[str, Any] = {"steps": 500, "learning_rate": 3e-3, "batch_size": 128}
 READINGS: dict[str, dict[str, Any]] = {
     "literal": {"views": "none", "judge": "live"},
     "inversion": {"views": "none", "judge": "frozen"},
