@@ -313,6 +313,18 @@ def test_images_come_from_the_average_or_with_none_from_the_last_weights(tiny: l
         assert torch.allclose(gan.decode(z), torch.sigmoid(gan.generator(z)), atol=1e-6) == alike
 
 
+def test_it_starts_at_the_images_brightness_with_weights_that_pass_a_signal_on() -> None:
+    gan, bright = small(), 0.3 * images(50)
+    gan.start_from(bright)
+    assert same(state(gan.generator), state(gan.decoder))
+    last = [layer for layer in gan.generator.modules() if isinstance(layer, nn.ConvTranspose2d)][-1]
+    assert last.bias is not None and torch.allclose(last.bias.sigmoid(), bright.mean().expand(1))
+    for layer in gan.modules():
+        if isinstance(layer, nn.Linear) and layer.weight.numel() > 100:
+            widest = math.sqrt(6 / layer.in_features)  # uniform with variance 2 / fan-in
+            assert 0.9 * widest < layer.weight.abs().max() <= widest
+
+
 # --- classes ---------------------------------------------------------------------------------------------------------
 
 
