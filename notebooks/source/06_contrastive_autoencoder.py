@@ -12,7 +12,7 @@
 # - explain self-supervised learning, and why its simplest form always collapses;
 # - write VICReg's three terms, and say what breaks when each is left out;
 # - tell agreement in code space from a good reconstruction, and never report the first for the second;
-# - set up an ablation: equal data, equal steps, one difference;
+# - set up an [ablation]({{glossary}}#ablation): equal data, equal steps, one difference;
 # - say what a code is good for when its pictures are poor.
 #
 # **Before you start** Notebook 02: the convolutional autoencoder. Mean, variance and covariance of a batch.
@@ -136,14 +136,15 @@ lab.outcome("06-1-invariance-alone", "all images the same code" if same else "im
 
 # %% [markdown]
 # **What you should see.** The loss falls to nothing, a triumph by the numbers, and it falls because *everything shrinks
-# to one point*. Measured by their spread, two views agree little better than at the start. Whoever says the same about
+# to one point*. Measured by their spread, two views agree no better than at the start. Whoever says the same about
 # everything is never caught contradicting himself: a constant code has $s = 0$ exactly, for every pair of views. This
 # is [collapse]({{glossary}}#collapse). And a [probe]({{glossary}}#linear-probe), a linear classifier on the frozen
 # code, reads no more digits from it than from a network that was never trained.
 #
-# Two families of remedies exist. **Contrastive** methods (SimCLR, MoCo) take *other* images, the negatives, and push
-# their codes away. **VICReg** takes no negatives; it only asks the batch as a whole to keep spread out. Slide 000 uses
-# VICReg and calls its autoencoder *contrastive*: that is the slide's word, the method has nothing to contrast with.
+# Two families of remedies exist. [Contrastive]({{glossary}}#contrastive-learning) methods (SimCLR, MoCo) take *other*
+# images, the negatives, and push their codes away. **VICReg** takes no negatives; it only asks the batch as a whole to
+# keep spread out. Slide 000 uses VICReg and calls its autoencoder *contrastive*: that is the slide's word, the method
+# has nothing to contrast with.
 #
 # **Try it.** Divide `z` and `other` by their standard deviation before the loss, `z / z.std(dim=0)`. What can the
 # network no longer do?
@@ -291,7 +292,8 @@ lab.outcome("06-2-no-covariance", what_happened(without["covariance"]))
 # The loss is VICReg between $Z$ and $Z'$. Look closely at what is *not* there: nowhere is $X'$ compared with $X$. The
 # two views of section 1 have become **the image and its reconstruction**.
 #
-# The slide's own size is one argument away. (It has no hidden layer in the projector: 2,048 → 8,192 directly.)
+# The slide's own size is one argument away: `latent=2048, projector=(8192,)`. (One layer, 2,048 → 8,192 directly. What
+# it takes to train it stands under *Deeper*.)
 
 # %%
 lab.predict(
@@ -417,7 +419,7 @@ encoder = lab.VICReg(32, **SMALL)
 lab.fit(encoder, data, **BUDGET | {"steps": 100})
 ccae = lab.CCAE(32, encoder=encoder, **SMALL)
 ccae.start_from(data.train.images)  # the trained encoder, and a new decoder
-ccae.requires_grad_(True)
+ccae.requires_grad_(True)  # CCAE freezes an encoder it is given; the colleague did without
 f, p, d = ccae.encoder, ccae.projector, ccae.decode
 optimiser, generator = torch.optim.Adam(ccae.parameters(), 5e-3), torch.Generator().manual_seed(0)
 for step in range(61):
@@ -674,7 +676,7 @@ lab.outcome("06-6-whose-code", choices[0 if gap > 0.02 else 1 if gap < -0.02 els
 
 # %% [markdown]
 # **What you should see.** Compare the two figures. The literal CCAE ends with the *lowest* loss of all and the
-# *highest* error per pixel. Had we drawn the first figure alone, as the slide does, it would have won.
+# *highest* error per pixel. Had we drawn the first figure alone, it would have won.
 #
 # On the common ruler slide 000 is **right**: inverting VICReg reconstructs far worse than a convolutional autoencoder,
 # and so does the CCAE with its frozen judge, readable though it is: at equal steps about three times the error. Whoever
@@ -697,7 +699,7 @@ lab.outcome("06-6-whose-code", choices[0 if gap > 0.02 else 1 if gap < -0.02 els
 
 # %%
 lab.predict(
-    "Put a reconstruction back in, fifty times. Where does it end?",
+    "Put a reconstruction back in, a hundred times. Where does it end?",
     options=["where it was after the first time", "at rest, but at another picture", "it never comes to rest"],
     key="06-7-again",
 )
@@ -740,8 +742,8 @@ lab.plot.curves(
 )
 
 # %% [markdown]
-# Where do the codes go? An arrow from each $z$ to its $z'$, in the plane in which the codes spread most (the explorer's
-# map shows the same plane), and crosses where they are after a hundred passes.
+# Where do the codes go? An arrow from each $z$ to its $z'$, in the plane in which the codes spread most (the
+# explorer's map shows such a plane too), coloured by digit, and crosses where they are after a hundred passes.
 
 # %%
 figure = lab.plot.Figure(
