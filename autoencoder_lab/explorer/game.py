@@ -189,12 +189,13 @@ def sheet(moments: list[Moment], title: str) -> Figure:
     middles = (EDGE * ((2 * torch.arange(CELLS) + 1) / CELLS - 1)).numpy()
     colours = LinearSegmentedColormap.from_list("belief", ["#f6c98f", "#ffffff", "#6eb0e2"])  # as in game.js
 
-    def shade(belief: Tensor) -> Tensor:
-        sure = 2 * belief - 1
-        return 0.5 + 0.5 * sure.sign() * sure.abs() ** 0.6  # a faint belief should show, as in game.js
+    def shade(belief: Tensor) -> Any:
+        sure = (2 * belief - 1).numpy()
+        return 0.5 + 0.5 * np.sign(sure) * np.abs(sure) ** 0.6  # a faint belief should show, as in game.js
 
     for axes, moment in zip(figure.subplots(1, 4, sharey=True), chosen, strict=True):
-        axes.imshow(moment.belief, origin="lower", extent=(-EDGE, EDGE, -EDGE, EDGE), cmap=colours, vmin=0, vmax=1)
+        extent = (-EDGE, EDGE, -EDGE, EDGE)
+        axes.imshow(shade(moment.belief), origin="lower", extent=extent, cmap=colours, vmin=0, vmax=1)
         if float(moment.belief.min()) < 0.5 < float(moment.belief.max()):
             axes.contour(middles, middles, moment.belief.numpy(), levels=[0.5], colors="#333333", linewidths=1)
         axes.scatter(*real.T.numpy(), s=12, marker="x", color="black", linewidths=0.7)
