@@ -77,18 +77,8 @@ def record(gan: PlanarGAN, rounds: int = 1000, kept: int = 40) -> list[Moment]:
     return moments
 
 
-def show_game(
-    gan: PlanarGAN, rounds: int = 1000, kept: int = 40, title: str = "Generator against critic"
-) -> GamePlayer:
-    """Play the first of a PlanarGAN's games for some rounds, and return a player of it: pause, step, scrub.
-
-    Both halves of about `kept` rounds can be looked at: after the critic's step, and after the generator's.
-    """
-    return GamePlayer(record(gan, rounds, kept), title)
-
-
 class GamePlayer(anywidget.AnyWidget):
-    """The widget `show_game` returns; all moments reach the browser with it."""
+    """The widget that `lab.show_game` returns; all moments reach the browser with it."""
 
     _css = bundle.stylesheet() + (bundle.HERE / "game.css").read_text(encoding="utf-8")
     scene = traitlets.Dict().tag(sync=True)
