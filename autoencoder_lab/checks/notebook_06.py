@@ -457,9 +457,9 @@ def term_experiment(experiment: Callable[..., Any], result: Any = None, conclusi
     without / full. Slide 000, "VICReg Loss".
     """
     name = "term_experiment"
-    answers = [_watch(name, experiment, term) for term in TERMS]
-    if any(answer is None for answer in answers):
-        return
+    for term in TERMS:
+        if _watch(name, experiment, term) is None:
+            return
     if result is None and conclusion is None:
         print(f"✓ {name}: a fair design")
         return
