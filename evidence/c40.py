@@ -63,9 +63,10 @@ def verdict(rows: Rows) -> Verdict:
     sentence = (
         f"The autoencoder's error is {error['ae']}. A decoder that inverts an encoder trained by VICReg before: "
         f"{error['whole']} if that encoder judges whole images, {error['crop']} if it judges the same crops of both; "
-        f"encoder and decoder trained together, with crops: {error['together']}. Pixels taught the decoder of the "
-        f"same VICReg codes {error['pixels']}: that much of the strokes the code still holds, and the rest of the "
-        f"difference to the autoencoder is what VICReg let go. (Mean image: {over_seeds(rows, 'mse_mean_image')}.)"
+        f"encoder and decoder trained together, with crops: {error['together']}; the mean image: "
+        f"{over_seeds(rows, 'mse_mean_image')}. Why worse? Taught by pixels, a decoder of the same VICReg codes makes "
+        f"{error['pixels']}: so much is lost in a code that looks past where and how large things are; what the "
+        "inversion has beyond that is lost on the judge, to whom very different pictures look alike."
     )
     word = RIGHT if all(d.above() for d in more) else CONDITION if any(d.above() for d in more) else UNDECIDED
     return Verdict(WRONG if all(d.below() for d in more) else word, sentence)
