@@ -1,7 +1,11 @@
 """The checks of notebook 05: right functions pass, common mistakes are named, a stub is not done yet."""
 
+import ast
+import json
 import math
+import statistics
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +18,7 @@ from autoencoder_lab import checks, losses
 from autoencoder_lab.planar_game import PlanarGAN
 
 Function = Callable[..., Any]
+ROOT = Path(__file__).parent.parent
 bce, with_logits = F.binary_cross_entropy, F.binary_cross_entropy_with_logits
 
 
@@ -436,3 +441,33 @@ def test_the_stand_in_is_played_like_the_real_game() -> None:
     """What the check's spy offers, PlanarGAN has, with the same meaning."""
     real = PlanarGAN(range(2), generator_steps=2, hidden=4)
     assert real.play(2) is real and real.rounds == 2 and real.covered().covered.shape == (2,)
+
+
+# --- what the notebook stores ------------------------------------------------------------------------
+
+
+def test_the_stored_map_of_notebook_05_is_that_of_the_evidence() -> None:
+    """Its figures stand in the notebook, which is read where the rows are not at hand."""
+    source = (ROOT / "notebooks" / "source" / "05_generative_adversarial_network.py").read_text(encoding="utf-8")
+    named = {
+        target.id: ast.literal_eval(node.value)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+        and (target.id, type(node.value)) in {("rates", ast.Tuple), ("stored", ast.Dict)}
+    }
+    rows = (ROOT / "evidence" / "results" / "C34.jsonl").read_text(encoding="utf-8").splitlines()
+    figures = [json.loads(row)["figures"] for row in rows]
+    keys = {
+        "batches of 64": "plain",
+        "batches of 8": "small",
+        "a penalty, γ = 0.1": "steep",
+        "twice the rounds": "longer",
+    }
+    assert named["stored"].keys() == keys.keys() and len(figures) == 5
+    for name, entries in named["stored"].items():
+        for rate, (mean, sd) in zip(named["rates"], entries, strict=True):
+            shares = [row[f"{keys[name]}_{rate:g}"] for row in figures]
+            assert mean == pytest.approx(statistics.mean(shares), abs=0.006)
+            assert sd == pytest.approx(statistics.stdev(shares), abs=0.006)
