@@ -888,9 +888,9 @@ lab.quiz(
 # ## Deeper · A map of success
 #
 # Slide 004: training *can be unstable*, and careful selection of *learning rates, batch sizes, and the number of
-# training steps is essential*. How essential? Section 4 turned one knob. Here the learning rate goes from much too small
-# to much too large, eight games of 500 rounds for each, beside stored runs in which other knobs are turned as well: the
-# batch, the penalty of section 6, the number of rounds.
+# training steps is essential*. How essential? Section 4 turned one knob. Here the learning rate goes from much too
+# small to much too large, eight games of 500 rounds for each, beside stored runs in which other knobs are turned as
+# well: the batch, the penalty of section 6, the number of rounds.
 
 # %%
 rates = (0.001, 0.003, 0.01, 0.03, 0.1)
@@ -913,10 +913,10 @@ lab.plot.curves(
 print("today as stored, both ends fail:", today[0] < 0.5 and today[-1] < 0.5)
 
 # %% [markdown]
-# **What you should see.** A window, and outside it nothing: too small a rate has not arrived after 500 rounds, too large
-# a one never will. The other knobs move the window: with twice the rounds smaller rates arrive as well, with small
-# batches hardly any does, and the penalty of section 6 does less here than its name promises. **The slide is right**:
-# one factor of ten in the learning rate decides between all and nothing. `docs/claims.md` has it as C34.
+# **What you should see.** A window, and outside it nothing: too small a rate has not arrived after 500 rounds, too
+# large a one never will. The other knobs move the window: with twice the rounds smaller rates arrive as well, with
+# small batches hardly any does, and the penalty of section 6 does less here than its name promises. **The slide is
+# right**: one factor of ten in the learning rate decides between all and nothing. `docs/claims.md` has it as C34.
 
 # %% [markdown]
 # ## Deeper · Is collapse a kind of overfitting?
