@@ -686,8 +686,8 @@ drawn = {name: gan.sample(1000, draw) for name, gan in recipes.items()}
 drawn |= {"VAE(20)": vae.sample(1000, draw), "mixture": mixture.sample(1000, draw).clamp(0, 1)}
 drawn |= {"real digits": data.train.images[:1000]}
 lab.plot.image_rows(
-    {name: images[:12] for name, images in drawn.items()},
-    alt="Twelve of each: DCGAN specks in a few shapes, the relativistic GAN sharp digits, the VAE soft ones.",
+    {name: images[:10] for name, images in drawn.items()},
+    alt="Ten of each: DCGAN specks in a few shapes, the relativistic GAN sharp digits, the VAE soft ones.",
     scale=0.45,
 )
 
