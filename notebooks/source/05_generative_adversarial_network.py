@@ -273,11 +273,11 @@ def critic_step(generator, critic, optimiser, real, noise):
     """optimiser: of both networks' weights; the critic gives logits (B,). Train the critic, return its loss."""
     # solution-begin
     fake = generator(noise).detach()
-    loss = losses.critic_cross_entropy(critic(real), critic(fake))
-    optimiser.zero_grad()
-    loss.backward()
+    value = losses.critic_cross_entropy(critic(real), critic(fake))
+    optimiser.zero_grad(set_to_none=True)
+    value.backward()
     optimiser.step()
-    return loss
+    return value
     # solution-end
 
 

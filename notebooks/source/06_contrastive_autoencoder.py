@@ -690,9 +690,7 @@ lab.outcome("06-6-whose-code", choices[0 if gap > 0.02 else 1 if gap < -0.02 els
 #
 # And the code? With all labels the probes nearly tie, a little above the raw pixels. With **100 labels** the codes that
 # learnt from views lead, about five points ahead of the pixels. This is what self-supervised learning is for: images
-# are plenty, labels are dear. (Standard errors are about 1 point.) Among
-# nearest neighbours, kNN, VICReg's own code does worst but for the literal reading's: what makes two crops alike is not
-# what makes two threes alike.
+# are plenty, labels are dear. (Standard errors are about 1 point.)
 #
 # **Try it.** Does the inversion fail for want of knowledge in the code, or of a teacher? Let pixels teach a decoder for
 # the same frozen encoder: `lab.CCAE(32, encoder=given, views="none", weights=(0, 0, 0), pixel=784.0, **SMALL)`.
@@ -809,9 +807,7 @@ lab.explore(pair, data)
 # %% [markdown]
 # **Try it.**
 # - **Map**: drag in the one and watch the other. Where do both draw a digit, and where only one of them?
-# - Still there, put both points on the same image (N takes the next) and press **Again: z → z′** five times: each arrow
-#   leads from a code to the code of its own picture, and the line below says how far. Where do the arrows come to rest
-#   if you begin among the digits, and where if you begin in the hatched part?
+# - Press **Again: z → z′** five times: each arrow leads from a code to that of its own picture. Where does it end?
 # - **Draw** a digit. Draw what came out, as well as you can, and look what comes out of that.
 # - **Morph** between two images. Whose intermediates are digits?
 
