@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the public names, as editors and mypy see them
     from autoencoder_lab.classroom import calibration, outcome, predict, quiz, setup, show_source
     from autoencoder_lab.comparison import compare
     from autoencoder_lab.datasets import load, load_folder
-    from autoencoder_lab.explorer import explore
+    from autoencoder_lab.explorer import explore, show_game
     from autoencoder_lab.images import ImageData, Split
     from autoencoder_lab.models import (
         CCAE,
@@ -73,6 +73,7 @@ __all__ = [
     "predict",
     "quiz",
     "setup",
+    "show_game",
     "show_source",
 ]
 
@@ -84,7 +85,7 @@ _HOMES = {
     "classroom": ("calibration", "outcome", "predict", "quiz", "setup", "show_source"),
     "comparison": ("compare",),
     "datasets": ("load", "load_folder"),
-    "explorer": ("explore",),
+    "explorer": ("explore", "show_game"),
     "images": ("ImageData", "Split"),
     "training": ("History", "TrainingDiverged", "fit"),
 }

@@ -502,7 +502,7 @@ def density_coverage(real: Tensor, generated: Tensor, k: int = 5, features: Feat
 
     def shares(between: Tensor, real_radius: Tensor, _: Tensor) -> list[Tensor]:
         inside = between < real_radius[:, None]
-        return [inside.sum(dim=0) / k, inside.any(dim=1)]
+        return [inside.double().sum(dim=0) / k, inside.any(dim=1)]
 
     return DensityCoverage(*_by_balls(real, generated, k, features, shares))
 

@@ -1,4 +1,4 @@
-"""python -m evidence [ID …] [--seeds 0 1 2 3 4] [--jobs 2] [--check] [--confirm] [--rerun-some --minutes 5]"""
+"""python -m evidence [ID …] [--seeds 0 1 …] [--jobs 2] [--check] [--confirm [--against COMMIT]] [--rerun-some]"""
 
 import argparse
 import sys
@@ -17,6 +17,11 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="validate the stored rows; run nothing")
     parser.add_argument(
         "--confirm", action="store_true", help="after a change meant to change no figure: prove it, one seed a claim"
+    )
+    parser.add_argument(
+        "--against",
+        metavar="COMMIT",
+        help="… where this machine rounds otherwise: by what the code of COMMIT gives",
     )
     parser.add_argument(
         "--rerun-some", action="store_true", help="run a few again, others each day, and compare; store nothing"
@@ -39,7 +44,7 @@ def main() -> int:
     if arguments.rerun_some:
         found += runner.rerun_some(arguments.minutes)
     if arguments.confirm:
-        found += runner.confirm(names)
+        found += runner.confirm(names, arguments.against)
     if not (arguments.check or arguments.rerun_some or arguments.confirm):
         found += runner.run(names, arguments.seeds, arguments.jobs)
         report.write()

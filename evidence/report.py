@@ -10,6 +10,8 @@ PAGE = HERE.parent / "docs" / "claims.md"
 START, LINEAR, CONV = "00_start_here", "01_linear_autoencoder", "02_convolutional_autoencoder"
 DENOISING = "03_denoising_autoencoder"
 VAE_MODEL, VAE_SPACE = "04_variational_autoencoder", "04b_latent_space"
+GAN = "05_generative_adversarial_network"
+CCAE = "06_contrastive_autoencoder"
 SECTIONS = {
     "C01": (START, "3"),
     "C02": (LINEAR, "1"),
@@ -39,13 +41,22 @@ SECTIONS = {
     "C28": (VAE_SPACE, "3"),
     "C29": (VAE_SPACE, "1"),
     "C30": (VAE_SPACE, "Deeper · Dimensions one can read"),
+    "C31": (GAN, "6"),
+    "C32": (GAN, "2"),
+    "C33": (GAN, "3"),
+    "C34": (GAN, "Deeper · A map of success"),
+    "C35": (GAN, "4"),
     "C36": (START, "4"),
+    "C38": (CCAE, "2"),
+    "C39": (CCAE, "5"),
+    "C40": (CCAE, "6"),
     "C41": (CONV, "Deeper · Retrieval"),
     "C42": (DENOISING, "Deeper · Sound"),
     "C51": (CONV, "Deeper · Correlated features"),
     "C52": (VAE_SPACE, "Deeper · Do similar images get similar codes?"),
     "C53": (VAE_MODEL, "6"),
     "C54": (VAE_MODEL, "5"),
+    "C55": (GAN, "Deeper · Is collapse a kind of overfitting?"),
 }
 
 HEAD = """# What the slides claim, and what was measured

@@ -223,6 +223,23 @@ def test_rows_are_confirmed_only_by_the_same_figures(
     assert all(one["figures"] == {"mse": 0.25, "fit_seconds": 1.0} for one in runner.read_rows("C13"))
 
 
+@pytest.mark.parametrize(
+    ("then", "code", "confirmed"), [(0.26, "before", True), (0.2601, "before", False), (0.26, "another", False)]
+)
+def test_where_this_machine_rounds_otherwise_the_earlier_code_decides(
+    results: Path, monkeypatch: pytest.MonkeyPatch, then: float, code: str, confirmed: bool
+) -> None:
+    for seed in runner.SEEDS:
+        runner.write_row(row(seed=seed, code="before", mse=0.25))
+    monkeypatch.setattr(runner, "run_one", lambda name, seed: row(name, seed, mse=0.26))
+    assert runner.confirm(["C13"])
+    asked = []
+    monkeypatch.setattr(runner, "run_at", lambda *a: asked.append(a) or row("C13", 0, mse=then) | {"code": code})
+    assert bool(runner.confirm(["C13"], "abc123")) is not confirmed
+    assert asked == [("abc123", "C13")]
+    assert all(one["figures"] == {"mse": 0.25} for one in runner.read_rows("C13"))
+
+
 # --- running a few again ---------------------------------------------------------------------------
 
 

@@ -18,20 +18,33 @@ from autoencoder_lab.checks.notebook_04 import (
 from autoencoder_lab.checks.notebook_04_code import code
 from autoencoder_lab.checks.notebook_04_experiment import copying_experiment
 from autoencoder_lab.checks.notebook_04b import active_units
+from autoencoder_lab.checks.notebook_05 import (
+    adversarial_losses,
+    critic_network,
+    critic_step,
+    generator_step,
+    steps_experiment,
+)
+from autoencoder_lab.checks.notebook_06 import decoder_loss, term_experiment, vicreg_terms
 
 __all__ = [
     "CheckFailed",
     "active_units",
+    "adversarial_losses",
     "code",
     "collapse_experiment",
     "compare_with",
     "components_from_decoder",
     "copying_experiment",
+    "critic_network",
+    "critic_step",
     "cross_entropy",
+    "decoder_loss",
     "denoising_epochs",
     "fast_share",
     "few_images_experiment",
     "gaussian_kl",
+    "generator_step",
     "interpolate",
     "loss_on_the_hole",
     "posterior_mean",
@@ -39,7 +52,10 @@ __all__ = [
     "shuffled_pixels",
     "squared_error_per_image",
     "stamp",
+    "steps_experiment",
+    "term_experiment",
     "training_step",
     "unseen_digit",
     "vae_loss",
+    "vicreg_terms",
 ]

@@ -1,11 +1,12 @@
-"""The latent explorer: drag through a latent space, in the notebook and in an exported page."""
+"""The latent explorer, and a player of the game in the plane: in the notebook and in an exported page."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from autoencoder_lab.explorer.game import GamePlayer
     from autoencoder_lab.explorer.widget import Explorer
 
-__all__ = ["Explorer", "explore"]
+__all__ = ["Explorer", "explore", "show_game"]
 
 Engine = Literal["auto", "browser", "kernel", "plain"]
 
@@ -62,3 +63,14 @@ def explore(
 
         return plain_explorer(given, images)
     return Explorer(given, images, align=align, engine=engine, title=title)
+
+
+def show_game(gan: Any, rounds: int = 1000, kept: int = 40, title: str = "Generator against critic") -> "GamePlayer":
+    """Play the first of a PlanarGAN's games for some rounds, and return a player of it: pause, step, scrub.
+
+    Both halves of about `kept` rounds can be looked at: after the critic's step, and after the generator's.
+    `.to_html(path)` writes a page that needs no kernel, `.to_png()` gives four moments as a picture.
+    """
+    from autoencoder_lab.explorer.game import GamePlayer, record
+
+    return GamePlayer(record(gan, rounds, kept), title)

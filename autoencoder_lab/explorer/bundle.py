@@ -1,6 +1,6 @@
 """Joins the explorer's JavaScript files into the one module that a widget or a page takes; nothing is compiled.
 
-Left out are the imports between the files, comments and indentation: what is sent stays below 60 KB.
+Left out are the imports between the files, comments, indentation and some spaces: what is sent stays below 60 KB.
 """
 
 import re
@@ -19,7 +19,13 @@ def javascript() -> str:
     source = re.sub(r"^(import |\s*//).*\n|^\s*/\*\*[\s\S]*?\*/\n", "", source, flags=re.MULTILINE)
     source = re.sub(r"(?<=[;,{]) // .*", "", source)
     source = re.sub(r"^\s+", "", source, flags=re.MULTILINE)
+    # spaces around punctuation, on lines without a text, a pattern or a sign (a - -b needs its space)
+    source = re.sub(r"^[^'\"`/+\n-]+$", _closer, source, flags=re.MULTILINE)
     return re.sub(r"^export (?!default)", "", source, flags=re.MULTILINE)
+
+
+def _closer(line: re.Match[str]) -> str:
+    return re.sub(r" ?([=<>?:,;{}()&|*!]) ?", r"\1", line[0])
 
 
 @cache

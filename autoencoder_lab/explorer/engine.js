@@ -1,6 +1,7 @@
 // Where pictures are computed: in the page, in a worker beside it, or in the kernel; one call for all three:
 // engine.run(model, snapshot, what, rows, slot, done). `what` is "decode" (rows: m codes) or "reconstruct" (m images
-// in [0, 1]); done(bytes, codes) gets m pictures as Uint8ClampedArray and, for images, their codes if they have any.
+// in [0, 1]); done(bytes, numbers) gets m pictures as Uint8ClampedArray and, where it may have them, the Float32Array of
+// their codes for images, for codes what the bytes were rounded from: PCA's pictures leave [0, 1] (the kernel: null).
 
 import { makeNetwork, unpackWeights } from "./network.js";
 
@@ -30,21 +31,16 @@ class Networks {
 	run(number, what, rows) {
 		const { decode, encode, reconstruct } = this.made.get(number);
 		const { size, pixels } = this.model;
-		const each = (network, inputs, sizeIn, sizeOut, put) => {
-			for (let i = 0; i * sizeIn < inputs.length; i += 1) put(network(inputs.subarray(i * sizeIn, (i + 1) * sizeIn)), i * sizeOut);
+		const all = (network, inputs, from, to) => {
+			const outputs = new Float32Array((inputs.length / from) * to);
+			for (let i = 0; i * from < inputs.length; i += 1) outputs.set(network(inputs.subarray(i * from, (i + 1) * from)), i * to);
+			return outputs;
 		};
-		const pictures = (network, inputs, sizeIn) => {
-			const bytes = new Uint8ClampedArray((inputs.length / sizeIn) * pixels);
-			each(network, inputs, sizeIn, pixels, (result, at) => {
-				for (let j = 0; j < pixels; j += 1) bytes[at + j] = 255 * result[j];
-			});
-			return bytes;
-		};
-		if (what === "decode") return [pictures(decode, rows, size)];
-		if (reconstruct) return [pictures(reconstruct, rows, pixels), null];
-		const codes = new Float32Array((rows.length / pixels) * size);
-		each(encode, rows, pixels, size, (result, at) => codes.set(result, at));
-		return [pictures(decode, codes, size), codes];
+		const bytes = (pictures) => new Uint8ClampedArray(pictures.map((v) => 255 * v));
+		if (reconstruct) return [bytes(all(reconstruct, rows, pixels, pixels)), null];
+		const codes = what === "decode" ? rows : all(encode, rows, pixels, size);
+		const pictures = all(decode, codes, size, pixels);
+		return [bytes(pictures), codes === rows ? pictures : codes];
 	}
 }
 

@@ -4,7 +4,7 @@
 import { browserEngine, floats, kernelEngine, tellKernel, toBytes, workerEngine } from "./engine.js";
 import { latentMap } from "./map.js";
 import { inflated } from "./network.js";
-import { axisCount, mapped, nearestShown, sameStanding } from "./space.js";
+import { axisCount, mapped, nearestShown, sameStanding, trailOf } from "./space.js";
 import { button, captioned, choice, colourOf, element, errorBytes, inWords, squaredError, traceMarker } from "./parts.js";
 import { uniqueId } from "./parts.js";
 import { slidersView } from "./sliders.js";
@@ -124,6 +124,21 @@ class App {
 		this.move(index, snapshot.mean);
 	}
 
+	/** z → z′ = encode(decode(z)), each model by its own decoder and encoder; nothing where it is moved meanwhile. */
+	again() {
+		for (const model of this.movable.filter(({ encodes }) => encodes)) {
+			const { code } = model;
+			const end = (_, codes) => {
+				if (model.code !== code) return;
+				model.trail = [...trailOf(model), codes];
+				model.code = codes;
+				this.changed();
+			};
+			model.decode(code, "again", (bytes, pictures) =>
+				model.reconstruct(pictures ?? Float32Array.from(bytes, (v) => v / 255), "again", end));
+		}
+	}
+
 	setPlane(plane) {
 		Object.assign(this.plane, plane.basis && { a: 0, b: 1 }, plane);
 		this.refresh();
@@ -183,6 +198,13 @@ function stage(app, model) {
 	const pictures = element("div", { class: two ? "row" : "" }, shown.figure, chosen);
 	section.append(element("div", { class: two ? "" : "row" }, map.canvas, pictures), readout);
 
+	/** How far Again went, in standard deviations √(Σ spread²): the same however the axes are turned. */
+	const step = () => {
+		const [to, from] = trailOf(model).slice(-2).reverse();
+		if (!from) return "";
+		const deviations = nearestShown(from, model.size, to).distance / Math.hypot(...model.snapshot.spread) || 0;
+		return `z → z′: ${inWords(deviations, 3)} standard deviations. `;
+	};
 	const describe = (bytes) => {
 		const values = Array.from(model.code.subarray(0, 6), (value) => inWords(value));
 		const code = `Code (${values.join(", ")}${model.size > 6 ? ", …" : ""}).`;
@@ -204,7 +226,7 @@ function stage(app, model) {
 			original.draw(app.images, offset);
 			error.draw(errorBytes(app.images, offset, bytes, 0, app.pixels));
 		}
-		const text = describe(bytes);
+		const text = step() + describe(bytes);
 		readout.textContent = text;
 		shown.describe(`Decoded by ${model.name}. ${text}`);
 		app.announce(model.index, two ? `${model.name}: ${text}` : text);
@@ -244,6 +266,10 @@ function legend(app) {
 /** What the map shows: its plane, its layers, the alignment of two models. */
 function mapControls(app) {
 	const controls = row();
+	const title = "Encode the picture again: z → z′ (key A on the map)";
+	if (app.movable.some(({ encodes }) => encodes)) {
+		controls.append(button("Again: z → z′", () => app.again(), { class: "again", title }));
+	}
 	if (app.movable.some(({ size }) => size > 2)) {
 		for (const [key, text] of [["a", "Axis across"], ["b", "Axis up"]]) {
 			const axis = choice(text, [], (value) => app.setPlane({ [key]: Number(value) }));

@@ -1,6 +1,6 @@
 // The map of one model: codes of real images in a plane of the code space, a point to drag, and what stands round it.
 
-import { along, axisCount, axisOf, mapped, movedAlong } from "./space.js";
+import { along, axisCount, axisOf, mapped, movedAlong, trailOf } from "./space.js";
 import { colourOf, element, toRgba, traceMarker } from "./parts.js";
 
 const SIDE = 320; // CSS pixels
@@ -10,7 +10,7 @@ const NEAR = 20; // … where every code is further away than this
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const HELP =
 	"Arrow keys move, with Shift further; Enter chooses the nearest image, N and P the next and previous one, " +
-	"Escape none; Home is the middle.";
+	"Escape none; Home is the middle; A encodes the picture again, where the model can.";
 
 export function latentMap(app, model) {
 	const canvas = element("canvas", { class: "map", tabindex: 0, role: "application" });
@@ -24,7 +24,10 @@ export function latentMap(app, model) {
 		const at = [along(axes[0], code), axes[1] ? along(axes[1], code) : lane].map((v, i) => ((v - low[i]) / span[i]) * SIDE);
 		return [at[0], SIDE - at[1]];
 	};
-	const here = () => placeOf(frame.code);
+	/** A code of this model in the coordinates of the map. */
+	const inFrame = (code) => (frame === model ? code : mapped(app.align.backward, code));
+	// after Again each point goes its own way
+	const here = () => placeOf(trailOf(model)[1] ? inFrame(model.code) : frame.code);
 	/** The present code moved to a place of the map. */
 	const codeAt = (place) => {
 		const move = (code, axis, i) => axis
@@ -52,7 +55,7 @@ export function latentMap(app, model) {
 		const { codes } = model.snapshot;
 		places = Array.from({ length: codes.length / model.size }, (_, j) => {
 			const code = codes.subarray(j * model.size, (j + 1) * model.size);
-			return placeOf(frame === model ? code : mapped(app.align.backward, code), j);
+			return placeOf(inFrame(code), j);
 		});
 		painted = false;
 		job = {};
@@ -148,20 +151,30 @@ export function latentMap(app, model) {
 		});
 	}
 
-	/** The background and the point. */
+	/** The background, the trail and the point. */
 	function paint() {
-		const ring = (place, radius, dash) => {
+		const outline = (trace, dash = []) => {
 			context.setLineDash(dash);
 			for (const [strokeStyle, lineWidth] of [["#000", 4], ["#fff", 1.6]]) {
 				Object.assign(context, { strokeStyle, lineWidth });
 				context.beginPath();
-				context.arc(...place, radius, 0, 7);
+				trace();
 				context.stroke();
 			}
 		};
+		const ring = (place, radius, dash) => outline(() => context.arc(...place, radius, 0, 7), dash);
 		context.drawImage(background, 0, 0, SIDE, SIDE);
 		if (places[app.selected]) ring(places[app.selected], 9, [3, 2]);
-		ring(here(), 7, []);
+		const trail = trailOf(model).map((code) => placeOf(inFrame(code)));
+		trail.slice(1).forEach(([x, y], i) => outline(() => {
+			const [dx, dy] = [x - trail[i][0], y - trail[i][1]];
+			const head = Math.min(0.5, 8 / Math.hypot(dx, dy)); // of its length
+			context.moveTo(...trail[i]);
+			for (const turn of [0, -0.5, 0, 0.5]) {
+				context.lineTo(x - (turn && head * (dx + turn * dy)), y - (turn && head * (dy - turn * dx)));
+			}
+		}));
+		ring(here(), 7);
 	}
 
 	/** The shown image within `reach` CSS pixels of a place, or −1. */
@@ -175,32 +188,32 @@ export function latentMap(app, model) {
 		const box = canvas.getBoundingClientRect();
 		return [(clientX - box.left) / box.width, (clientY - box.top) / box.height].map((v) => SIDE * Math.max(0, Math.min(1, v)));
 	};
-	const on = {
-		pointerdown(event) {
+	Object.assign(canvas, {
+		onpointerdown(event) {
 			canvas.setPointerCapture(event.pointerId);
 			goTo((pressed = at(event)));
 		},
-		pointermove: (event) => event.buttons && pressed && goTo(at(event)),
-		pointerup(event) {
+		onpointermove: (event) => event.buttons && pressed && goTo(at(event)),
+		onpointerup(event) {
 			const [x, y] = at(event);
 			const image = imageAt([x, y], 8);
 			if (pressed && Math.hypot(x - pressed[0], y - pressed[1]) < 4 && image >= 0) app.select(image);
 			pressed = null;
 		},
-		keydown(event) {
+		onkeydown(event) {
 			const { key, shiftKey } = event;
 			const direction = KEYS[key];
 			const next = { n: 1, p: -1 }[key.toLowerCase()];
 			if (direction) goTo(here().map((v, k) => v + (shiftKey ? 24 : 4) * direction[k]));
 			else if (key === "Home") app.reset();
 			else if (key === "Enter" || key === " ") app.select(imageAt(here(), Infinity));
+			else if (key === "a") app.again();
 			else if (key === "Escape") app.select(-1);
 			else if (next && app.count) app.select((Math.max(app.selected, next < 0 ? 0 : -1) + next + app.count) % app.count);
 			else return;
 			event.preventDefault();
 			event.stopPropagation();
 		},
-	};
-	for (const [name, listener] of Object.entries(on)) canvas.addEventListener(name, listener);
+	});
 	return { canvas, refresh, paint };
 }

@@ -56,3 +56,6 @@ export function sameStanding(from, to, basis, code) {
 	}
 	return result;
 }
+
+/** z, z′, z″, …: where Again led a model's point; its code alone once it was moved otherwise. */
+export const trailOf = ({ trail, code }) => (trail?.at(-1) === code ? trail : [code]);

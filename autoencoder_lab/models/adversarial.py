@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from autoencoder_lab import losses
 from autoencoder_lab.models.base import OUTPUTS, LatentModel, Loss, Output, Step
-from autoencoder_lab.models.convolutional import Crop, enlarge, from_code, pad_to_multiple_of_4, to_code
+from autoencoder_lab.models.convolutional import Crop, begin_at_mean_brightness, pad_to_multiple_of_4
 
 Game = Literal["relativistic", "non_saturating", "saturating", "hinge"]
 # (what the critic minimises, what the generator minimises), of scores (real, fake)
@@ -41,9 +41,9 @@ class GAN(LatentModel):
     has_prior = True  # N(0, I), the explorer draws from it
     reconstructs = False
     betas = (0.0, 0.99)  # no momentum: the game's gradient turns round
-    learning_rate = 1e-3
-    batch_size = 64
-    suggested_steps = 2500
+    learning_rate = 5e-3  # at 8e-3 a run was lost after 3,000 steps
+    batch_size = 32
+    suggested_steps = 3000
 
     decoder: nn.Module
 
@@ -52,12 +52,12 @@ class GAN(LatentModel):
         latent: int = 64,
         image_shape: Sequence[int] = (1, 28, 28),
         game: Game = "relativistic",
-        penalty: float = 1.0,
+        penalty: float = 0.1,
         average: float = 0.99,
         classes: int = 0,
         batch_norm: bool = False,
-        width: int = 32,
-        hidden: int = 256,
+        width: int = 16,
+        hidden: int = 128,
         output: Output = "sigmoid",
     ) -> None:
         super().__init__(latent, image_shape, output)
@@ -91,6 +91,16 @@ class GAN(LatentModel):
     def reconstruct(self, x: Tensor) -> Tensor:
         """Raises TypeError: a generator has no way back."""
         return self.encode(x)
+
+    def check_images(self, x: Tensor) -> Tensor:
+        """x itself if the generator could draw such images; ValueError otherwise."""
+        low, high = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}.get(self.output, (-math.inf, math.inf))
+        if super().check_images(x).min() < low or x.max() > high:
+            raise ValueError(
+                f"{self.label} draws images in [{low:g}, {high:g}] and learns nothing from others, got "
+                f"[{x.min():g}, {x.max():g}]; rescale them, or build it with another output"
+            )
+        return x
 
     def fake(self, n: int, labels: Tensor | None = None) -> Tensor:
         """n images drawn by the generator that is being trained, from fresh noise."""
@@ -145,17 +155,27 @@ class GAN(LatentModel):
         """(n, classes) for labels (n,); None for a GAN without classes. Raises ValueError where they do not fit."""
         if not self.conditional:
             return None
-        if labels is None or labels.shape != (n,) or labels.min() < 0 or labels.max() >= self.classes:
-            got = "none" if labels is None else f"{tuple(labels.shape)} in [{labels.min()}, {labels.max()}]"
+        known = torch.arange(self.classes, device=self.trained_steps.device)
+        if labels is None or labels.shape != (n,) or labels.dtype != torch.long or not torch.isin(labels, known).all():
+            got = (
+                "none" if labels is None else f"{labels.dtype} {tuple(labels.shape)}: {labels.flatten().tolist()[:5]} …"
+            )
             raise ValueError(
-                f"{self.label} draws one of {self.classes} classes and needs labels of shape ({n},) in "
-                f"0 … {self.classes - 1}, got {got}; pass labels=torch.full(({n},), 3) for threes"
+                f"{self.label} draws one of {self.classes} classes and needs labels of shape ({n},), whole numbers "
+                f"(int64) in 0 … {self.classes - 1}, got {got}; pass labels=torch.full(({n},), 3) for threes"
             )
         return nn.functional.one_hot(labels, self.classes).float()
 
     def start_from(self, images: Tensor) -> None:
-        """The average starts at the generator's first weights."""
-        self.decoder.load_state_dict(self.generator.state_dict())
+        """Draw first weights that pass a signal on (He et al., 2015), and have G start at the images' mean brightness.
+
+        torch's own are smaller by √6 and the critic starts flat: after 1,000 steps the FCD was 47 instead of 29.
+        """
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
+        begin_at_mean_brightness(self, images)  # type: ignore[arg-type]  # the decoder: its layers come last
+        self.generator.load_state_dict(self.decoder.state_dict())
 
     @torch.no_grad()
     def after_step(self, step: int, total: int) -> None:
@@ -180,13 +200,13 @@ class GeneratorNetwork(nn.Module):
         super().__init__()
         channels, height, width_px = image_shape
         inner = (2 * width, -(-height // 4), -(-width_px // 4))
-        middle = enlarge(2 * width, width, "transposed")
-        if batch_norm:
-            middle[1] = nn.BatchNorm2d(width)
         self.layers = nn.Sequential(
-            *from_code(latent, hidden, inner),
-            *middle,
-            *enlarge(width, channels, "transposed", last=True),
+            *(nn.Linear(latent, hidden), nn.LeakyReLU(0.2)),
+            *(nn.Linear(hidden, math.prod(inner)), nn.LeakyReLU(0.2), nn.Unflatten(1, inner)),
+            nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1),
+            *([nn.BatchNorm2d(width)] if batch_norm else []),
+            nn.LeakyReLU(0.2),
+            nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),
             Crop(height, width_px),
         )
 
@@ -211,13 +231,11 @@ class CriticNetwork(nn.Module):
         inner = (2 * width, -(-height // 4), -(-width_px // 4))
         self.features = nn.Sequential(
             pad_to_multiple_of_4(height, width_px),
-            nn.Conv2d(channels, width, 4, stride=2, padding=1),
-            nn.LeakyReLU(0.2),
+            *(nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)),
             nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
             *([nn.BatchNorm2d(2 * width)] if batch_norm else []),
-            nn.LeakyReLU(0.2),
-            *to_code(inner, hidden, hidden),
-            nn.LeakyReLU(0.2),
+            *(nn.LeakyReLU(0.2), nn.Flatten()),
+            *(nn.Linear(math.prod(inner), hidden), nn.LeakyReLU(0.2)),
         )
         self.score = nn.Linear(hidden, 1)
         self.of_class = nn.Linear(classes, hidden, bias=False) if classes else None

@@ -102,17 +102,20 @@ class CCAE(Autoencoder):
 
     views: "none", the slide to the letter: the whole image and its reconstruction are compared; "crop": Z and Z' come
       from the same random crop of both.
-    judge: what looks at X'. "live": the encoder as it learns, which can then agree with the decoder on a code of their
-      own; "frozen": its present weights as constants, so that on this way only the decoder can yield.
+    judge: what tells X and X' apart. "live": the encoder as it learns, which can then agree with the decoder on a code
+      of their own; "frozen": its present weights as constants. Then Z is the mark at which Z' aims, not the reverse,
+      and the encoder learns to see from real images alone: from two crops of each, by VICReg.
+    agreement: how much two crops of a real image should embed alike, as a share of the weight of invariance; "frozen"
+      with "crop" only. More of it, and the code tells more of the class and less of the strokes.
     encoder: a trained VICReg (or CCAE) whose encoder and projector are taken over for good: inversion, the other
       reading of the slide.
     pixel: weight of the squared error per pixel beside VICReg; 0: no pixel is ever compared.
     The slide's own size is latent=2048, projector=(8192,).
     """
 
-    learning_rate = 2e-3
-    batch_size = 256
-    suggested_steps = 700
+    learning_rate = 3e-3
+    batch_size = 128
+    suggested_steps = 1100
 
     encoder: nn.Sequential
     decoder: nn.Sequential
@@ -126,6 +129,7 @@ class CCAE(Autoencoder):
         encoder: "VICReg | CCAE | None" = None,
         pixel: float = 0.0,
         weights: Sequence[float] = VICREG_WEIGHTS,
+        agreement: float = 0.2,
         projector: Sequence[int] = (128, 128),
         width: int = 16,
         hidden: int = 128,
@@ -135,9 +139,11 @@ class CCAE(Autoencoder):
         for name, given, known in (("views", views, ("none", "crop")), ("judge", judge, ("live", "frozen"))):
             if given not in known:
                 raise ValueError(f"{name} must be {' or '.join(map(repr, known))}, got {given!r}")
-        if not 0 <= pixel < math.inf:
-            raise ValueError(f"pixel is the weight of the squared error, a number ≥ 0, got {pixel}")
-        self.views, self.judge, self.pixel, self.weights = views, judge, pixel, check_weights(weights)
+        for name, weight in (("pixel", pixel), ("agreement", agreement)):
+            if not 0 <= weight < math.inf:
+                raise ValueError(f"{name} is the weight of a part of the loss, a number ≥ 0, got {weight}")
+        self.views, self.judge, self.pixel, self.agreement = views, judge, pixel, agreement
+        self.weights = check_weights(weights)
         self.encoder = encoder_layers(self.image_shape, width, hidden, latent)
         self.projector = projector_layers(latent, projector)
         channels, height, width_px = self.image_shape
@@ -155,23 +161,21 @@ class CCAE(Autoencoder):
             else [copy.deepcopy(network.state_dict()) for network in (encoder.encoder, encoder.projector)]
         )
         if self._given:
+            self._take_over()
             self.encoder.requires_grad_(False)
             self.projector.requires_grad_(False)
-            self._take_over()
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
         """VICReg between Z and Z', plus `pixel` times the squared error; parts "variance", … before weighting."""
         target = x if target is None else target
         y = self.encode(x)  # (4)
         x_hat = self.decode(y)  # (6)
-        if self.views == "crop":
-            # the two as channels of one image: the same crop for both
+        seen, seen_hat = target, x_hat
+        if self.views == "crop":  # the two as channels of one image: the same crop for both
             seen, seen_hat = crop()(torch.cat([target, x_hat], dim=1)).chunk(2, dim=1)
-            z = self.projector(self.encoder(seen))
-        else:
-            seen_hat = x_hat
-            z = self.projector(y)  # (5)
-        loss = vicreg(z, self.judged(seen_hat), self.weights)  # (7), (8)
+        z = self.projector(self.encoder(seen))  # (5)
+        z_hat = self.judged(seen_hat)  # (7), (8)
+        loss = vicreg(z, z_hat, self.weights) if self.judge == "live" else self.follow(z, z_hat, target)
         if not self.pixel:
             return loss
         error = (x_hat - target).square().mean()
@@ -187,19 +191,43 @@ class CCAE(Autoencoder):
             x = torch.func.functional_call(network, constants, x)
         return x
 
+    def follow(self, z: Tensor, z_hat: Tensor, x: Tensor) -> Loss:
+        """The loss with a frozen judge: VICReg between two views of x, of which z is one, and z_hat follows z.
+
+        Z' gets no variance term: a decoder meets it soonest with any texture that differs from image to image.
+        """
+        other = self.projector(self.encoder(crop()(x))) if self.views == "crop" and self.agreement else z
+        variance, invariance, covariance = self.weights
+        real = vicreg(z, other, (variance, self.agreement * invariance, covariance))
+        follows = losses.vicreg_invariance(z.detach(), z_hat)
+        parts = real.parts | {"agreement": real.parts["invariance"], "invariance": follows}
+        return Loss(real.total + invariance * follows, parts)
+
     def start_from(self, images: Tensor) -> None:
-        """Begin at the images' mean brightness; an encoder taken over is not drawn anew."""
+        """Begin at the images' mean brightness and with standardised embeddings; an encoder taken over stays as it is.
+
+        Raises ValueError for images of another shape or type.
+        """
+        standardise([*self.encoder, *self.projector], self.check_images(images[:500]))
         begin_at_mean_brightness(self, images)
         self._take_over()
 
     def _take_over(self) -> None:
-        if self._given:
+        if not self._given:
+            return
+        try:
             self.encoder.load_state_dict(self._given[0])
             self.projector.load_state_dict(self._given[1])
+        except RuntimeError as error:
+            raise ValueError(
+                f"{self.label} cannot take over an encoder and projector of other sizes: give it the same latent, "
+                f"image_shape, width, hidden and projector as the model they come from ({str(error).split(chr(9))[1]})"
+            ) from error
 
     def extra_repr(self) -> str:
         """Shown by print(ccae), and what tells a checkpoint of another objective apart."""
-        return f"views={self.views!r}, judge={self.judge!r}, pixel={self.pixel}, weights={self.weights}"
+        settings = {name: getattr(self, name) for name in ("views", "judge", "pixel", "weights", "agreement")}
+        return ", ".join(f"{name}={value!r}" for name, value in settings.items())
 
 
 def encoder_layers(image_shape: tuple[int, int, int], width: int, hidden: int, latent: int) -> nn.Sequential:
@@ -230,3 +258,20 @@ def check_weights(weights: Sequence[float]) -> tuple[float, float, float]:
         raise ValueError(f"weights are three numbers ≥ 0: of variance, invariance and covariance; got {weights!r}")
     variance, invariance, covariance = weights
     return float(variance), float(invariance), float(covariance)
+
+
+@torch.no_grad()
+def standardise(layers: Sequence[nn.Module], x: Tensor) -> None:
+    """Scale the dense layers so that each number that leaves one has mean 0 and deviation 1 over images x.
+
+    Drawn as usual, a few small layers shrink embeddings to a deviation of about 0.01. The variance term then blows up
+    the direction in which they differ most, many times faster than all others: a code of one number.
+    """
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            y = layer(x)
+            deviation = y.std(dim=0, correction=0)
+            deviation = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))  # images all alike
+            layer.weight.div_(deviation[:, None])
+            layer.bias.sub_(y.mean(dim=0)).div_(deviation)
+        x = layer(x)
