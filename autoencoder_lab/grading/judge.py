@@ -74,16 +74,12 @@ class StagedPart:
 
 @dataclass(frozen=True)
 class Judge:
-    """A lab's parts, and what its cells find in their folder.
-
-    absent: modules of the library that are out of the students' reach while grading, for they hold an answer.
-    """
+    """A lab's parts, and what its cells find in their folder."""
 
     lab: str
     parts: Sequence[Part | StagedPart]
     files: Mapping[str, bytes] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
-    absent: Sequence[str] = ()
     version: str = ""  # a hash of the judge's file
 
 
@@ -99,7 +95,6 @@ def load_judge(path: Path) -> Judge:
         tuple(module.PARTS),
         getattr(module, "FILES", {}),
         getattr(module, "LIMITS", Limits()),
-        tuple(getattr(module, "ABSENT", ())),
         hashlib.sha256(path.read_bytes()).hexdigest()[:16],
     )
     names = [part.grade_id for part in judge.parts]
