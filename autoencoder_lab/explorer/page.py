@@ -60,7 +60,7 @@ const address = (text) => URL.createObjectURL(new Blob([text], { type: "text/jav
 const { default: explorer } = await import(address(code));
 const [scene, data] = ["scene", "data"].map((id) => document.getElementById(id).textContent);
 // a worker of a page without an origin, as a file is, cannot be a module: the same code without its export
-const worker = address(code.replace(/^export default .*/m, ""));
+const worker = address(code.replace(/^export default.*/m, ""));
 await explorer.openPage(scene, data, document.getElementById("explorer"), worker);
 """
 
