@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the public names, as editors and mypy see them
     from autoencoder_lab import checks, classroom, controls, datasets, losses, metrics
     from autoencoder_lab import corruptions as corrupt
     from autoencoder_lab import plotting as plot
-    from autoencoder_lab.classroom import calibration, outcome, predict, quiz, setup, show_source
+    from autoencoder_lab.classroom import calibration, outcome, own_images, predict, quiz, setup, show_source
     from autoencoder_lab.comparison import compare
     from autoencoder_lab.datasets import load, load_folder
     from autoencoder_lab.explorer import explore, show_game
@@ -69,6 +69,7 @@ __all__ = [
     "losses",
     "metrics",
     "outcome",
+    "own_images",
     "plot",
     "predict",
     "quiz",
@@ -82,7 +83,7 @@ __all__ = [
 _MODULES = {"augment": "augmentations", "corrupt": "corruptions", "plot": "plotting"}
 _MODULES |= {name: name for name in ("checks", "classroom", "controls", "datasets", "losses", "metrics")}
 _HOMES = {
-    "classroom": ("calibration", "outcome", "predict", "quiz", "setup", "show_source"),
+    "classroom": ("calibration", "outcome", "own_images", "predict", "quiz", "setup", "show_source"),
     "comparison": ("compare",),
     "datasets": ("load", "load_folder"),
     "explorer": ("explore", "show_game"),

@@ -17,6 +17,7 @@ import tempfile
 import textwrap
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ import numpy as np
 import torch
 
 PREDICTIONS = Path("predictions.json")  # in the notebook's own folder
+PLACEHOLDER = "your-id"
 CLAIMED = {"guess": None, "likely": 0.7, "sure": 0.95}  # confidence -> claimed chance to be right; None: 1 / options
 _asked: dict[str, tuple[str, ...]] = {}  # key -> options of the predictions shown in this session
 _shown: dict[str, Any] = {}  # key -> the widget on the page, so that a second run of the cell can close it
@@ -32,6 +34,26 @@ _lock = threading.RLock()  # widget callbacks may run on another thread than the
 
 
 # --- set-up ----------------------------------------------------------------------------------------
+
+
+def own_images(student: str, name: str = "mnist-5k", n: int = 2000) -> Any:
+    """The data set with n training images of this student's own, for a graded lab; val and test are everybody's.
+
+    student: an id; the same id draws the same images everywhere; "your-id" is told to put in a real one.
+    Raises ValueError for an empty id and for an n that cannot be had.
+    """
+    from autoencoder_lab.datasets import load
+
+    if not isinstance(student, str) or not student.strip():
+        raise ValueError(f'the id must be your own, as your course knows you, e.g. "ada42"; got {student!r}')
+    if student == PLACEHOLDER:
+        print("not done yet: put in your own id, as your course knows you")
+    data = load(name)
+    if not 1 <= n <= len(data.train):
+        raise ValueError(f"n must be from 1 to the {len(data.train):,} training images of {name}, got {n}")
+    seed = int.from_bytes(hashlib.sha256(student.strip().casefold().encode()).digest()[:7], "big")
+    drawn = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(seed))[:n]
+    return replace(data, train=replace(data.train, images=data.train.images[drawn], labels=data.train.labels[drawn]))
 
 
 def setup(seed: int = 0) -> None:

@@ -1,9 +1,12 @@
-"""Small real data that several test files share."""
+"""Small real data, and a sandbox, that several test files share."""
+
+from collections.abc import Iterator
 
 import pytest
 import torch
 
 import autoencoder_lab as lab
+from autoencoder_lab.grading.sandbox import Sandbox, SandboxError
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +25,17 @@ def mnist() -> lab.ImageData:
 def tiny(digits: lab.ImageData) -> lab.ImageData:
     """The first 200 / 60 / 60 of the 8×8 digits: an epoch of these takes a few milliseconds."""
     return lab.ImageData("tiny", digits.train[:200], digits.val[:60], digits.test[:60])
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """One sandbox for all tests that need it; skipped, with the reason, where bubblewrap cannot isolate."""
+    try:
+        made = Sandbox()
+    except SandboxError as error:
+        pytest.skip(str(error))
+    with made:
+        yield made
 
 
 def seeded(seed: int = 0) -> torch.Generator:

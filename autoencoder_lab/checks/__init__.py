@@ -3,6 +3,7 @@
 The mechanism stands in compare.py, the checks of each notebook in a file of their own.
 """
 
+from autoencoder_lab.checks import lab1, lab2, lab3, lab4, lab5, lab6
 from autoencoder_lab.checks.compare import CheckFailed, compare_with
 from autoencoder_lab.checks.notebook_00 import squared_error_per_image, training_step, unseen_digit
 from autoencoder_lab.checks.notebook_01 import components_from_decoder, cross_entropy, few_images_experiment
@@ -46,6 +47,12 @@ __all__ = [
     "gaussian_kl",
     "generator_step",
     "interpolate",
+    "lab1",
+    "lab2",
+    "lab3",
+    "lab4",
+    "lab5",
+    "lab6",
     "loss_on_the_hole",
     "posterior_mean",
     "reparameterise",

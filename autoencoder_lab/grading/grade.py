@@ -24,6 +24,7 @@ from autoencoder_lab.grading.submission import SourceCell, Submission, Unreadabl
 
 Submit = Callable[..., Any]
 
+NOT_DONE = "not done yet"
 FAILURES = {
     "time": "your code did not end in time",
     "result": "your code returned more data than can be taken",
@@ -160,7 +161,10 @@ class _Desk:
         return ask
 
     def _run(self, part: Part | StagedPart, probes: dict[str, Probe]) -> Answer:
-        runs = set(part.needs) | {cell.grade_id for cell in self.cells if cell.use == "given"} | {""}
+        # a given cell runs for everybody, unless some part names it: training, say, runs where a model is asked for
+        named = {name for other in self.judge.parts for name in other.needs}
+        given = {cell.grade_id for cell in self.cells if cell.use == "given"}
+        runs = (given - named) | set(part.needs) | {""}
         sources = [cell.source for cell in self.cells if cell.kind == "code" and cell.grade_id in runs]
         answer = self.sandbox.run(Job(sources, probes, self.judge.files, self.judge.limits))
         self.seconds += answer.seconds
@@ -174,7 +178,7 @@ class _Desk:
         try:
             mark = judge(*given)
         except ProbeFailed as error:
-            mark = Mark(0.0, str(error), "stops")
+            mark = Mark(0.0, str(error), NOT_DONE if str(error) == NOT_DONE else "stops")
         except Exception as error:  # a judge that stumbles over odd arrays: no marks, and the instructor is told
             mark = Mark(0.0, "your result could not be judged; ask your instructor", f"judge: {error!r}"[:300])
         share = min(1.0, max(0.0, float(mark.share))) if np.isfinite(mark.share) else 0.0
@@ -193,6 +197,8 @@ def _arrays(answer: Answer, name: str) -> Arrays:
     if probed is None or probed.error:
         stopped = next((cell.error for cell in answer.cells if not cell.ok), "")
         error = probed.error if probed else "no answer"
+        if error.startswith("NotImplementedError") and not stopped:
+            raise ProbeFailed(NOT_DONE)
         before = f"; before that, a cell stopped with {stopped}" if stopped else ""
         raise ProbeFailed(f"your code stops with {error}{before}")
     return probed.arrays

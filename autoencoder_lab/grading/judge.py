@@ -13,11 +13,14 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from autoencoder_lab.grading.sandbox import Arrays, Limits
+
+if TYPE_CHECKING:
+    from autoencoder_lab.checks.question import Question
 
 
 @dataclass(frozen=True)
@@ -130,3 +133,64 @@ def compared(
     if given.dtype.kind not in "biuf" or not np.isfinite(given.astype(np.float64)).all():
         return Mark(0.0, "the result must hold finite numbers", "not finite")
     return Mark(0.0, "the values are not the expected ones, and no common mistake gives them", "other values")
+
+
+# --- a function, asked for by name --------------------------------------------------------------------------------
+
+CALL = """
+def probe(names, **inputs):
+    import numpy as np
+    import torch
+
+    calls = {}
+    for key in sorted(inputs):
+        calls.setdefault(key[:2], []).append(torch.from_numpy(inputs[key]) if inputs[key].ndim else inputs[key].item())
+    results = {}
+    for call, arguments in calls.items():
+        answer = names[FUNCTION](*arguments)
+        if answer is None or answer is ...:
+            raise NotImplementedError("the function returns None")
+        for place, value in enumerate(answer if isinstance(answer, (tuple, list)) else [answer]):
+            results[f"{call}{place:02}"] = value.detach() if isinstance(value, torch.Tensor) else np.asarray(value)
+    return results
+"""
+
+
+def function_part(grade_id: str, points: float, needs: Sequence[str], question: "Question") -> Part:
+    """A part that asks for one function: called on the question's cases, drawn anew for every student.
+
+    Full marks for the right values in every case, a mistake's share and sentence where it gives these values, none for
+    anything else.
+    """
+
+    def inputs(generator: np.random.Generator) -> Arrays:
+        import torch
+
+        calls = question.cases(torch.Generator().manual_seed(int(generator.integers(2**31))))
+        return {f"{i:02}{j:02}": np.asarray(value) for i, call in enumerate(calls) for j, value in enumerate(call)}
+
+    def judge(given: Arrays, inputs: Arrays) -> Mark:
+        wanted = _called(question.right, inputs)
+        if _agree(given, wanted, question.tolerance):
+            return Mark(1.0)
+        for name, wrong in question.mistakes.items():
+            if _agree(given, _called(wrong.function, inputs), question.tolerance):
+                return Mark(wrong.share, wrong.said, name)
+        if given.keys() != wanted.keys():
+            return Mark(0.0, "the function returns another number of values than asked for", "wrong shape")
+        off = next(key for key in wanted if not matches(given[key], wanted[key], question.tolerance))
+        return compared(given[off], wanted[off], {}, question.tolerance)
+
+    return Part(grade_id, points, needs, CALL.replace("FUNCTION", repr(question.name)), judge, inputs)
+
+
+def _called(function: Callable[..., Any], inputs: Arrays) -> Arrays:
+    """What CALL would give for a function of ours."""
+    place: dict[str, Any] = {}
+    exec(CALL.replace("FUNCTION", "'it'"), place)
+    copies = {key: value.copy() for key, value in inputs.items()}
+    return {key: np.asarray(value) for key, value in place["probe"]({"it": function}, **copies).items()}
+
+
+def _agree(given: Arrays, wanted: Arrays, tolerance: float) -> bool:
+    return given.keys() == wanted.keys() and all(matches(given[key], wanted[key], tolerance) for key in wanted)

@@ -1,0 +1,107 @@
+"""Every lab: the reference gets all, the blank release nothing, a mistake what it should, another right way all."""
+
+import importlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from autoencoder_lab.grading import grade as grading
+from autoencoder_lab.grading.grade import Paper, Result
+from autoencoder_lab.grading.judge import Judge, load_judge
+from autoencoder_lab.grading.sandbox import Sandbox
+from autoencoder_lab.grading.submission import cells_of
+from labs.answers import Mistake
+from labs.sources import ASSIGNMENTS, LABS, answers_of, handed_in, release_of, source_of
+
+ANSWERS: Any = {lab: importlib.import_module(f"labs.{lab}") for lab in LABS}
+MISTAKES = [(lab, name) for lab in LABS for name in ANSWERS[lab].MISTAKES]
+OTHER_WAYS = [(lab, name) for lab in LABS for name in ANSWERS[lab].OTHER_WAYS]
+
+
+def judge_of(lab: str, answers: Iterable[str] | None = None) -> Judge:
+    """The lab's judge; with `answers`, only the parts that run one of these cells."""
+    judge = load_judge(ASSIGNMENTS / "judges" / f"{lab}.py")
+    if answers is None:
+        return judge
+    concerned = tuple(part for part in judge.parts if set(part.needs) & set(answers))
+    assert concerned, f"no part of {lab} needs {', '.join(answers)}"
+    return replace(judge, parts=concerned)
+
+
+def graded(lab: str, answers: Mapping[str, str], judge: Judge, sandbox: Sandbox, seed: int = 5) -> Result:
+    frame = cells_of(nbformat.writes(release_of(lab)).encode())
+    return grading.grade(Paper("student", handed_in(lab, answers)), judge, frame, seed, sandbox)
+
+
+def points(result: Result) -> dict[str, float]:
+    return {part.grade_id: part.points for part in result.parts}
+
+
+def complaints(result: Result) -> str:
+    return "; ".join(f"{part.grade_id}: {part.points}/{part.of} {part.said} [{part.mistake}]" for part in result.parts)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_the_reference_gets_all_the_points(lab: str, sandbox: Sandbox) -> None:
+    result = graded(lab, answers_of(lab), judge_of(lab), sandbox)
+    assert points(result) == {part.grade_id: part.of for part in result.parts}, complaints(result)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_blank_release_gets_none_and_is_told_so(lab: str, sandbox: Sandbox) -> None:
+    result = graded(lab, {}, judge_of(lab), sandbox)
+    assert result.points == 0 and not result.reason
+    assert all("not done yet" in part.said for part in result.parts), complaints(result)
+
+
+@pytest.mark.parametrize(("lab", "name"), MISTAKES)
+def test_a_mistake_costs_what_it_should_and_is_named(lab: str, name: str, sandbox: Sandbox) -> None:
+    mistake: Mistake = ANSWERS[lab].MISTAKES[name]
+    result = graded(lab, {**answers_of(lab), **mistake.answers}, judge_of(lab, mistake.answers), sandbox)
+    wanted = {part.grade_id: mistake.reached.get(part.grade_id, part.of) for part in result.parts}
+    assert points(result) == wanted, complaints(result)
+    assert mistake.says in next(part.said for part in result.parts if part.grade_id in mistake.reached), complaints(result)
+
+
+@pytest.mark.parametrize(("lab", "name"), OTHER_WAYS)
+def test_another_right_way_gets_all_the_points(lab: str, name: str, sandbox: Sandbox) -> None:
+    answers = ANSWERS[lab].OTHER_WAYS[name]
+    result = graded(lab, {**answers_of(lab), **answers}, judge_of(lab, answers), sandbox)
+    assert points(result) == {part.grade_id: part.of for part in result.parts}, complaints(result)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_lab_is_of_the_right_size(lab: str) -> None:
+    answers = ANSWERS[lab]
+    assert len(answers.MISTAKES) >= 10 and len(answers.OTHER_WAYS) >= 2
+    marked = [cell.metadata.nbgrader for cell in source_of(lab).cells if "points" in cell.metadata.get("nbgrader", {})]
+    by_hand = [cell for cell in marked if cell.solution]
+    judge = judge_of(lab)
+    assert {cell.grade_id: cell.points for cell in marked if not cell.solution} == {
+        part.grade_id: part.points for part in judge.parts
+    }
+    assert len(by_hand) == 1 and 4 <= len(judge.parts) <= 6
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_the_release_holds_no_solution(lab: str) -> None:
+    given = "\n".join(cell.source for cell in source_of(lab).cells if not cell.metadata.get("nbgrader", {}).get("solution"))
+    text = "\n".join(cell.source for cell in release_of(lab).cells)
+    assert "SOLUTION" not in text and "HIDDEN" not in text
+    for name, answer in answers_of(lab).items():
+        stub = next(c.source for c in release_of(lab).cells if c.metadata.get("nbgrader", {}).get("grade_id") == name)
+        for line in (line.strip() for line in answer.splitlines()):
+            assert len(line) < 20 or line in stub or line not in text or line in given, line
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_the_release_runs_and_says_not_done_yet(lab: str) -> None:
+    notebook = nbformat.from_dict(release_of(lab))
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
+            assert "not done yet" in "".join(output.get("text", "") for output in cell.outputs), cell.source
