@@ -128,7 +128,7 @@ def deeper_vae() -> lab.VAE:
 
 
 vaes: list[tuple[str, Callable[[], lab.VAE], float, dict[str, object]]] = [
-    ("VAE(20)", lambda: lab.VAE(latent=20, hidden=512), 93.5, {"steps": 3300, "augment": lab.augment.nudge()}),
+    ("VAE(20)", lambda: lab.VAE(latent=20, hidden=384), 93.5, {"steps": 3400, "augment": lab.augment.nudge()}),
     ("VAE(2), deeper", deeper_vae, 147.0, {"steps": 3000, "learning_rate": 4e-3, "augment": warp}),
 ]
 for name, make_vae, limit, settings in vaes:
