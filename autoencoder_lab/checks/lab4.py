@@ -240,10 +240,9 @@ equivalent_beta = Question(
 # --- a bug found: the importance-weighted bound -----------------------------------------------------------------------
 
 
-def _log_weights(
-    images: Tensor, logits: Tensor, codes: Tensor, mu: Tensor, log_var: Tensor, normalised: float = 1.0
-) -> Tensor:
+def _log_weights(*arrays: Tensor, normalised: float = 1.0) -> Tensor:
     """log p(x|z) + log p(z) − log q(z|x), (K, N), without the log 2π that cancels; normalised: share of log σ² kept."""
+    images, logits, codes, mu, log_var = arrays
     log_p = losses.bernoulli_log_density(images.expand_as(logits), logits).sum(dim=2)
     log_q = -0.5 * ((codes - mu).square() / log_var.exp() + normalised * log_var).sum(dim=2)
     return log_p - 0.5 * codes.square().sum(dim=2) - log_q
@@ -367,7 +366,8 @@ importance_bound = Question(
 
 # --- the model that is told the label ---------------------------------------------------------------------------------
 
-# On the validation images ten reference runs came to 133.9 ± 0.6 nats, with the right digit in 0.85 ± 0.03 of new images
+# On the validation images ten reference runs came to 133.9 ± 0.6 nats; 0.85 ± 0.03 of new images
+# showed the digit asked for
 MOST_NATS, LEAST_HEEDED = 133.9 + 3 * 0.6, 0.85 - 3 * 0.03
 NARROW, WIDE = 0.7, 1.4  # shares of σ at which the price of a nat is measured
 
@@ -434,8 +434,8 @@ def told_amiss(it: Told, most_nats: float, least_heeded: float) -> tuple[str, st
     if not 0.65 < it.price < 1.6:  # 1.2 ± 0.05 in ten runs: on new images a wide σ costs a little more than in training
         return "price", (
             f"{summed}; your σ are those of a model that pays {it.price:.2f} nats of reconstruction for each nat of KL "
-            "it saves, where the bound counts both alike. Do both terms count in full, and is z drawn with the σ that the KL "
-            "charges for?"
+            "it saves, where the bound counts both alike. Do both terms count in full, and is z drawn with the σ that "
+            "the KL charges for?"
         )
     if it.heeded < least_heeded:
         return "label not heeded", (
