@@ -35,7 +35,7 @@ bench: .venv/installed-test
 	@touch $@
 
 .venv/installed-test: pyproject.toml constraints.txt | $(BIN)/pip
-	$(BIN)/python -m pip install -c constraints.txt -e '.[test,dev]'
+	$(BIN)/python -m pip install -c constraints.txt -e '.[test,dev,grading]'
 	@touch $@ .venv/installed
 
 $(BIN)/pip:

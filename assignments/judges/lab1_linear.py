@@ -8,9 +8,9 @@ from autoencoder_lab.checks import lab1
 from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
-# Error against the best possible with j numbers on the same images: ten reference runs (other students' images, other
-# probes) gave these means and standard deviations; `python -m benchmarks references lab1_linear` measures them again.
-REFERENCE = {1: (1.0, 0.1), 2: (1.0, 0.1), 4: (1.0, 0.1), 8: (1.0, 0.1)}
+# Error against the best possible with so many numbers, on the same images: mean and standard deviation over ten
+# reference runs, each with another student's images and another private seed. A model passes at 3 standard deviations.
+REFERENCE = {1: (1.042, 0.011), 2: (1.048, 0.014), 4: (1.102, 0.018), 8: (1.255, 0.033)}
 
 ENCODE = """
 def probe(names, images):
@@ -33,7 +33,8 @@ def probe(names):
     import numpy as np
     if names["smallest_k"] is None or names["share_of_two"] is None:
         raise NotImplementedError("the numbers are still None")
-    return {"student": np.array(str(names["STUDENT"])), "k": int(names["smallest_k"]), "share": float(names["share_of_two"])}
+    read = {"k": int(names["smallest_k"]), "share": float(names["share_of_two"])}
+    return {"student": np.array(str(names["STUDENT"])), **read}
 """
 
 
@@ -42,7 +43,7 @@ def probe_images(generator: np.random.Generator, count: int = 300) -> torch.Tens
     test = own_images("judge").test.images
     chosen = test[torch.from_numpy(generator.permutation(len(test))[:count])]
     shifts = generator.integers(-1, 2, (count, 2))
-    moved = torch.stack([torch.roll(image, tuple(shift), (1, 2)) for image, shift in zip(chosen, shifts.tolist())])
+    moved = torch.stack([torch.roll(image, tuple(shift), (1, 2)) for image, shift in zip(chosen, shifts.tolist(), strict=True)])
     return moved * torch.from_numpy(generator.uniform(0.9, 1, (count, 1, 1, 1)).astype("f4"))
 
 
@@ -62,7 +63,7 @@ def judge_nested(ask: Ask, generator: np.random.Generator) -> Mark:
     told = ", ".join(f"{j}: {ratio:.2f}" for j, ratio in ratios.items())
     if all(passed.values()):
         return Mark(1.0, f"error against the best possible with so many numbers: {told}")
-    if not passed[8]:
+    if ratios[8] > 1.6:  # a plain loss at the same steps comes out at 1.4
         return Mark(0.0, f"with all 8 numbers the error is {ratios[8]:.2f} times the best possible", "not trained")
     return Mark(0.25, f"all 8 numbers do well together, the first ones alone do not ({told})", "not nested")
 

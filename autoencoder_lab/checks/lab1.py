@@ -15,7 +15,8 @@ from autoencoder_lab.checks.question import Question, Wrong
 def _scatter_values(images: Tensor) -> Tensor:
     """The squared singular values of the centred images, largest first."""
     flat = images.flatten(1).double()
-    return torch.linalg.svdvals(flat - flat.mean(dim=0)).square()
+    values: Tensor = torch.linalg.svdvals(flat - flat.mean(dim=0))
+    return values.square()
 
 
 def _best_error(images: Tensor, k: int) -> Tensor:
@@ -23,7 +24,8 @@ def _best_error(images: Tensor, k: int) -> Tensor:
 
 
 def _not_centred(images: Tensor, k: int) -> Tensor:
-    return torch.linalg.svdvals(images.flatten(1).double()).square()[k:].sum() / images.numel()
+    values: Tensor = torch.linalg.svdvals(images.flatten(1).double())
+    return values.square()[k:].sum() / images.numel()
 
 
 def _some_images(generator: Generator) -> Sequence[Inputs]:
@@ -100,7 +102,8 @@ best_error = Question(
 
 
 def _best_code(images: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return torch.linalg.lstsq(weight.double(), (images.flatten(1) - bias).double().T).solution.T
+    codes: Tensor = torch.linalg.lstsq(weight.double(), (images.flatten(1) - bias).double().T).solution
+    return codes.T
 
 
 def _decoders(generator: Generator) -> Sequence[Inputs]:
@@ -108,7 +111,10 @@ def _decoders(generator: Generator) -> Sequence[Inputs]:
     calls = []
     for count, side, k in ((7, 4, 3), (5, 3, 2)):
         weight = torch.randn(side * side, k, generator=generator) @ (torch.eye(k) + 0.6)
-        images, bias = torch.rand(count, 1, side, side, generator=generator), torch.rand(side * side, generator=generator)
+        images, bias = (
+            torch.rand(count, 1, side, side, generator=generator),
+            torch.rand(side * side, generator=generator),
+        )
         calls.append((images, weight, bias))
     return calls
 
@@ -170,7 +176,7 @@ best_code = Question(
 def _whitened(images: Tensor, k: int, spread: str = "std", centre: bool = True, kept: str = "first") -> Tensor:
     flat = images.flatten(1).double()
     centred = flat - flat.mean(dim=0 if centre else 1, keepdim=True)
-    left, values, right = torch.linalg.svd(centred, full_matrices=False)
+    _, values, right = torch.linalg.svd(centred, full_matrices=False)
     right = right[:k] if kept == "first" else right[-k:]
     values = values[:k] if kept == "first" else values[-k:]
     codes = centred @ right.T
@@ -235,7 +241,9 @@ def nested(model: Any, images: Tensor) -> None:
             print("nested: not done yet")
             return
         if codes.shape != (len(images), 8):
-            raise CheckFailed(f"nested: encode must return one row of 8 numbers for each image, got {tuple(codes.shape)}")
+            raise CheckFailed(
+                f"nested: encode must return one row of 8 numbers for each image, got {tuple(codes.shape)}"
+            )
         ratios = {}
         for j in (1, 2, 4, 8):
             shown = model.decode(codes * (torch.arange(8) < j))
@@ -243,12 +251,12 @@ def nested(model: Any, images: Tensor) -> None:
                 raise CheckFailed(f"nested: decode must return {tuple(images.shape)}, got {tuple(shown.shape)}")
             ratios[j] = float((shown - images).square().mean() / _best_error(images, j))
     told = ", ".join(f"{j}: {ratio:.2f}" for j, ratio in ratios.items())
-    if ratios[8] > 1.3:
+    if ratios[8] > 1.45:
         raise CheckFailed(
-            f"nested: with all 8 numbers the error is {ratios[8]:.2f} times the best possible, so it is hardly trained; "
-            "is the loss a mean over j, images and pixels, and does encode reach it?"
+            f"nested: with all 8 numbers the error is {ratios[8]:.2f} times the best possible, so it is hardly "
+            "trained; is the loss a mean over j, images and pixels, and does encode reach it?"
         )
-    if max(ratios.values()) > 1.3:
+    if max(ratios.values()) > 1.45 or ratios[1] > 1.2:
         raise CheckFailed(
             "nested: all 8 numbers together do well, but the first ones alone do not (error against the best possible "
             f"with so many numbers: {told}); does the loss hold every beginning j = 1 … 8, the others set to 0?"

@@ -60,7 +60,9 @@ def _marked(cell: Any, text: Path) -> Any:
     if not words and points is None:
         return cell
     if len(words) != 1 or (points is not None) != (next(iter(words)) in ("test", "manual")):
-        raise LabError(f"{text}: a cell is given, answer, test with points or manual with points; got {words}, {points}")
+        raise LabError(
+            f"{text}: a cell is given, answer, test with points or manual with points; got {words}, {points}"
+        )
     word, name = next(iter(words.items()))
     cell.metadata["nbgrader"] = {
         "cell_type": cell.cell_type,
@@ -88,7 +90,7 @@ def released(source: Any) -> Any:
     config = Config()
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
     config.ClearSolutions.text_stub = TEXT_STUB
-    notebook, resources = deepcopy(source), {}
+    notebook, resources = deepcopy(source), dict[str, Any]()
     for name in PREPROCESSORS:
         notebook, resources = getattr(preprocessors, name)(config=config).preprocess(notebook, resources)
     left = [marker for cell in notebook.cells for marker in ("BEGIN SOLUTION", "BEGIN HIDDEN") if marker in cell.source]

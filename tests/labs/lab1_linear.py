@@ -37,7 +37,11 @@ MISTAKES = {
         "the decoder adds its bias",
     ),
     "one bug found of two": Mistake(
-        {"whitened_codes": changed(RIGHT["whitened_codes"], ("values[:k] / len(images) ** 0.5", "values[:k].square() / len(images)"))},
+        {
+            "whitened_codes": changed(
+                RIGHT["whitened_codes"], ("values[:k] / len(images) ** 0.5", "values[:k].square() / len(images)")
+            )
+        },
         {"test_whitened_codes": 2},
         "divide by the standard deviation",
     ),

@@ -31,7 +31,7 @@ def answers_of(lab: str) -> dict[str, str]:
     for cell in source_of(lab).cells:
         marked = cell.metadata.get("nbgrader", {})
         if marked.get("solution") and not marked.get("grade"):
-            lines = [line for line in cell.source.splitlines() if line.strip() not in ("### BEGIN SOLUTION", "### END SOLUTION")]
+            lines = [line for line in cell.source.splitlines() if not line.strip().startswith("### ")]
             answers[marked["grade_id"]] = "\n".join(lines)
     return answers
 

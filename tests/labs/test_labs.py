@@ -64,7 +64,8 @@ def test_a_mistake_costs_what_it_should_and_is_named(lab: str, name: str, sandbo
     result = graded(lab, {**answers_of(lab), **mistake.answers}, judge_of(lab, mistake.answers), sandbox)
     wanted = {part.grade_id: mistake.reached.get(part.grade_id, part.of) for part in result.parts}
     assert points(result) == wanted, complaints(result)
-    assert mistake.says in next(part.said for part in result.parts if part.grade_id in mistake.reached), complaints(result)
+    said = next(part.said for part in result.parts if part.grade_id in mistake.reached)
+    assert mistake.says in said, complaints(result)
 
 
 @pytest.mark.parametrize(("lab", "name"), OTHER_WAYS)
@@ -89,7 +90,8 @@ def test_a_lab_is_of_the_right_size(lab: str) -> None:
 
 @pytest.mark.parametrize("lab", LABS)
 def test_the_release_holds_no_solution(lab: str) -> None:
-    given = "\n".join(cell.source for cell in source_of(lab).cells if not cell.metadata.get("nbgrader", {}).get("solution"))
+    cells = [cell for cell in source_of(lab).cells if not cell.metadata.get("nbgrader", {}).get("solution")]
+    given = "\n".join(cell.source for cell in cells)
     text = "\n".join(cell.source for cell in release_of(lab).cells)
     assert "SOLUTION" not in text and "HIDDEN" not in text
     for name, answer in answers_of(lab).items():

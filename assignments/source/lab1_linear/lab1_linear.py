@@ -117,7 +117,7 @@ lab.checks.lab1.whitened_codes.check(whitened_codes)
 # $$\text{loss} = \frac1k \sum_{j=1}^{k} \lVert x - \hat x_j \rVert^2 \text{, averaged over pixels and images.}$$
 #
 # Now the first number has to do as much as one number can, the second as much as is left. (Rippel, Gelbart and Adams,
-# 2014, call it nested.) Write the model with its loss. It is trained below for 800 steps, here and while marking.
+# 2014, call it nested.) Write the model with its loss. It is trained below for 400 steps, here and while marking.
 
 # %% answer="nested"
 class NestedAutoencoder(nn.Module):
@@ -154,9 +154,9 @@ class NestedAutoencoder(nn.Module):
 torch.manual_seed(0)
 model = NestedAutoencoder()
 if model.loss(data.train.images[:8]) is not None:
-    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 800)
-    for _ in range(800):
+    optimiser = torch.optim.Adam(model.parameters(), 2e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 400)
+    for _ in range(400):
         loss = model.loss(data.train.images[torch.randint(len(data.train), (64,))])
         optimiser.zero_grad()
         loss.backward()

@@ -1,0 +1,222 @@
+"""Results into nbgrader's gradebook and autograded/, by one process, so that formgrader works as it always does.
+
+Resubmission: what a person gave (score, extra credit, comment) is never touched. Where a new automatic score differs
+from the one that person saw, or the text they marked has changed, the cell is flagged for them once more and the change
+is told, since their score goes on hiding the new one. Writing the same results twice changes nothing.
+"""
+
+import math
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from autoencoder_lab.grading.folders import Course
+from autoencoder_lab.grading.grade import PartResult, Result
+from autoencoder_lab.grading.lab_source import LabError, write
+from autoencoder_lab.grading.submission import is_id
+
+
+@dataclass(frozen=True)
+class Late:
+    """due: naive UTC, or None; policy: "none" (late ones count in full) or "zero" (late ones count nothing)."""
+
+    due: datetime | None = None
+    policy: str = "none"
+
+
+def record(results: Iterable[Result], course: Course, lab: str, late: Late = Late()) -> list[str]:
+    """Write all results; returns what the instructor should look at. Raises LabError where nothing can be written.
+
+    Everything is looked through first: an unknown part, points out of range or an id that is no folder's name stop the
+    writing before its first line.
+    """
+    import nbformat
+
+    _reach_alembic()
+    from nbgrader.api import Gradebook
+
+    release = nbformat.read(course.released(lab), as_version=4)
+    results = list(results)
+    _look_through(results, release)
+    notes: list[str] = []
+    with warnings.catch_warnings(), Gradebook(course.gradebook) as gradebook:
+        warnings.filterwarnings("ignore", message="Object of type .* not in session")  # nbgrader's own way of adding
+        _enter_assignment(gradebook, release, lab, late)
+        for result in results:
+            notes += _enter(gradebook, result, release, course, lab, late)
+        gradebook.db.commit()
+    return notes
+
+
+def cells_with(release: Any, *, graded: bool) -> dict[str, Any]:
+    """{name: cell} of the release: those that carry points, or those a student writes in."""
+    key = "grade" if graded else "solution"
+    return {
+        cell.metadata.nbgrader.grade_id: cell for cell in release.cells if cell.metadata.get("nbgrader", {}).get(key)
+    }
+
+
+def _reach_alembic() -> None:
+    """nbgrader calls the command alembic: without it the gradebook would silently lack its version."""
+    folder = str(Path(sys.executable).parent)
+    if folder not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = folder + os.pathsep + os.environ.get("PATH", "")
+
+
+def _look_through(results: Sequence[Result], release: Any) -> None:
+    graded = cells_with(release, graded=True)
+    for result in results:
+        if not is_id(result.student):
+            raise LabError(f"{result.student!r} is no student's id: letters, digits, _ - and . alone")
+        for part in result.parts:
+            if part.grade_id not in graded or graded[part.grade_id].metadata.nbgrader.points != part.of:
+                raise LabError(f"{part.grade_id} ({part.of} points) is not in the release; release and grade anew")
+            if not (math.isfinite(part.points) and 0 <= part.points <= part.of):
+                raise LabError(f"{result.student}: {part.points} points of {part.of} in {part.grade_id}")
+
+
+def _enter_assignment(gradebook: Any, release: Any, lab: str, late: Late) -> None:
+    """The lab and its cells. Raises LabError where submissions are there already and the cells are others."""
+    from nbgrader.api import MissingEntry
+
+    due = {"duedate": late.due.isoformat(" ")} if late.due else {}
+    gradebook.update_or_create_assignment(lab, **due)
+    graded, written = cells_with(release, graded=True), cells_with(release, graded=False)
+    try:
+        known = gradebook.find_notebook(lab, lab)
+        names = {cell.name for cell in known.grade_cells}
+        if known.submissions and names != set(graded):
+            raise LabError(f"{lab} has submissions in the gradebook and other parts now; give the new lab a new name")
+    except MissingEntry:
+        gradebook.add_notebook(lab, lab)
+    for name, cell in graded.items():
+        points = float(cell.metadata.nbgrader.points)
+        gradebook.update_or_create_grade_cell(name, lab, lab, max_score=points, cell_type=cell.cell_type)
+    for name in written:
+        gradebook.update_or_create_solution_cell(name, lab, lab)
+    for cell in release.cells:
+        if marked := cell.metadata.get("nbgrader"):
+            stored = {"cell_type": cell.cell_type, "locked": marked.locked, "source": cell.source}
+            gradebook.update_or_create_source_cell(marked.grade_id, lab, lab, checksum=marked.get("checksum"), **stored)
+
+
+def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: str, late: Late) -> list[str]:
+    """One student's result; returns what to look at."""
+    gradebook.update_or_create_student(result.student)
+    when = {"timestamp": result.timestamp} if result.timestamp else {}
+    submission = gradebook.update_or_create_submission(lab, result.student, **when)
+    (paper,) = submission.notebooks
+    parts = {part.grade_id: part for part in result.parts}
+    place = course.autograded(lab, result.student)
+    earlier, now = _written_before(place), {cell["grade_id"]: cell["source"] for cell in result.cells}
+    released = {name: cell.source for name, cell in cells_with(release, graded=True).items()}
+    notes = []
+    for grade in paper.grades:
+        if grade.name in parts:
+            notes += _enter_score(grade, parts[grade.name], result.student)
+        else:
+            answer, before = now.get(grade.name, released[grade.name]), earlier.get(grade.name)
+            notes += _enter_text(grade, answer, before, released[grade.name], result.student)
+    said = _comments(result, release)
+    for comment in paper.comments:
+        comment.auto_comment = said.get(comment.name)
+    if late.due and submission.timestamp:
+        from nbgrader.plugins import LateSubmissionPlugin
+        from traitlets.config import Config
+
+        plugin = LateSubmissionPlugin(config=Config({"LateSubmissionPlugin": {"penalty_method": late.policy}}))
+        seconds = max(0.0, (submission.timestamp - late.due).total_seconds())
+        gradebook.db.flush()
+        penalty = plugin.late_submission_penalty(result.student, paper.score, seconds) if seconds else 0.0
+        paper.late_submission_penalty = penalty
+        if seconds:
+            notes.append(f"{result.student}: {seconds / 3600:.1f} hours late, {penalty or 0:g} points taken")
+    write(graded_notebook(result, release), place)
+    return notes
+
+
+def _enter_score(grade: Any, part: PartResult, student: str) -> list[str]:
+    before, grade.auto_score = grade.auto_score, part.points
+    judge_failed = part.mistake.startswith("judge:")
+    if judge_failed:
+        grade.needs_manual_grade = True
+        return [f"{student}: {part.grade_id} could not be judged ({part.mistake}); mark it by hand"]
+    if grade.manual_score is None:
+        grade.needs_manual_grade = False
+    elif before is not None and before != part.points:
+        grade.needs_manual_grade = True
+        return [
+            f"{student}: {part.grade_id} now has {part.points:g} points automatically, {before:g} before; the "
+            f"{grade.manual_score:g} given by hand hide them"
+        ]
+    return []
+
+
+def _enter_text(grade: Any, answer: str, before: str | None, released: str, student: str) -> list[str]:
+    """A question marked by a person: flagged when it is new or changed; an untouched one has 0 points."""
+    if answer.strip() == released.strip():
+        grade.auto_score, grade.needs_manual_grade = 0.0, grade.manual_score is not None and before != answer
+        return []
+    grade.auto_score = None
+    if grade.manual_score is None:
+        grade.needs_manual_grade = True
+    elif before is not None and before != answer:
+        grade.needs_manual_grade = True
+        return [f"{student}: {grade.name} was changed after it had been marked; look at it again"]
+    return []
+
+
+def _written_before(path: Path) -> dict[str, str]:
+    """{name: source} of the notebook that was graded last."""
+    import nbformat
+
+    if not path.is_file():
+        return {}
+    cells = nbformat.read(path, as_version=4).cells
+    return {cell.metadata.nbgrader.grade_id: cell.source for cell in cells if "nbgrader" in cell.metadata}
+
+
+def _comments(result: Result, release: Any) -> dict[str, str]:
+    """{answer cell: what is said on the parts tested right below it}."""
+    said: dict[str, str] = {}
+    parts, answer = {part.grade_id: part for part in result.parts}, ""
+    for cell in release.cells:
+        marked = cell.metadata.get("nbgrader", {})
+        if marked.get("solution") and not marked.get("grade"):
+            answer = marked.grade_id
+        elif (part := parts.get(marked.get("grade_id"))) and answer:
+            said[answer] = verdict(part)
+    return said
+
+
+def verdict(part: PartResult) -> str:
+    """One line on a part, for the student."""
+    said = f": {part.said}" if part.said else ": right" if part.points == part.of else ""
+    return f"{part.points:g} of {part.of:g} points{said}"
+
+
+def graded_notebook(result: Result, release: Any) -> Any:
+    """The release's frame with the student's text in it; the only outputs are what the judge says."""
+    import nbformat
+
+    frame = {cell.metadata.nbgrader.grade_id: cell for cell in release.cells if "nbgrader" in cell.metadata}
+    parts = {part.grade_id: part for part in result.parts}
+    cells = []
+    for number, given in enumerate(result.cells or []):
+        make: Any = getattr(nbformat.v4, f"new_{given['kind']}_cell")  # code, markdown or raw
+        cell = make(given["source"])
+        cell["id"] = f"cell-{number}"
+        if own := frame.get(given["grade_id"]):
+            cell.metadata["nbgrader"] = dict(own.metadata.nbgrader)
+            if part := parts.get(given["grade_id"]):
+                cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=verdict(part) + "\n")]
+        cells.append(cell)
+    if not result.cells:  # what could not be read has the release's cells, and the reason
+        reason = nbformat.v4.new_markdown_cell(f"Not graded: {result.reason}", id="reason")
+        cells = [reason, *(nbformat.from_dict(cell) for cell in release.cells)]
+    return nbformat.v4.new_notebook(cells=cells, metadata=dict(release.metadata))

@@ -1,0 +1,65 @@
+"""What a class did, for its instructor: the distribution, the parts most missed, and the misconceptions behind them."""
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+
+from autoencoder_lab.grading.grade import Result
+
+WIDTH = 40
+
+
+def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> str:
+    """The report as text; automatic points only, since people's marks stand in formgrader."""
+    graded = [result for result in results if not result.reason]
+    lines = [f"{lab}: {len(results)} submissions, {len(results) - len(graded)} of them could not be graded"]
+    lines += [f"  {result.student}: {result.reason}" for result in results if result.reason]
+    if graded:
+        of = sum(part.of for part in graded[0].parts)
+        points = [result.points for result in graded]
+        middle = statistics.median(points)
+        lines += ["", f"automatic points, of {of:g}: median {middle:g}, mean {statistics.fmean(points):.1f}"]
+        lines += _distribution(points, of)
+        lines += ["", "parts, the most missed first:"]
+        lines += _parts(graded)
+    if twice := _said_twice(graded):
+        lines += ["", "the same answers in every part, word for word:", *twice]
+    if notes:
+        lines += ["", "to look at:", *(f"  {note}" for note in notes)]
+    return "\n".join(lines)
+
+
+def _distribution(points: Sequence[float], of: float) -> list[str]:
+    """Ten rows, from none to all."""
+    counts = Counter(min(9, int(10 * value / of)) for value in points)
+    most = max(counts.values())
+    return [
+        f"  {of * i / 10:5.1f} – {of * (i + 1) / 10:5.1f}  {'█' * round(WIDTH * counts[i] / most)} {counts[i]}"
+        for i in range(10)
+    ]
+
+
+def _parts(graded: Sequence[Result]) -> list[str]:
+    """Each part: the share of its points reached, and its commonest mistakes."""
+    lines = []
+    names = [part.grade_id for part in graded[0].parts]
+    shares = {}
+    for index, name in enumerate(names):
+        reached = [result.parts[index].points / result.parts[index].of for result in graded]
+        shares[name] = statistics.fmean(reached)
+    for name in sorted(names, key=lambda name: shares[name]):
+        index = names.index(name)
+        lines.append(f"  {name:32} {shares[name]:4.0%} of the points")
+        mistakes = Counter(result.parts[index].mistake for result in graded if result.parts[index].mistake)
+        lines += [f"      {count:4} × {mistake}" for mistake, count in mistakes.most_common(5)]
+    return lines
+
+
+def _said_twice(graded: Sequence[Result]) -> list[str]:
+    """Students whose answers are all the same text: for a person to look at, no verdict."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for result in graded:
+        answers = tuple(cell["source"].strip() for cell in result.cells if cell["grade_id"] and cell["kind"] == "code")
+        if result.points:
+            groups.setdefault(answers, []).append(result.student)
+    return [f"  {', '.join(students)}" for students in groups.values() if len(students) > 1]
