@@ -1,0 +1,85 @@
+"""The judge of lab 5. Never released."""
+
+import inspect
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from autoencoder_lab import load, own_images
+from autoencoder_lab.checks import lab5
+from autoencoder_lab.grading.judge import CALL, Ask, Mark, Part, StagedPart, function_part
+from autoencoder_lab.grading.sandbox import Arrays
+
+# distance and coverage of 500 pictures beside 500 test digits: means and standard deviations of ten reference runs
+# (other students' images, other noise); `python -m benchmarks references lab5_gan` measures them again
+REFERENCE = {"distance": (2.57, 0.15), "coverage": (0.852, 0.027)}
+BOUNDS = {
+    "distance": REFERENCE["distance"][0] + 3 * REFERENCE["distance"][1],
+    "coverage": REFERENCE["coverage"][0] - 3 * REFERENCE["coverage"][1],
+    "nearness": lab5.BOUNDS["nearness"],
+}
+SHARES = {"almost": 0.5, "collapsed": 0.25}
+
+DRAW = """
+def probe(names, noise):
+    import torch
+    if not names["rounds"]:
+        raise NotImplementedError("no round was played")
+    with torch.no_grad():
+        return {"images": names["averaged"](torch.from_numpy(noise))}
+"""
+READING = """
+def probe(names):
+    import numpy as np
+    answers = [names[name] for name in ("nearness_A", "coverage_B", "rare_B")]
+    if any(answer is None for answer in answers):
+        raise NotImplementedError("the answers are still None")
+    return {
+        "student": np.array(str(names["STUDENT"])),
+        "nearness": float(answers[0]),
+        "coverage": float(answers[1]),
+        "rare": np.array([int(digit) for digit in answers[2]], dtype="i8"),
+    }
+"""
+
+
+def round_part() -> Part:
+    """The student's function gets networks, which the probe builds from the arrays."""
+    part = function_part("test_mended_round", 4, ("mended_round",), lab5.mended_round)
+    called = CALL.replace("names[FUNCTION](", 'after_rounds(names["mended_round"], ')
+    built = inspect.getsource(lab5.after_rounds)
+    return replace(part, probe=f"from __future__ import annotations\n\n{built}\n{called}")
+
+
+def judge_pictures(ask: Ask, generator: np.random.Generator) -> Mark:
+    drawn = ask(DRAW, noise=generator.standard_normal((500, 16)).astype("f4"))["images"]
+    if drawn.shape != (500, 1, 14, 14) or drawn.dtype.kind != "f" or not np.isfinite(drawn).all():
+        return Mark(0.0, "the generator gives no finite pictures (N, 1, 14, 14)", "not finite")
+    chosen = torch.from_numpy(generator.permutation(1000)[:500])
+    data = load("mnist-5k")
+    # copies of any training image count, whosever it is
+    real, train = (F.avg_pool2d(images, 2) for images in (data.test.images[chosen], data.train.images))
+    found = lab5.quality(torch.from_numpy(drawn.astype("f4")), real, train)
+    told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+    shortcoming = lab5.short_of(found, BOUNDS)
+    if shortcoming is None:
+        return Mark(1.0, told)
+    return Mark(SHARES.get(shortcoming[0], 0.0), f"{shortcoming[1]} ({told})", shortcoming[0])
+
+
+def judge_reading(given: Arrays, _: Arrays) -> Mark:
+    data = own_images(str(given["student"]))
+    wrong = lab5.reading_mistakes(data, float(given["nearness"]), float(given["coverage"]), given["rare"].tolist())
+    return Mark(1 - len(wrong) / 3, "; ".join(wrong.values()), " and ".join(wrong) and "misread: " + ", ".join(wrong))
+
+
+PARTS = [
+    function_part("test_best_logit", 4, ("best_logit",), lab5.best_logit),
+    function_part("test_divergence", 4, ("divergence",), lab5.divergence),
+    round_part(),
+    function_part("test_support_size", 3, ("support_size",), lab5.support_size),
+    StagedPart("test_pictures", 4, ("student", "data", "game_round", "train"), judge_pictures),
+    Part("test_reading", 3, ("student", "data", "suspects", "reading"), READING, judge_reading),
+]
