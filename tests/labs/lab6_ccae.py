@@ -160,6 +160,19 @@ def covariance_term(z):
         {"test_halves": 0},
         "too few halves find their other half",
     ),
+    "the library's VICReg as it is": Mistake(
+        {
+            "halves": "from autoencoder_lab.models.contrastive import vicreg\n\n"
+            + changed(RIGHT["halves"], (USED, "vicreg(self.encode_left(left), self.encode_right(right)).total"))
+        },
+        {"test_halves": 0},
+        "the codes use too few directions",
+    ),
+    "labels for codes": Mistake(
+        {"halves": LOOKED_UP.replace("names + 3 * ", "0.01 * names + ")},
+        {"test_halves": 0},
+        "too few halves find their other half",
+    ),
     "twins driven apart": Mistake(
         {"halves": changed(RIGHT["halves"], (USED, f"-{USED}"))},
         {"test_halves": 0},
@@ -231,15 +244,14 @@ def diagnosis(z, other):
 """,
         "halves": BY_ITSELF,
     },
-    "another model and loss": {
+    "another model, one direction, a temperature that is learned": {
         "halves": """
-from autoencoder_lab.models.contrastive import vicreg
-
 class TwoHalves(nn.Module):
     def __init__(self):
         super().__init__()
-        self.left = nn.Sequential(nn.Flatten(), nn.Linear(336, 128), nn.GELU(), nn.Linear(128, 16))
-        self.right = nn.Sequential(nn.Flatten(), nn.Linear(336, 128), nn.GELU(), nn.Linear(128, 16))
+        self.left = nn.Sequential(nn.Flatten(), nn.Linear(336, 192), nn.GELU(), nn.Linear(192, 16))
+        self.right = nn.Sequential(nn.Flatten(), nn.Linear(336, 192), nn.GELU(), nn.Linear(192, 16))
+        self.sharpness = nn.Parameter(torch.tensor(2.0))
 
     def encode_left(self, halves):
         return self.left(halves)
@@ -248,7 +260,9 @@ class TwoHalves(nn.Module):
         return self.right(halves)
 
     def loss(self, left, right):
-        return vicreg(self.left(left), self.right(right)).total
+        similar = F.cosine_similarity(self.left(left)[:, None], self.right(right)[None], dim=2)
+        chances = (similar * self.sharpness.exp()).log_softmax(dim=1)
+        return -chances.diagonal().mean()
 """,
         "reading": """
 from sklearn.neighbors import NearestNeighbors
