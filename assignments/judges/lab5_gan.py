@@ -47,7 +47,7 @@ def probe(names):
 
 def round_part() -> Part:
     """The student's function gets networks, which the probe builds from the arrays."""
-    part = function_part("test_mended_round", 4, ("mended_round",), lab5.mended_round)
+    part = function_part("test_mended_round", 4, ("watch", "mended_round"), lab5.mended_round)
     called = CALL.replace("names[FUNCTION](", 'after_rounds(names["mended_round"], ')
     built = inspect.getsource(lab5.after_rounds)
     return replace(part, probe=f"from __future__ import annotations\n\n{built}\n{called}")

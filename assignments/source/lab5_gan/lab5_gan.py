@@ -107,7 +107,7 @@ lab.checks.lab5.divergence.check(divergence)
 # ends in `nn.Linear(…, 1)`. The function runs, and is wrong in two places; neither is one that you know from the
 # notebook.
 
-# %%
+# %% given="watch"
 def colleagues_round(generator, critic, teach_generator, teach_critic, real, noise):
     teach_generator.zero_grad()
     teach_critic.zero_grad()
@@ -124,7 +124,7 @@ def colleagues_round(generator, critic, teach_generator, teach_critic, real, noi
     return generators_loss, critics_loss
 
 
-def watch(play, rounds=200):
+def watch(play, rounds=400):
     """Numbers for pictures: real ones lie around 2, made-up ones begin around 0. Where do they go?"""
     torch.manual_seed(0)
     generator = nn.Linear(1, 1)
@@ -258,7 +258,7 @@ lab.checks.lab5.pictures(averaged if rounds else None, F.avg_pool2d(data.val.ima
 # %% given="suspects"
 random = torch.Generator().manual_seed(0)
 chosen = data.train.images[torch.randperm(len(data.train), generator=random)[:500]]
-closest = (data.test.images - data.train.images[0]).flatten(1).norm(dim=1).argsort()[:350]
+closest = (data.test.images - data.train.images[0]).flatten(1).norm(dim=1).argsort()[:150]
 A = (chosen + 0.05 * torch.randn(chosen.shape, generator=random)).clamp(0, 1)
 B = data.test.images[closest]
 lab.plot.image_rows({"A": A[:14], "B": B[:14]}, alt="Fourteen digits drawn by A, fourteen drawn by B.", scale=0.5)
