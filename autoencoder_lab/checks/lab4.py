@@ -366,9 +366,9 @@ importance_bound = Question(
 
 # --- the model that is told the label ---------------------------------------------------------------------------------
 
-# On the validation images ten reference runs came to 133.9 ± 0.6 nats; 0.85 ± 0.03 of new images
-# showed the digit asked for
-MOST_NATS, LEAST_HEEDED = 133.9 + 3 * 0.6, 0.85 - 3 * 0.03
+# Ten reference runs came to 134.0 ± 0.7 nats on the validation images; 0.86 ± 0.03 of new images showed the digit
+# asked for. A model passes at three standard deviations
+MOST_NATS, LEAST_HEEDED = 134.0 + 3 * 0.7, 0.86 - 3 * 0.03
 NARROW, WIDE = 0.7, 1.4  # shares of σ at which the price of a nat is measured
 
 
