@@ -1,0 +1,84 @@
+"""The judge of lab 3. Never released."""
+
+import numpy as np
+import torch
+
+from autoencoder_lab import own_images
+from autoencoder_lab.augmentations import affine
+from autoencoder_lab.checks import lab3
+from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, function_part
+from autoencoder_lab.grading.sandbox import Arrays
+
+# The squared error in the lost rows and in the seen ones, each as a share of the squares that stand there: mean and
+# standard deviation of ten reference runs (other students' images, other probes, other first weights)
+REFERENCE = {"lost": (0.225, 0.0116), "seen": (0.0047, 0.0007)}
+
+# only damaged images go in; the clean ones stay out here
+RESTORE = """
+def probe(names, damaged):
+    import torch
+    damaged = torch.from_numpy(damaged)
+    restored = names["model"].restore(damaged)
+    if restored is None:
+        raise NotImplementedError("restore returns None")
+    return {"restored": restored.detach()}
+"""
+READING = """
+def probe(names):
+    import numpy as np
+    if names["hardest_row"] is None or names["share_left"] is None:
+        raise NotImplementedError("the numbers are still None")
+    return {
+        "student": np.array(str(names["STUDENT"])),
+        "row": float(names["hardest_row"]),
+        "share": float(names["share_left"]),
+    }
+"""
+
+
+def probe_images(generator: np.random.Generator, count: int = 300) -> torch.Tensor:
+    """Test images, turned, slanted, stretched, moved and dimmed: no stored image comes near enough to pass for one."""
+    test = own_images("judge").test.images
+    chosen = test[torch.from_numpy(generator.permutation(len(test))[:count])]
+    warped = affine(rotation=20, scale=0.15, shear=0.3)(
+        chosen, torch.Generator().manual_seed(int(generator.integers(2**31)))
+    )
+    return warped * torch.from_numpy(generator.uniform(0.9, 1, (count, 1, 1, 1)).astype("f4"))
+
+
+def judge_restorer(ask: Ask, generator: np.random.Generator) -> Mark:
+    images = probe_images(generator)
+    lost = lab3.pairs_lost(torch.from_numpy(generator.random((len(images), 14))))
+    damaged = lab3.lose_rows(images, lost)
+    restored = ask(RESTORE, damaged=damaged.numpy())["restored"]
+    if restored.shape != tuple(images.shape) or restored.dtype.kind != "f" or not np.isfinite(restored).all():
+        said = f"restore must return images (N, 1, 28, 28) of finite numbers, got {restored.dtype} {restored.shape}"
+        return Mark(0.0, said, "wrong shape")
+    shown = torch.from_numpy(restored.astype("f4"))
+    if complaint := lab3.restorer_mistake(shown, damaged, images, lost, lab3.limits(REFERENCE)):
+        name, said, share = complaint
+        return Mark(share, said, name)
+    found = lab3.shares(shown, images, lost)
+    return Mark(1.0, f"of the squares {found['lost']:.3f} is lost in the lost rows, {found['seen']:.4f} in the others")
+
+
+def judge_reading(given: Arrays, _: Arrays) -> Mark:
+    images = own_images(str(given["student"])).train.images
+    row, share = float(given["row"]), float(given["share"])
+    wanted_row, wanted_share = lab3.numbers_to_read(images)
+    right = [row == wanted_row, lab3.close(share, wanted_share)]
+    if all(right):
+        return Mark(1.0)
+    said = "" if right[0] else f"hardest_row: {lab3.row_mistake(images, row)}. "
+    said += "" if right[1] else f"share_left: {lab3.share_mistake(images, share)}"
+    return Mark(sum(right) / 2, said, "misread")
+
+
+PARTS = [
+    function_part("test_pooled_psnr", 3, ("pooled_psnr",), lab3.pooled_psnr),
+    function_part("test_best_linear", 4, ("best_linear",), lab3.best_linear),
+    function_part("test_scratched_pair", 4, ("scratched_pair",), lab3.scratched_pair),
+    function_part("test_hole_error", 3, ("hole_error",), lab3.hole_error),
+    StagedPart("test_row_restorer", 4, ("student", "data", "row_restorer", "train"), judge_restorer),
+    Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+]
