@@ -31,9 +31,7 @@ def configure(config: Any) -> None:
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
     config.ClearSolutions.text_stub = TEXT_STUB
     config.HTMLExporter.filters = {"markdown2html": inert_markdown}
-    config.FormgradeApp.ignore = config.get("FormgradeApp", {}).get("ignore", [])
     config.Autograde.pre_convert_hook = refuse_autograde
-    config.Exchange.root = ""
 
 
 def refuse_autograde(*_: Any, **__: Any) -> None:

@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 from autoencoder_lab.grading import grade as grading
 from autoencoder_lab.grading.grade import Paper, Result
-from autoencoder_lab.grading.judge import Judge, load_judge
+from autoencoder_lab.grading.judge import Judge, StagedPart, load_judge
 from autoencoder_lab.grading.sandbox import Sandbox
 from autoencoder_lab.grading.submission import cells_of
 from labs.answers import Mistake
@@ -22,12 +22,20 @@ MISTAKES = [(lab, name) for lab in LABS for name in ANSWERS[lab].MISTAKES]
 OTHER_WAYS = [(lab, name) for lab in LABS for name in ANSWERS[lab].OTHER_WAYS]
 
 
-def judge_of(lab: str, answers: Iterable[str] | None = None) -> Judge:
-    """The lab's judge; with `answers`, only the parts that run one of these cells."""
+def judge_of(lab: str, answers: Iterable[str] | None = None, reached: Iterable[str] | None = None) -> Judge:
+    """The lab's judge; with `answers`, only the parts that run one of these cells.
+
+    With `reached`, a trained model is graded only if it is one of these parts: training takes seconds.
+    """
     judge = load_judge(ASSIGNMENTS / "judges" / f"{lab}.py")
     if answers is None:
         return judge
-    concerned = tuple(part for part in judge.parts if set(part.needs) & set(answers))
+    concerned = tuple(
+        part
+        for part in judge.parts
+        if set(part.needs) & set(answers)
+        and (reached is None or part.grade_id in reached or not isinstance(part, StagedPart))
+    )
     assert concerned, f"no part of {lab} needs {', '.join(answers)}"
     return replace(judge, parts=concerned)
 
@@ -61,7 +69,9 @@ def test_a_blank_release_gets_none_and_is_told_so(lab: str, sandbox: Sandbox) ->
 @pytest.mark.parametrize(("lab", "name"), MISTAKES)
 def test_a_mistake_costs_what_it_should_and_is_named(lab: str, name: str, sandbox: Sandbox) -> None:
     mistake: Mistake = ANSWERS[lab].MISTAKES[name]
-    result = graded(lab, {**answers_of(lab), **mistake.answers}, judge_of(lab, mistake.answers), sandbox)
+    result = graded(
+        lab, {**answers_of(lab), **mistake.answers}, judge_of(lab, mistake.answers, mistake.reached), sandbox
+    )
     wanted = {part.grade_id: mistake.reached.get(part.grade_id, part.of) for part in result.parts}
     assert points(result) == wanted, complaints(result)
     said = next(part.said for part in result.parts if part.grade_id in mistake.reached)
