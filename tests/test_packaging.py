@@ -145,7 +145,7 @@ def test_second_make_lab_installs_nothing_and_passes_arguments_on(clone: Path) -
 def test_changed_requirements_are_installed_again(clone: Path, changed: str) -> None:
     (clone / changed).touch()
     assert "pip install -c constraints.txt -e .\n" in make("--dry-run", "lab", folder=clone).stdout
-    assert "pip install -c constraints.txt -e '.[test,dev]'\n" in make("--dry-run", "test", folder=clone).stdout
+    assert "pip install -c constraints.txt -e '.[test,dev,grading]'\n" in make("--dry-run", "test", folder=clone).stdout
 
 
 def test_an_interrupted_venv_is_made_again(clone: Path) -> None:

@@ -12,7 +12,7 @@ LIMIT = 2850  # 2,500 was planned, before the controls, the adversarial and cont
 # course material like notebooks, most of their lines wrong functions; the classroom, which a notebook needs and a
 # script does not; the game of notebook 05; and the classifier that images are measured with, a fixed instrument
 BESIDE_THE_CORE = {"cli.py", "course.py", "doctor.py", "downloads.py", "classroom.py", "checks", "explorer", "grading"}
-BESIDE_THE_CORE |= {"planar_game.py", "classifier.py"}
+BESIDE_THE_CORE |= {"planar_game.py", "classifier.py", "check_notebook.py"}
 LAYOUT = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER
 }  # fmt: skip
