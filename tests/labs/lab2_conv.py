@@ -195,7 +195,7 @@ def window(layers, place):
     for kernel, stride, padding in layers.flip(0):
         seen = [int(i * stride - padding + u) for i in seen for u in range(kernel)]
         seen = sorted(set(seen))
-    return [seen[0], seen[-1]] if False else (seen[0], seen[-1])
+    return seen[0], seen[-1]
 """,
         "stamp_kernel": """
 def stamp_kernel(kernel):

@@ -124,6 +124,31 @@ def hole_error(covariance, hole, sigma):
         {"test_row_restorer": 2},
         "the seen ones are spoilt",
     ),
+    "a straight line, and nothing learnt": Mistake(
+        {
+            "row_restorer": """
+class RowRestorer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(()))
+
+    def restore(self, damaged):
+        filled = damaged.clone()
+        for image in filled[:, 0]:
+            seen = [row for row in range(28) if not (image[row] == 0.5).all()]
+            for row in sorted(set(range(seen[0], seen[-1])) - set(seen)):
+                above, below = max(s for s in seen if s < row), min(s for s in seen if s > row)
+                image[row] = image[above] + (row - above) / (below - above) * (image[below] - image[above])
+            image[: seen[0]] = image[seen[-1] + 1 :] = 0
+        return filled
+
+    def loss(self, damaged, clean):
+        return self.nothing**2
+"""
+        },
+        {"test_row_restorer": 0},
+        "no better than a straight line",
+    ),
     "the correction handed back": Mistake(
         {
             "row_restorer": changed(

@@ -223,6 +223,7 @@ class MapAutoencoder(nn.Module):
 
 
 # %% given="train"
+torch.set_num_threads(1)  # as while marking; so small a model gains next to nothing from a second one
 torch.manual_seed(0)
 model = MapAutoencoder()
 first_images = data.train.images[:8]
