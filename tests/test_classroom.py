@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import autoencoder_lab as lab
 from autoencoder_lab import classroom
 
 KEY = "01-3-linear-ties-pca"
@@ -292,3 +293,21 @@ def shown_in_two_lines() -> str:
 def test_a_builtin_has_no_source_to_show() -> None:
     with pytest.raises(TypeError, match="give a class, function or method"):
         classroom.show_source(len)
+
+
+def test_own_images_are_the_same_for_an_id_and_others_for_another(capsys: pytest.CaptureFixture[str]) -> None:
+    mine, again, other = (lab.own_images(student) for student in ("ada42", " ADA42 ", "bob"))
+    assert mine.train.images.shape == (2000, 1, 28, 28) and torch.equal(mine.train.images, again.train.images)
+    assert not torch.equal(mine.train.images, other.train.images) and torch.equal(mine.test.images, other.test.images)
+    numbers = lab.load("mnist-5k").train.images.flatten(1)
+    drawn = torch.cdist(mine.train.images.flatten(1)[:50], numbers).argmin(dim=1)
+    assert torch.equal(numbers[drawn], mine.train.images.flatten(1)[:50]) and len(drawn.unique()) == 50
+    assert capsys.readouterr().out == ""
+    lab.own_images("your-id", n=10)
+    assert "put in your own id" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("student", "n", "said"), [("", 10, "must be your own"), ("a", 0, "n must be from 1 to")])
+def test_own_images_refuses_what_cannot_be(student: str, n: int, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        lab.own_images(student, n=n)

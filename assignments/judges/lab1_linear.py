@@ -43,7 +43,9 @@ def probe_images(generator: np.random.Generator, count: int = 300) -> torch.Tens
     test = own_images("judge").test.images
     chosen = test[torch.from_numpy(generator.permutation(len(test))[:count])]
     shifts = generator.integers(-1, 2, (count, 2))
-    moved = torch.stack([torch.roll(image, tuple(shift), (1, 2)) for image, shift in zip(chosen, shifts.tolist(), strict=True)])
+    moved = torch.stack(
+        [torch.roll(image, tuple(shift), (1, 2)) for image, shift in zip(chosen, shifts.tolist(), strict=True)]
+    )
     return moved * torch.from_numpy(generator.uniform(0.9, 1, (count, 1, 1, 1)).astype("f4"))
 
 

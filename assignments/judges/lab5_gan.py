@@ -13,7 +13,7 @@ from autoencoder_lab.grading.judge import CALL, Ask, Mark, Part, StagedPart, fun
 from autoencoder_lab.grading.sandbox import Arrays
 
 # distance and coverage of 500 pictures beside 500 test digits: means and standard deviations of twice ten reference
-# runs (other students' images, other noise); `python -m benchmarks references lab5_gan` measures them again
+# runs (other students' images, other noise)
 REFERENCE = {"distance": (2.60, 0.155), "coverage": (0.847, 0.023)}
 BOUNDS = {
     "distance": REFERENCE["distance"][0] + 3 * REFERENCE["distance"][1],

@@ -8,7 +8,7 @@ import atexit
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -135,20 +135,24 @@ class _Desk:
         self.seconds = 0.0
 
     def marks(self) -> list[PartResult]:
-        """Every part's result. Parts of one probe that need the same cells share a fork, unless it fails."""
-        together: dict[tuple[str, ...], list[Part]] = {}
-        for part in self.judge.parts:
-            if isinstance(part, Part):
-                together.setdefault(tuple(part.needs), []).append(part)
+        """Every part's result.
+
+        The parts of one probe run together in one fork. What is not quite right there runs once more by itself, so
+        that nothing one part did to the process costs another its points.
+        """
+        simple = [part for part in self.judge.parts if isinstance(part, Part)]
+        inputs = {part.grade_id: part.inputs(self._generator(part)) for part in simple}
+        probes = {part.grade_id: Probe(part.probe, inputs[part.grade_id]) for part in simple}
         found: dict[str, PartResult] = {}
-        for group in together.values():
-            inputs = {part.grade_id: part.inputs(self._generator(part)) for part in group}
-            answer = self._run(group[0], {p.grade_id: Probe(p.probe, inputs[p.grade_id]) for p in group})
-            for part in group:
-                one = answer
-                if answer.failed and len(group) > 1:  # one of them may have spoilt it for the others
-                    one = self._run(part, {part.grade_id: Probe(part.probe, inputs[part.grade_id])})
-                found[part.grade_id] = self._marked(part, _judge_arrays, part, one, inputs[part.grade_id])
+        together = self._run({name for part in simple for name in part.needs}, probes) if simple else Answer()
+        untouched = not together.failed and all(cell.ok for cell in together.cells)
+        for part in simple:
+            name = part.grade_id
+            found[name] = self._marked(part, _judge_arrays, part, together, inputs[name])
+            sure = found[name].points == part.points or (untouched and found[name].mistake == NOT_DONE)
+            if not sure and len(simple) > 1:
+                alone = self._run(part.needs, {name: probes[name]})
+                found[name] = self._marked(part, _judge_arrays, part, alone, inputs[name])
         for staged in self.judge.parts:
             if isinstance(staged, StagedPart):
                 found[staged.grade_id] = self._marked(staged, staged.judge, self._ask(staged), self._generator(staged))
@@ -156,15 +160,15 @@ class _Desk:
 
     def _ask(self, part: StagedPart) -> Callable[..., Arrays]:
         def ask(probe: str, **inputs: np.ndarray[Any, Any]) -> Arrays:
-            return _arrays(self._run(part, {"": Probe(probe, inputs)}), "")
+            return _arrays(self._run(part.needs, {"": Probe(probe, inputs)}), "")
 
         return ask
 
-    def _run(self, part: Part | StagedPart, probes: dict[str, Probe]) -> Answer:
+    def _run(self, needs: Iterable[str], probes: dict[str, Probe]) -> Answer:
         # a given cell runs for everybody, unless some part names it: training, say, runs where a model is asked for
         named = {name for other in self.judge.parts for name in other.needs}
         given = {cell.grade_id for cell in self.cells if cell.use == "given"}
-        runs = (given - named) | set(part.needs) | {""}
+        runs = (given - named) | set(needs) | {""}
         sources = [cell.source for cell in self.cells if cell.kind == "code" and cell.grade_id in runs]
         answer = self.sandbox.run(Job(sources, probes, self.judge.files, self.judge.limits))
         self.seconds += answer.seconds

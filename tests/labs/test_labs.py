@@ -117,3 +117,12 @@ def test_the_release_runs_and_says_not_done_yet(lab: str) -> None:
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
             assert "not done yet" in "".join(output.get("text", "") for output in cell.outputs), cell.source
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_the_source_runs_and_every_check_passes(lab: str) -> None:
+    notebook = nbformat.from_dict(source_of(lab))
+    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()  # raises for a cell that fails
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
+            assert "✓" in "".join(output.get("text", "") for output in cell.outputs), cell.source
