@@ -5,6 +5,7 @@
         answer.probes["a"].arrays["a"]
 
 What a job can see: the interpreter and the course's packages, read-only, and its own empty /submission; nothing else.
+The package's checks hold the labs' answers: a stub stands in their place (inside/checks).
 No network, no other process, limits on memory, processor and wall time, processes, files and output.
 """
 
@@ -13,6 +14,7 @@ import io
 import json
 import math
 import os
+import re
 import select
 import shutil
 import socket
@@ -30,6 +32,8 @@ from typing import Any, Literal
 import numpy as np
 
 INSIDE = Path(__file__).parent / "inside"
+MOST_ITEMS = 2_000_000  # of an answer's JSON
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)  # of terminals
 Arrays = dict[str, np.ndarray[Any, Any]]
 Isolation = Literal["bwrap", "none"]
 
@@ -142,12 +146,16 @@ class Sandbox:
         ).encode()
         try:
             received = self._exchange(body, deadline=started + job.limits.wall + 15)
-            answer = _unpacked(received)
-        except (OSError, EOFError, TimeoutError, ValueError) as error:
+        except (OSError, EOFError, TimeoutError) as error:
             self.close()
             self._folder = tempfile.TemporaryDirectory(prefix="autoencoder-lab-")
             self._start()
             answer = Answer(failed=f"the sandbox: {type(error).__name__}: {error}")
+        else:
+            try:
+                answer = _unpacked(received)
+            except ValueError as error:
+                answer = Answer(failed=f"the answer: {error}"[:500])
         return Answer(answer.cells, answer.probes, answer.failed, time.monotonic() - started)
 
     def prove(self) -> None:
@@ -257,8 +265,14 @@ def command(library: Path) -> list[str]:
     if sys.platform != "linux" or bwrap is None:
         raise SandboxError(f"isolation needs Linux and bubblewrap, and there is no bwrap here. {MEND}")
     prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("purelib"))}
-    # a path below one that is bound already, or below /usr, is there already
-    shown = [p for p in sorted(prefixes) if not any(q != p and p.is_relative_to(q) for q in {*prefixes, Path("/usr")})]
+    # where the package stands, its checks are, and in a clone its labs, notebooks and tests: never shown as a part of
+    # some folder that is, as site-packages of a wheel, or a clone in the environment's src
+    home = library.parent if (library.parent / "pyproject.toml").is_file() else library
+    if home in prefixes:
+        raise SandboxError(f"the environment stands in {home}, as the labs' answers do; make it in a folder of its own")
+    # a path below one that is bound already, or below /usr, is there already, unless it is hidden with the package
+    above = {*prefixes, Path("/usr")}
+    shown = {p for p in prefixes if p.is_relative_to(home) or not any(q in p.parents for q in above)}
     arguments = [bwrap, "--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-all", "--die-with-parent"]
     arguments += ["--new-session", "--cap-drop", "ALL", "--clearenv", "--hostname", "sandbox"]
     arguments += ["--ro-bind", "/usr", "/usr", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives"]
@@ -269,9 +283,17 @@ def command(library: Path) -> list[str]:
         elif Path("/", name).exists():
             arguments += ["--ro-bind", f"/{name}", f"/{name}"]
     arguments += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/submission"]
-    for folder in shown:
-        arguments += ["--ro-bind", str(folder), str(folder)]
+    hidden = {home} if any(home.is_relative_to(q) for q in above) else set()
+    for folder in sorted(shown | hidden):  # what lies deeper comes later, and on top
+        arguments += ["--tmpfs", str(folder)] if folder in hidden else ["--ro-bind", str(folder), str(folder)]
     arguments += ["--ro-bind", str(library), f"/library/{library.name}", "--ro-bind", str(INSIDE), "/inside"]
+    if (library / "checks").is_dir():
+        arguments += ["--ro-bind", str(INSIDE / "checks"), f"/library/{library.name}/checks"]
+    if (library / "course").is_dir():  # a wheel's notebooks, solutions and all
+        arguments += ["--tmpfs", f"/library/{library.name}/course"]
+        hidden.add(Path("/library", library.name, "course"))
+    for folder in sorted(hidden):
+        arguments += ["--remount-ro", str(folder)]
     # no /tmp: it would be one more place to leave something for the next job, or hide an environment that stands there
     arguments += ["--remount-ro", "/dev", "--remount-ro", "/"]
     environment = {
@@ -305,19 +327,27 @@ def _packed(array: np.ndarray[Any, Any]) -> str:
 def _unpacked(body: bytes) -> Answer:
     """Read an answer as what it is: data from an untrusted process. Raises ValueError for anything out of form."""
     try:
+        if sum(map(body.count, b"[{,")) > MOST_ITEMS:  # each would be an object of many times its length
+            raise ValueError("too many items")
         told = json.loads(body)
         if "failed" in told:
-            return Answer(failed=str(told["failed"])[:500])
-        cells = [Cell(bool(c["ok"]), str(c["error"])[:500], str(c["output"])[:50_000]) for c in told["cells"]]
-        return Answer(cells, {str(name): _probed(given) for name, given in told["probes"].items()})
-    except (KeyError, TypeError, AttributeError, RecursionError, UnicodeError) as error:
-        raise ValueError(f"the answer is out of form: {error}") from error
+            return Answer(failed=_plain(told["failed"], 500))
+        cells = [Cell(bool(c["ok"]), _plain(c["error"], 500), _plain(c["output"], 50_000)) for c in told["cells"]]
+        return Answer(cells, {_plain(name, 200): _probed(given) for name, given in told["probes"].items()})
+    except Exception as error:  # whatever the parsers may raise for a text that was made to break them
+        raise ValueError(f"out of form: {type(error).__name__}: {error}"[:300]) from error
+
+
+def _plain(text: Any, most: int) -> str:
+    """Text that any file, terminal and database can hold: no control characters, no half of a surrogate pair."""
+    kept = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", ESCAPES.sub("", str(text)[: 2 * most]))
+    return kept.encode("utf-8", "replace").decode()[:most]
 
 
 def _probed(given: dict[str, Any]) -> Probed:
     if "error" in given:
-        return Probed({}, str(given["error"])[:500])
-    return Probed({str(name): _array(base64.b64decode(text)) for name, text in given["arrays"].items()})
+        return Probed({}, _plain(given["error"], 500))
+    return Probed({_plain(name, 200): _array(base64.b64decode(text)) for name, text in given["arrays"].items()})
 
 
 def _array(content: bytes) -> np.ndarray[Any, Any]:
@@ -327,7 +357,8 @@ def _array(content: bytes) -> np.ndarray[Any, Any]:
         raise ValueError("an array is not in version 1.0 of .npy")
     shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
     rest = content[file.tell() :]
-    if dtype.kind not in "biufU" or dtype.hasobject or math.prod(shape) * dtype.itemsize != len(rest):
-        raise ValueError(f"an array of {dtype} {shape} is none of numbers, or not whole")
-    array = np.frombuffer(rest, dtype) if rest else np.zeros(math.prod(shape), dtype)
-    return array.reshape(shape, order="F" if fortran_order else "C")
+    if dtype.kind not in "biufU" or dtype.hasobject or dtype.itemsize == 0:
+        raise ValueError(f"an array of {dtype} is none of numbers or text")
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(rest):
+        raise ValueError(f"an array of shape {shape} is not whole")
+    return np.frombuffer(rest, dtype).reshape(shape, order="F" if fortran_order else "C")

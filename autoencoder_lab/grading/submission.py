@@ -18,11 +18,20 @@ from typing import Any
 LARGEST_FILE = 20 << 20
 MOST_CELLS = 2_000
 LARGEST_SOURCE = 1 << 20  # characters of all cells together
+MOST_MEMBERS = 50_000  # files in an archive
+LONGEST_ID = 200  # bytes: with an ending, a file's name has at most 255
+DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)  # no names of files on Windows
 MANIFEST = "manifest.csv"
 
 
 class Unreadable(ValueError):
-    """This is no notebook that could be graded; the message is the reason, for the instructor's table."""
+    """This is no notebook that could be graded; the message is the reason, for the instructor's table.
+
+    Names and values out of the file may stand in it, so it is made printable and short.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in reason[:300]))
 
 
 @dataclass(frozen=True)
@@ -68,15 +77,15 @@ def find(folder: Path, lab: str) -> list[Submission]:
     for name, origin, read in _candidates(folder, lab):
         student, timestamp = manifest.get(name, (student_of(name, lab), None))
         submission = Submission(student, origin, read, timestamp)
-        if student in found:
-            both = (
-                f"two files are {student}'s, {found[student].origin} and {origin}; remove one, or name it in {MANIFEST}"
-            )
-            submission = Submission(student, origin, _refuse(both), timestamp)
-        found[student] = submission
+        same = student.casefold()  # Ann's files and ann's are one on most disks
+        if same in found:
+            first = found[same]
+            both = f"two files are {student}'s, {first.origin} and {origin}; remove one, or name it in {MANIFEST}"
+            submission = Submission(first.student, origin, _refuse(both), timestamp)
+        found[same] = submission
     if not found:
         raise FileNotFoundError(f"no submissions: {folder} holds no .ipynb and no .zip")
-    return [found[student] for student in sorted(found)]
+    return sorted(found.values(), key=lambda submission: submission.student)
 
 
 def student_of(name: str, lab: str) -> str:
@@ -90,12 +99,14 @@ def student_of(name: str, lab: str) -> str:
         own = f"{canvas[1]}_{canvas[2]}"
     own = re.sub(rf"[ _+-]*{re.escape(lab)}$", "", own) or own
     own = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", own)).strip("._-")
-    return own[:80].rstrip("._-") or "unnamed"
+    own = own[:80].encode()[:LONGEST_ID].decode(errors="ignore").rstrip("._-") or "unnamed"
+    return f"student_{own}"[:80].rstrip("._-") if DEVICE.match(own) else own
 
 
 def is_id(student: str) -> bool:
     """Whether a text is a student's id as `student_of` makes them: safe as a folder's name everywhere."""
-    return re.fullmatch(r"\w(?:[\w.-]{0,78}\w)?", student) is not None
+    named = re.fullmatch(r"\w(?:[\w.-]{0,78}\w)?", student)
+    return named is not None and len(student.encode()) <= LONGEST_ID and not DEVICE.match(student)
 
 
 def _manifest(path: Path) -> dict[str, tuple[str, datetime | None]]:
@@ -131,6 +142,8 @@ def _candidates(place: Path, lab: str) -> Iterator[tuple[str, str, Callable[[], 
             yield entry.name, str(entry), _refuse("it is a link; hand in the file itself")
         elif entry.is_dir():
             yield from _of_one(entry.name, str(entry), _files_below(entry), lab)
+        elif entry.suffix.lower() in (".zip", ".ipynb") and not entry.is_file():
+            yield entry.name, str(entry), _refuse("it is no ordinary file")  # reading a pipe would never end
         elif entry.suffix.lower() == ".zip":
             yield from _in_archive(entry, lab)
         elif entry.suffix.lower() == ".ipynb":
@@ -154,8 +167,12 @@ def _in_archive(path: Path, lab: str) -> Iterator[tuple[str, str, Callable[[], b
     try:
         with zipfile.ZipFile(path) as archive:
             names = [m.filename for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX")]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except Exception as error:  # a list that was made to break zipfile raises what it likes, struct.error among others
         yield path.name, str(path), _refuse(f"the archive cannot be read: {error}")
+        return
+    if len(names) > MOST_MEMBERS:
+        too_many = f"the archive has {len(names):,} files; more than {MOST_MEMBERS:,} are not read"
+        yield path.name, str(path), _refuse(too_many)
         return
     notebooks = [name for name in names if name.lower().endswith(".ipynb")]
     groups: dict[str, dict[str, Callable[[], bytes]]] = {}
@@ -200,7 +217,7 @@ def _member(path: Path, name: str) -> Callable[[], bytes]:
         try:
             with zipfile.ZipFile(path) as archive, archive.open(name) as file:
                 content = file.read(LARGEST_FILE + 1)  # the size that the archive states may be a lie
-        except (zipfile.BadZipFile, OSError, RuntimeError, ValueError, NotImplementedError, EOFError) as error:
+        except Exception as error:  # zlib.error, LZMAError, RuntimeError for a password, …
             raise Unreadable(f"the archive cannot be read: {error}") from None
         if len(content) > LARGEST_FILE:
             raise Unreadable(f"the file has more than {LARGEST_FILE >> 20} MB and is not read")
@@ -224,7 +241,7 @@ def cells_of(content: bytes) -> list[SourceCell]:
     if len(content) > LARGEST_FILE:
         raise Unreadable(f"the file has more than {LARGEST_FILE >> 20} MB and is not read")
     try:
-        notebook = json.loads(content.decode("utf-8"))
+        notebook = json.loads(content.decode("utf-8-sig"))  # editors on Windows write a mark first
     except UnicodeDecodeError:
         raise Unreadable("the file is no UTF-8 text, so no notebook") from None
     except (ValueError, RecursionError) as error:
@@ -248,6 +265,8 @@ def _cell(index: int, cell: Any) -> SourceCell:
         source = "".join(source)
     if kind not in ("code", "markdown", "raw") or not isinstance(source, str):
         raise Unreadable(f"cell {index + 1} is no cell of a notebook")
+    source = source.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    source = source.encode("utf-8", "replace").decode()  # JSON can hold half a surrogate pair; no file or database can
     metadata = cell.get("metadata")
     marked = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     grade_id = marked.get("grade_id") if isinstance(marked, dict) else None

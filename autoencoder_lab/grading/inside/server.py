@@ -30,17 +30,21 @@ CLONE_NEWNS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = (
     0x40000000,
 )
 MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 0x2, 0x4, 0x4000, 0x40000
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
+KEYCTL, KEYCTL_JOIN_SESSION_KEYRING = {"x86_64": 250, "aarch64": 219}.get(os.uname().machine, 0), 1
 LIBC = ctypes.CDLL(None, use_errno=True)
 WALLS = "--no-walls" not in sys.argv
 
 
 def main() -> None:
     """Serve jobs from standard input until it closes; what libraries print goes to standard error."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # without a handler, a job's pid 1 cannot be interrupted from inside
     jobs, answers = os.dup(0), os.dup(1)
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     _load_packages()
+    # what stands in /proc of this process (its oom_score_adj, say) is a job's to read and not to write
+    _call(LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
     os.write(answers, b"R")  # ready
     while os.read(jobs, 1) == b"J":
         supervisor = os.fork()
@@ -68,8 +72,7 @@ def _supervise(jobs: int, answers: int) -> None:
     out, inward = os.pipe()
     child = os.fork()
     if child == 0:
-        for descriptor in (jobs, answers, out):
-            os.close(descriptor)
+        _share_nothing(inward)
         try:
             _isolate_and_run(job, inward)
         except BaseException as error:
@@ -84,6 +87,23 @@ def _supervise(jobs: int, answers: int) -> None:
         while True:
             os.wait()
     write_frame(answers, answer if not reason else json.dumps({"failed": reason}).encode())
+
+
+def _share_nothing(inward: int) -> None:
+    """Let go of what this process has in common with the server, and so with the jobs before and after.
+
+    An open file would do to pass something on: the log, for one, can be opened again under /proc/self/fd, and read.
+    """
+    _call(LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(null, standard)
+    for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        if descriptor > 2 and descriptor != inward:
+            with contextlib.suppress(OSError):  # the listing's own is closed
+                os.close(descriptor)
+    if KEYCTL:
+        LIBC.syscall(KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, None)  # fails where there are no keyrings at all
 
 
 def _collect(pipe: int, deadline: float, largest: int) -> tuple[bytes, str]:
@@ -114,6 +134,10 @@ def _isolate_and_run(job: dict[str, Any], out: int) -> None:
         _raise_walls(out)
     else:
         os.chdir(tempfile.mkdtemp(prefix="submission-"))
+    # DATA is blind to shared memory; addresses are not, and most of those that torch takes are taken by now
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    addresses = taken + job["limits"]["resources"]["DATA"]
+    resource.setrlimit(resource.RLIMIT_AS, (addresses, addresses))
     for name, value in job["limits"]["resources"].items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
     if WALLS:
