@@ -95,7 +95,7 @@ def _copy(value: Any) -> Any:
 
 def _differs(given: Any, wanted: Any, tolerance: float) -> bool:
     if isinstance(wanted, tuple):
-        return not isinstance(given, tuple) or any(
+        return not isinstance(given, tuple | list) or any(
             _differs(g, w, tolerance) for g, w in zip(given, wanted, strict=True)
         )
     if isinstance(wanted, str | bool | type(None)) or callable(wanted):

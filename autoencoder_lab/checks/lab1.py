@@ -179,7 +179,7 @@ def _whitened(images: Tensor, k: int, spread: str = "std", centre: bool = True, 
     _, values, right = torch.linalg.svd(centred, full_matrices=False)
     right = right[:k] if kept == "first" else right[-k:]
     values = values[:k] if kept == "first" else values[-k:]
-    codes = centred @ right.T
+    codes: Tensor = centred @ right.T
     scale = {"std": values / len(images) ** 0.5, "variance": values.square() / len(images), "sum": values, "none": 1.0}
     # an axis points either way: the first image's number is made positive
     codes = codes / scale[spread]

@@ -2,7 +2,6 @@
 
 import importlib
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import nbformat
@@ -22,27 +21,28 @@ MISTAKES = [(lab, name) for lab in LABS for name in ANSWERS[lab].MISTAKES]
 OTHER_WAYS = [(lab, name) for lab in LABS for name in ANSWERS[lab].OTHER_WAYS]
 
 
-def judge_of(lab: str, answers: Iterable[str] | None = None, reached: Iterable[str] | None = None) -> Judge:
-    """The lab's judge; with `answers`, only the parts that run one of these cells.
+def judge_of(lab: str) -> Judge:
+    return load_judge(ASSIGNMENTS / "judges" / f"{lab}.py")
 
-    With `reached`, a trained model is graded only if it is one of these parts: training takes seconds.
+
+def concerned(lab: str, answers: Iterable[str], reached: Iterable[str] | None = None) -> set[str]:
+    """The parts that run one of these cells.
+
+    With `reached`, a trained model is among them only if it is named there: training takes seconds.
     """
-    judge = load_judge(ASSIGNMENTS / "judges" / f"{lab}.py")
-    if answers is None:
-        return judge
-    concerned = tuple(
-        part
-        for part in judge.parts
+    names = {
+        part.grade_id
+        for part in judge_of(lab).parts
         if set(part.needs) & set(answers)
         and (reached is None or part.grade_id in reached or not isinstance(part, StagedPart))
-    )
-    assert concerned, f"no part of {lab} needs {', '.join(answers)}"
-    return replace(judge, parts=concerned)
+    }
+    assert names, f"no part of {lab} needs {', '.join(answers)}"
+    return names
 
 
-def graded(lab: str, answers: Mapping[str, str], judge: Judge, sandbox: Sandbox, seed: int = 5) -> Result:
+def graded(lab: str, answers: Mapping[str, str], sandbox: Sandbox, only: set[str] | None = None) -> Result:
     frame = cells_of(nbformat.writes(release_of(lab)).encode())
-    return grading.grade(Paper("student", handed_in(lab, answers)), judge, frame, seed, sandbox)
+    return grading.grade(Paper("student", handed_in(lab, answers)), judge_of(lab), frame, 5, sandbox, only)
 
 
 def points(result: Result) -> dict[str, float]:
@@ -55,13 +55,13 @@ def complaints(result: Result) -> str:
 
 @pytest.mark.parametrize("lab", LABS)
 def test_the_reference_gets_all_the_points(lab: str, sandbox: Sandbox) -> None:
-    result = graded(lab, answers_of(lab), judge_of(lab), sandbox)
+    result = graded(lab, answers_of(lab), sandbox)
     assert points(result) == {part.grade_id: part.of for part in result.parts}, complaints(result)
 
 
 @pytest.mark.parametrize("lab", LABS)
 def test_a_blank_release_gets_none_and_is_told_so(lab: str, sandbox: Sandbox) -> None:
-    result = graded(lab, {}, judge_of(lab), sandbox)
+    result = graded(lab, {}, sandbox)
     assert result.points == 0 and not result.reason
     assert all("not done yet" in part.said for part in result.parts), complaints(result)
 
@@ -69,9 +69,8 @@ def test_a_blank_release_gets_none_and_is_told_so(lab: str, sandbox: Sandbox) ->
 @pytest.mark.parametrize(("lab", "name"), MISTAKES)
 def test_a_mistake_costs_what_it_should_and_is_named(lab: str, name: str, sandbox: Sandbox) -> None:
     mistake: Mistake = ANSWERS[lab].MISTAKES[name]
-    result = graded(
-        lab, {**answers_of(lab), **mistake.answers}, judge_of(lab, mistake.answers, mistake.reached), sandbox
-    )
+    parts = concerned(lab, mistake.answers, mistake.reached)
+    result = graded(lab, {**answers_of(lab), **mistake.answers}, sandbox, parts)
     wanted = {part.grade_id: mistake.reached.get(part.grade_id, part.of) for part in result.parts}
     assert points(result) == wanted, complaints(result)
     said = next(part.said for part in result.parts if part.grade_id in mistake.reached)
@@ -81,7 +80,7 @@ def test_a_mistake_costs_what_it_should_and_is_named(lab: str, name: str, sandbo
 @pytest.mark.parametrize(("lab", "name"), OTHER_WAYS)
 def test_another_right_way_gets_all_the_points(lab: str, name: str, sandbox: Sandbox) -> None:
     answers = ANSWERS[lab].OTHER_WAYS[name]
-    result = graded(lab, {**answers_of(lab), **answers}, judge_of(lab, answers), sandbox)
+    result = graded(lab, {**answers_of(lab), **answers}, sandbox, concerned(lab, answers))
     assert points(result) == {part.grade_id: part.of for part in result.parts}, complaints(result)
 
 

@@ -47,6 +47,7 @@ data = lab.own_images(STUDENT)
 #
 # Derive which, and return the mean squared error per pixel. Reconstruct nothing.
 
+
 # %% answer="best_error"
 def best_error(images, k):
     """images: (N, C, H, W); 1 <= k. Return the smallest mean squared error per pixel of a linear autoencoder."""
@@ -55,6 +56,7 @@ def best_error(images, k):
     values = torch.linalg.svdvals(flat - flat.mean(dim=0))
     return values[k:].square().sum() / images.numel()
     ### END SOLUTION
+
 
 # %% test="test_best_error" points=4
 lab.checks.lab1.best_error.check(best_error)
@@ -65,6 +67,7 @@ lab.checks.lab1.best_error.check(best_error)
 # nor at right angles to each other. Which code $z$ makes $\lVert x - \hat x\rVert^2$ smallest? Set the gradient to zero
 # and solve.
 
+
 # %% answer="best_code"
 def best_code(images, weight, bias):
     """images: (N, C, H, W); weight: (pixels, k); bias: (pixels,). Return the best codes, (N, k)."""
@@ -72,6 +75,7 @@ def best_code(images, weight, bias):
     centred = images.flatten(1) - bias
     return torch.linalg.solve(weight.T @ weight, weight.T @ centred.T).T
     ### END SOLUTION
+
 
 # %% test="test_best_code" points=4
 lab.checks.lab1.best_code.check(best_code)
@@ -82,6 +86,7 @@ lab.checks.lab1.best_code.check(best_code)
 # and no two are correlated. An axis may point either way, so the function makes the first image's numbers positive.
 # Her function runs, and is wrong in two places.
 
+
 # %%
 def colleagues_codes(images, k):
     flat = images.flatten(1)
@@ -91,8 +96,10 @@ def colleagues_codes(images, k):
     codes = codes / (values[:k].square() / len(images))
     return codes * torch.where(codes[:1] < 0, -1.0, 1.0)
 
+
 # %% [markdown]
 # Look at what her codes are, find both mistakes, and write the function as it should be.
+
 
 # %% answer="whitened_codes"
 def whitened_codes(images, k):
@@ -104,6 +111,7 @@ def whitened_codes(images, k):
     codes = centred @ axes[:k].T / (values[:k] / len(images) ** 0.5)
     return codes * torch.where(codes[:1] < 0, -1.0, 1.0)
     ### END SOLUTION
+
 
 # %% test="test_whitened_codes" points=4
 lab.checks.lab1.whitened_codes.check(whitened_codes)
@@ -118,6 +126,7 @@ lab.checks.lab1.whitened_codes.check(whitened_codes)
 #
 # Now the first number has to do as much as one number can, the second as much as is left. (Rippel, Gelbart and Adams,
 # 2014, call it nested.) Write the model with its loss. It is trained below for 400 steps, here and while marking.
+
 
 # %% answer="nested"
 class NestedAutoencoder(nn.Module):
@@ -150,7 +159,9 @@ class NestedAutoencoder(nn.Module):
         return (self.decode(shown) - images.repeat(len(first), 1, 1, 1)).square().mean()
         ### END SOLUTION
 
+
 # %% given="train"
+torch.set_num_threads(1)  # as while marking; so small a model gains next to nothing from a second one
 torch.manual_seed(0)
 model = NestedAutoencoder()
 if model.loss(data.train.images[:8]) is not None:

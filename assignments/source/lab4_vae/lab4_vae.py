@@ -55,6 +55,7 @@ data = lab.own_images(STUDENT)
 #
 # Average over the images, set the derivatives by $m$ and by $s^2$ to zero, and return the best prior.
 
+
 # %% answer="best_prior"
 def best_prior(mu, log_var):
     """mu, log_var: (N, d), log_var is log σ². Return m and log s² of the prior with the least mean KL, (d,) each."""
@@ -62,6 +63,7 @@ def best_prior(mu, log_var):
     mean = mu.mean(dim=0)
     return mean, (log_var.exp() + (mu - mean).square()).mean(dim=0).log()
     ### END SOLUTION
+
 
 # %% test="test_best_prior" points=4
 lab.checks.lab4.best_prior.check(best_prior)
@@ -85,6 +87,7 @@ lab.checks.lab4.best_prior.check(best_prior)
 # You have settled on a σ. Which β makes the two losses equal but for a constant and a factor, so that they train the
 # same model?
 
+
 # %% answer="equivalent_beta"
 def equivalent_beta(weight, pixels, latent, low, high, sigma):
     """All plain numbers; sigma is the noise on the scale of pixels in [0, 1]. Return β."""
@@ -93,6 +96,7 @@ def equivalent_beta(weight, pixels, latent, low, high, sigma):
     nats = weight / latent  # … and before the sum of the KL
     return nats / (2 * sigma**2 * squared_error)
     ### END SOLUTION
+
 
 # %% test="test_equivalent_beta" points=4
 lab.checks.lab4.equivalent_beta.check(equivalent_beta)
@@ -108,6 +112,7 @@ lab.checks.lab4.equivalent_beta.check(equivalent_beta)
 # $p(x \mid z)$ itself, and it was right. On real digits it is wrong, in two places. ("I left the $\log 2\pi$ out of
 # both densities on purpose," she says.)
 
+
 # %%
 def colleagues_bound(images, logits, codes, mu, log_var):
     log_p = -F.binary_cross_entropy_with_logits(logits, images.expand_as(logits), reduction="none").sum(dim=2)
@@ -116,9 +121,11 @@ def colleagues_bound(images, logits, codes, mu, log_var):
     weights = (log_p + log_prior - log_q).exp()
     return weights.mean(dim=0).log()
 
+
 # %% [markdown]
 # Try her function on what her test left out: another $q$, and as many pixels as a digit has. Find both mistakes, and
 # write the function as it should be.
+
 
 # %% answer="importance_bound"
 def importance_bound(images, logits, codes, mu, log_var):
@@ -132,6 +139,7 @@ def importance_bound(images, logits, codes, mu, log_var):
     log_q = -0.5 * ((codes - mu).square() / log_var.exp() + log_var).sum(dim=2)
     return torch.logsumexp(log_p + log_prior - log_q, dim=0) - math.log(len(codes))
     ### END SOLUTION
+
 
 # %% test="test_importance_bound" points=4
 lab.checks.lab4.importance_bound.check(importance_bound)
@@ -149,6 +157,7 @@ lab.checks.lab4.importance_bound.check(importance_bound)
 # draws them anew for each batch), and the decoder's outputs are *logits*. Write what flows where, and the loss: minus
 # this bound, in nats per image, averaged over the batch, with one draw of $z$ for each image. It is trained below for
 # 600 steps, here and while marking.
+
 
 # %% answer="conditional"
 class ConditionalVAE(nn.Module):
@@ -183,6 +192,7 @@ class ConditionalVAE(nn.Module):
         kl = 0.5 * (mu.square() + log_var.exp() - 1 - log_var).sum()
         return (reconstruction + kl) / len(images)
         ### END SOLUTION
+
 
 # %% given="train"
 torch.manual_seed(0)
@@ -228,10 +238,13 @@ lab.checks.lab4.conditional(model, data.val)
 nats_of_mean_image = None  # each to two decimals at least
 nats_saved = None
 most_for_a_perfect_model = None
+
+
 ### BEGIN SOLUTION
 def price(images):
     p = images.double().mean(dim=0)
     return float(-(torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p)).sum())
+
 
 images, labels = data.train.images, data.train.labels
 counts = torch.bincount(labels, minlength=10)

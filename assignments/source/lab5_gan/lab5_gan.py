@@ -53,6 +53,7 @@ data = lab.own_images(STUDENT)
 # made-up ones $q = \mathcal N(\mu_q, \sigma_q^2 I)$. The critic lowers its cross-entropy on this mixture. Set the
 # derivative by $D(x)$ to zero once more, and write the logit of the best critic $D^*$.
 
+
 # %% answer="best_logit"
 def best_logit(x, share, mean_p, sd_p, mean_q, sd_q):
     """x: (N, d); share: of real ones, in (0, 1); means: (d,); sds: numbers. Return the logits of D*, (N,)."""
@@ -61,6 +62,7 @@ def best_logit(x, share, mean_p, sd_p, mean_q, sd_q):
     log_q = -(x - mean_q).square().sum(dim=1) / (2 * sd_q**2) - x.shape[1] * math.log(sd_q)
     return math.log(share) + log_p - math.log(1 - share) - log_q
     ### END SOLUTION
+
 
 # %% test="test_best_logit" points=4
 lab.checks.lab5.best_logit.check(best_logit)
@@ -81,6 +83,7 @@ lab.checks.lab5.best_logit.check(best_logit)
 # best critic's logits. Two things to test your result with: it should be 0 where the critic knows nothing but the
 # share, and never above $-\pi\log\pi - (1 - \pi)\log(1 - \pi)$.
 
+
 # %% answer="divergence"
 def divergence(real, fake, share):
     """real: (N,), fake: (M,), logits of the best critic on pictures of either kind. Return J in nats, one number.
@@ -91,6 +94,7 @@ def divergence(real, fake, share):
     loss = -share * F.logsigmoid(real).mean() - (1 - share) * F.logsigmoid(-fake).mean()
     return -share * math.log(share) - (1 - share) * math.log(1 - share) - loss
     ### END SOLUTION
+
 
 # %% test="test_divergence" points=4
 lab.checks.lab5.divergence.check(divergence)
@@ -106,6 +110,7 @@ lab.checks.lab5.divergence.check(divergence)
 # Each round the generator moves first and the critic second, on the same made-up pictures. Her critic is a network that
 # ends in `nn.Linear(…, 1)`. The function runs, and is wrong in two places; neither is one that you know from the
 # notebook.
+
 
 # %% given="watch"
 def colleagues_round(generator, critic, teach_generator, teach_critic, real, noise):
@@ -144,6 +149,7 @@ watch(colleagues_round)
 # Look at the shape and at the gradient of everything in her function, find both mistakes, and write it as it should be.
 # (`watch(mended_round)` shows what becomes of it.)
 
+
 # %% answer="mended_round"
 def mended_round(generator, critic, teach_generator, teach_critic, real, noise):
     """critic gives scores (B, 1); teach_…: an optimiser each. Return the generator's loss and the critic's."""
@@ -163,6 +169,7 @@ def mended_round(generator, critic, teach_generator, teach_critic, real, noise):
     return generators_loss, critics_loss
     ### END SOLUTION
 
+
 # %% test="test_mended_round" points=4
 lab.checks.lab5.mended_round.check(mended_round)
 
@@ -171,6 +178,7 @@ lab.checks.lab5.mended_round.check(mended_round)
 # In a class of 23 two probably share a birthday. Turn that round: if among $N$ samples of a generator some are equal,
 # it cannot hold many different pictures (Arora and Zhang, 2017). Suppose it holds $S$ pictures and draws each equally
 # often. How many of the *pairs* among $N$ samples do you expect to be equal? Solve for $S$.
+
 
 # %% answer="support_size"
 def support_size(samples, near):
@@ -182,6 +190,7 @@ def support_size(samples, near):
     n, pairs = len(samples), int((torch.pdist(samples.flatten(1)) < near).sum())
     return n * (n - 1) / 2 / pairs if pairs else math.inf
     ### END SOLUTION
+
 
 # %% test="test_support_size" points=3
 lab.checks.lab5.support_size.check(support_size)
@@ -202,6 +211,7 @@ lab.checks.lab5.support_size.check(support_size)
 # 600 times, here and while marking, on your digits at half their size. The pictures are drawn by a running average of
 # the generator's weights, as in the notebook.
 
+
 # %% answer="game_round"
 def game_round(generator, critic, teach_generator, teach_critic, real, noise):
     """real: (B, 1, 14, 14); noise: (B, 16); critic gives scores (B, 1). Return both losses, the generator's first."""
@@ -221,6 +231,7 @@ def game_round(generator, critic, teach_generator, teach_critic, real, noise):
     teach_generator.step()
     return generators_loss, critics_loss
     ### END SOLUTION
+
 
 # %% given="train"
 torch.manual_seed(0)
