@@ -1,5 +1,6 @@
 """What a class did, for its instructor: the distribution, the parts most missed, and the misconceptions behind them."""
 
+import re
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> st
         lines += _distribution(points, of)
         lines += ["", "parts, the most missed first:"]
         lines += _parts(graded)
+    if shared := _shared_ids(graded):
+        lines += ["", "one id in several notebooks, so one draw of images:", *shared]
     if twice := _said_twice(graded):
         lines += ["", "the same answers in every part, word for word:", *twice]
     if notes:
@@ -53,6 +56,16 @@ def _parts(graded: Sequence[Result]) -> list[str]:
         mistakes = Counter(result.parts[index].mistake for result in graded if result.parts[index].mistake)
         lines += [f"      {count:4} × {mistake}" for mistake, count in mistakes.most_common(5)]
     return lines
+
+
+def _shared_ids(graded: Sequence[Result]) -> list[str]:
+    """Ids that several students put in as theirs: whose numbers are they?"""
+    groups: dict[str, list[str]] = {}
+    for result in graded:
+        source = next((cell["source"] for cell in result.cells if cell["grade_id"] == "student"), "")
+        if stated := re.findall(r"^STUDENT\s*=\s*[\"'](.+?)[\"']", source, flags=re.MULTILINE):
+            groups.setdefault(stated[-1].strip().casefold(), []).append(result.student)
+    return [f"  {name}: {', '.join(students)}" for name, students in groups.items() if len(students) > 1]
 
 
 def _said_twice(graded: Sequence[Result]) -> list[str]:
