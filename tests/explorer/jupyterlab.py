@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TOKEN = "only-on-this-machine"
 SECONDS = 180  # how long anything may take, on a busy machine too, before a test fails
+# a student's JupyterLab: without what nbgrader brings for instructors, which stumbles over a kernel's restart
+STUDENTS = {"disabledExtensions": {"@jupyter/nbgrader": True, "@jupyter-notebook/lab-extension": True}}
 SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
@@ -87,6 +89,7 @@ class JupyterLab:
         settings = self.folder / "config" / "labconfig"
         settings.mkdir(parents=True)
         (settings / "default_setting_overrides.json").write_text(json.dumps(SETTINGS), encoding="utf-8")
+        (settings / "page_config.json").write_text(json.dumps(STUDENTS), encoding="utf-8")
         for attempt in range(3):  # another program may take the free port between finding and using it
             self._start()
             if self._answers():

@@ -104,8 +104,12 @@ def test_from_release_to_exported_marks(course: Path, sandbox: Sandbox) -> None:
     assert {path: path.stat().st_mtime_ns for path in files} == files
 
 
-def test_a_dask_cluster_of_two_workers_does_the_same(course: Path, sandbox: Sandbox) -> None:
+def test_a_dask_cluster_of_two_workers_does_the_same(
+    course: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     distributed = pytest.importorskip("distributed")
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"):
+        monkeypatch.setenv(name, "1")  # Dask sets these for its workers and leaves them set; this undoes it afterwards
     assert typed(course, "release", "small").exit_code == 0
     task = Task(course / "judges" / "small.py", course / "release" / "small" / "small.ipynb", 7)
     class_of_four = find(course.parent / "handed_in", "small")
