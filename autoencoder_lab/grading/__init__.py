@@ -1,4 +1,7 @@
-"""Grading untrusted notebooks: probe in a sandbox, judge outside. Linux only where it isolates.
+"""Graded labs: handing out, running untrusted notebooks, marking, feedback, export. Isolation needs Linux.
 
-sandbox.py starts and proves the isolation, inside/ is what runs in there, submission.py reads what students hand in.
+lab_source.py makes a lab's notebooks from its text; folders.py says where everything lies. submission.py reads what
+students hand in, sandbox.py runs it (inside/ is what runs in there), judge.py is what judges are made of, grade.py
+grades one submission and a class. gradebook.py, feedback.py, export.py and report.py take the results on; inert.py
+keeps students' text from acting. commands.py joins them for the command line.
 """

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +14,7 @@ from autoencoder_lab.grading.grade import Result, Task, grade_class, read_result
 from autoencoder_lab.grading.gradebook import Late, record
 from autoencoder_lab.grading.lab_source import LabError
 from autoencoder_lab.grading.sandbox import Isolation, Sandbox, SandboxError
-from autoencoder_lab.grading.submission import find
+from autoencoder_lab.grading.submission import find, naive_utc
 
 UNPROTECTED = """\
 WARNING: --isolation none runs every notebook as an ordinary program of yours: it can read and change your files, the
@@ -45,7 +45,7 @@ def grade(
         raise SandboxError(
             "grading runs as root, whom some limits do not bind; grade as an ordinary user, or say --allow-root"
         )
-    policy = Late(_naive_utc(due) if due else None, late)
+    policy = Late(_due(due) if due else None, late)
     task = Task(place.judge(lab), place.released(lab), place.seed(), "none" if isolation == "none" else "bwrap")
     found = find(submissions, lab)
     if isolation == "none":
@@ -107,9 +107,8 @@ def _notes(course: Course, lab: str) -> Path:
     return course.root / "results" / f"{lab}-notes.json"  # not among the students' files
 
 
-def _naive_utc(text: str) -> datetime:
+def _due(text: str) -> datetime:
     try:
-        when = datetime.fromisoformat(text)
+        return naive_utc(text)
     except ValueError:
         raise LabError(f"--due is a time such as 2026-11-30T23:59+01:00, got {text!r}") from None
-    return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when

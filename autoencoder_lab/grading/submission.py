@@ -118,7 +118,7 @@ def _manifest(path: Path) -> dict[str, tuple[str, datetime | None]]:
         for number, row in enumerate(csv.DictReader(file), 2):
             try:
                 name, student = row["file"].strip(), row["student"].strip()
-                when = _utc(row["timestamp"]) if row.get("timestamp") else None
+                when = naive_utc(row["timestamp"]) if row.get("timestamp") else None
             except (KeyError, ValueError, AttributeError) as error:
                 raise ValueError(f"{path}, line {number}: expected file, student and timestamp ({error})") from None
             if not is_id(student):
@@ -127,7 +127,8 @@ def _manifest(path: Path) -> dict[str, tuple[str, datetime | None]]:
     return rows
 
 
-def _utc(text: str) -> datetime:
+def naive_utc(text: str) -> datetime:
+    """A time in ISO 8601 as naive UTC; one without a zone is taken for UTC. Raises ValueError."""
     when = datetime.fromisoformat(text.strip())
     return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
 
