@@ -20,7 +20,7 @@ pytest.importorskip(
 from autoencoder_lab.grading import commands, export, feedback
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import PartResult, Result, write_result
-from autoencoder_lab.grading.gradebook import Late, record
+from autoencoder_lab.grading.gradebook import Late, _reach_alembic, record
 from autoencoder_lab.grading.inert import configure, inert_markdown
 from autoencoder_lab.grading.lab_source import CODE_STUB, TEXT_STUB, LabError, released, source_notebook, write
 from autoencoder_lab.grading.report import report
@@ -52,6 +52,7 @@ def empty_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new gradebook, made once: nbgrader takes seconds for it."""
     from nbgrader.api import Gradebook
 
+    _reach_alembic()
     path = tmp_path_factory.mktemp("gradebook") / "gradebook.db"
     with Gradebook(f"sqlite:///{path}"):
         return path
