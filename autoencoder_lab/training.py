@@ -8,7 +8,7 @@ import re
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,12 +18,13 @@ import torch
 from torch import Generator, Tensor, nn
 
 from autoencoder_lab.corruptions import Corruption
-from autoencoder_lab.models.base import fingerprint
+from autoencoder_lab.models.base import Autoencoder, fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WARM_UP_STEPS = 50
+WIDE = 32  # channels
 EVALUATION_SEED = 0
 
 
@@ -110,6 +111,7 @@ def fit(
     batch_size: images a step (None: the model's).
     learning_rate: the largest one (None: the model's); Adam, linear warm-up over 50 steps, then a cosine to 0.
     device: "auto" takes CUDA, then Apple's MPS, then the CPU; afterwards the model is back where it was.
+      Convolutions between many channels run in another number format on a CPU, see `number_format`.
     callbacks: called as callback(model, history) after every epoch; True stops.
     checkpoint: a file rewritten after every epoch; a killed run started again with it continues on the same curve.
     Ctrl-C returns the history so far and leaves a usable model.
@@ -120,10 +122,15 @@ def fit(
     plan = _plan(model, data, epochs, steps, batch_size, learning_rate)
     parameter_steps = model.steps()
     home, target_device = next(model.parameters()).device, pick_device(device)
+    precision, channels_last = number_format(model, data.train.images[:1], target_device)
     history = History(
         getattr(model, "label", type(model).__name__), _settings(model, data, plan, seed, corrupt, augment)
     )
-    history.settings["device"] = str(target_device)
+    history.settings |= {
+        "device": str(target_device),
+        "precision": str(precision).removeprefix("torch."),
+        "memory_format": "channels_last" if channels_last else "contiguous",
+    }
     weights_before = {name: value.clone() for name, value in model.state_dict().items()}
 
     with _seeded(seed, target_device), _progress_bar(plan.steps, history.model, progress) as show:
@@ -131,6 +138,8 @@ def fit(
             draw_weights(model, seed)
             model.start_from(data.train.images)
         model.to(target_device).train()
+        if channels_last:
+            model.to(memory_format=torch.channels_last)
         betas = getattr(model, "betas", (0.9, 0.999))
         optimisers = [torch.optim.Adam(parameters, plan.rate, betas, fused=True) for parameters, _ in parameter_steps]
         done = _resume(checkpoint, model, optimisers, history) if checkpoint else 0
@@ -149,7 +158,7 @@ def fit(
                     x = target if corrupt is None else corrupt(target)
                     condition = {} if labels is None else {"labels": labels[batch]}
                     rate = plan.rate * schedule(done, plan.steps)
-                    values = _train_on(x, target, condition, parameter_steps, optimisers, rate)
+                    values = _train_on(x, target, condition, parameter_steps, optimisers, rate, precision)
                     sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
                     done += 1
                     model.trained_steps += 1
@@ -176,6 +185,8 @@ def fit(
             for parameter in model.parameters():
                 parameter.grad = None
             model.eval().to(home)
+            if channels_last:
+                model.to(memory_format=torch.contiguous_format)
     model.fit_seconds = earlier + time.perf_counter() - started
     return history
 
@@ -187,11 +198,13 @@ def _train_on(
     parameter_steps: list[Any],
     optimisers: list[torch.optim.Adam],
     rate: float,
+    precision: torch.dtype,
 ) -> dict[str, float]:
     """One optimiser step for each (parameters, loss function) pair; returns the losses and their parts."""
     values: dict[str, float] = {}
     for optimiser, (parameters, loss_function) in zip(optimisers, parameter_steps, strict=True):
-        loss = loss_function(x, target, **condition)
+        with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
+            loss = loss_function(x, target, **condition)
         # only these parameters: a generator's step cannot leak a gradient into its discriminator
         gradients = torch.autograd.grad(loss.total, parameters)
         for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -247,11 +260,60 @@ def _settings(model: Any, data: Any, plan: _Plan, seed: int, corrupt: Any, augme
         "layers": zlib.crc32(str(_described(model)).encode()),  # a checksum: tells other architectures apart
         "output": getattr(model, "output", None),
         "loss": getattr(model, "loss_name", None),
-        "precision": "float32",
-        "memory_format": "contiguous",
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),  # its own class of string would not be loaded from a checkpoint
     }
+
+
+class NumberFormat(NamedTuple):
+    """How `fit` has the layers compute; weights, optimiser and loss are float32 in any case."""
+
+    precision: torch.dtype
+    channels_last: bool  # whether a pixel's channels lie side by side in memory
+
+
+def number_format(model: Any, image: Tensor, device: torch.device) -> NumberFormat:
+    """The faster format for this model on this device, decided from its layers and the processor alone.
+
+    image: (1, C, H, W), only its shape counts. On a CPU, where convolutions from 32 channels or more to as many do most
+    of a reconstruction's multiplications: channels last, and bfloat16 if the processor multiplies it in hardware.
+    float32 and contiguous for all else, where that gains nothing or loses time (docs/performance.md), and for every
+    loss but Autoencoder's own: others may add up or invert what bfloat16's three digits cannot hold.
+    """
+    plain = NumberFormat(torch.float32, False)
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
+    wide = {layer for layer in layers if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and _channels(layer) >= WIDE}
+    if device.type != "cpu" or not wide or getattr(type(model), "loss", None) is not Autoencoder.loss:
+        return plain
+    products: dict[nn.Module, int] = {}
+
+    def count(layer: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
+        # each weight is used once a position: of the output, or of the input where the convolution is transposed
+        at = given[0] if isinstance(layer, nn.ConvTranspose2d) else made
+        products[layer] = layer.get_parameter("weight").numel() * math.prod(at.shape[2:])
+
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    was_training = model.training
+    try:
+        with torch.no_grad(), _seeded(EVALUATION_SEED, device):
+            model.eval().reconstruct(image)
+    finally:
+        model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+    if 2 * sum(products.get(layer, 0) for layer in wide) < sum(products.values()):
+        return plain
+    return NumberFormat(torch.bfloat16 if _multiplies_bfloat16() else torch.float32, True)
+
+
+def _channels(layer: nn.Conv2d | nn.ConvTranspose2d) -> int:
+    return min(layer.in_channels, layer.out_channels) // layer.groups
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether an x86 processor has AVX-512 BF16 or AMX; without them PyTorch imitates it, slower than float32."""
+    has: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch 2.6 has none
+    return bool(has.get("avx512_bf16") or has.get("amx_bf16"))
 
 
 def is_fresh(model: nn.Module) -> bool:
@@ -300,7 +362,8 @@ def evaluate(model: Any, split: Any, corrupt: Corruption | None = None, batch_si
             loss = model.loss(x, target, **condition)
             values = {"total": loss.total} | loss.parts
             if getattr(model, "reconstructs", True):
-                values["mse"] = (model.reconstruct(x) - target).pow(2).mean()
+                restored = model.reconstruct(x) if loss.reconstructed is None else loss.reconstructed
+                values["mse"] = (restored - target).pow(2).mean()
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value.item() * len(target)
     model.train(was_training)

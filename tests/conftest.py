@@ -28,6 +28,13 @@ def tiny(digits: lab.ImageData) -> lab.ImageData:
 
 
 @pytest.fixture(scope="session")
+def tiny28() -> lab.ImageData:
+    """The first 256 / 60 / 60 of mnist-5k."""
+    data = lab.load("mnist-5k", n=256)
+    return lab.ImageData("tiny28", data.train, data.val[:60], data.test[:60])
+
+
+@pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """One sandbox for all tests that need it; skipped, with the reason, where bubblewrap cannot isolate."""
     try:

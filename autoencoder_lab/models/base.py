@@ -30,10 +30,14 @@ OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
 
 @dataclass(frozen=True)
 class Loss:
-    """A differentiable total and the named parts it is made of, each a scalar per image."""
+    """A differentiable total and the named parts it is made of, each a scalar per image.
+
+    reconstructed: x̂ where the loss was taken from `reconstruct(x)`: whoever wants both need not compute it twice.
+    """
 
     total: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
+    reconstructed: Tensor | None = None
 
 
 Step = tuple[list[nn.Parameter], Callable[..., Loss]]
@@ -156,12 +160,13 @@ class Autoencoder(LatentModel):
         A denoising autoencoder is trained with x damaged and target clean. Unit: squared error, or nats, per image.
         """
         target = x if target is None else target
-        logits = self.logits(x)
+        logits = self.logits(x).to(target.dtype)  # sums of squares want more digits than layers in bfloat16 have
+        restored = OUTPUTS[self.output](logits)
         if self.loss_name == "cross_entropy":
             reconstruction = losses.cross_entropy(logits, target)
         else:
-            reconstruction = losses.squared_error(OUTPUTS[self.output](logits), target)
-        return Loss(reconstruction, {"reconstruction": reconstruction})
+            reconstruction = losses.squared_error(restored, target)
+        return Loss(reconstruction, {"reconstruction": reconstruction}, restored)
 
     def steps(self) -> list[Step]:
         """(parameters, loss function) pairs; `fit` differentiates each loss with respect to its own parameters.
