@@ -4,7 +4,6 @@ Images are float32 tensors (N, C, H, W) in [0, 1], labels int64 (N,). A split ne
 """
 
 import difflib
-import gzip
 import hashlib
 import pickle
 import tarfile
@@ -20,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoencoder_lab import shapes
-from autoencoder_lab.downloads import AlteredFileError, RemoteFile, cache_folder, obtain
+from autoencoder_lab.downloads import IDX, OLIVETTI, AlteredFileError, cache_folder, obtain, published_files
 from autoencoder_lab.images import FactorSplit, ImageData, Split
 
 if TYPE_CHECKING:
@@ -195,44 +194,11 @@ def _shapes() -> _Raw:
 
 # --- sets that are fetched once --------------------------------------------------------------------
 
-IDX = (
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
-)
-OLIVETTI = RemoteFile(  # as scikit-learn's fetch_olivetti_faces has it
-    "olivettifaces.mat",
-    ("https://ndownloader.figshare.com/files/5976027",),
-    "b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794",
-)
-# What the four files hold, for Debian packs the same bytes anew, so that torchvision's MD5 of the packed files differs
-FASHION_SHA256 = (
-    "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-)
-
-
-def _torchvision_files(name: str) -> tuple[RemoteFile, ...]:
-    """The addresses and checksums that torchvision keeps for its own loaders."""
-    from torchvision import datasets
-
-    if name == "cifar10":
-        cifar = datasets.CIFAR10
-        return (RemoteFile(cifar.filename, (cifar.url,), cifar.tgz_md5),)
-    kind: Any = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST, "kmnist": datasets.KMNIST}[name]
-    checksums = dict(kind.resources)
-    if name == "fashion-mnist":
-        checksums = dict(zip(IDX, FASHION_SHA256, strict=True))
-    return tuple(RemoteFile(file, tuple(f"{mirror}{file}" for mirror in kind.mirrors), checksums[file]) for file in IDX)
-
 
 def _from_idx(files: dict[str, bytes], classes: tuple[str, ...]) -> _Raw:
     """MNIST's own format: a header of 16 bytes (images) or 8 (labels), then one byte a value."""
     train, train_labels, test, test_labels = (
-        np.frombuffer(gzip.decompress(files[name]), np.uint8, offset=16 if "images" in name else 8) for name in IDX
+        np.frombuffer(files[name], np.uint8, offset=16 if "images" in name else 8) for name in IDX
     )
     pixels = np.concatenate([train, test]).reshape(-1, 1, 28, 28)
     labels = np.concatenate([train_labels, test_labels])
@@ -354,7 +320,6 @@ def table() -> "pandas.DataFrame":
 
 
 def _fetched(name: str, entry: _Set, refetch: bool) -> dict[str, bytes]:
-    files = (OLIVETTI,) if name == "olivetti" else _torchvision_files(name)
     ready = [other for other, its in SETS.items() if _offline(its).startswith("yes")]
     places = _places(entry)
     hint = (
@@ -362,7 +327,7 @@ def _fetched(name: str, entry: _Set, refetch: bool) -> dict[str, bytes]:
         f"Or put {' and '.join(entry.files)} into {places[0]} by hand"
         + (" (Debian and Ubuntu: apt install dataset-fashion-mnist)." if name == "fashion-mnist" else ".")
     )
-    return obtain(name, files, places, refetch, hint)
+    return obtain(name, published_files(name), places, refetch, hint)
 
 
 def load(name: str, n: int | None = None, *, refetch: bool = False) -> ImageData:

@@ -21,14 +21,77 @@ class RemoteFile(NamedTuple):
     urls: tuple[str, ...]
     checksum: str
 
-    def matches(self, content: bytes) -> bool:
-        if len(self.checksum) == 32:  # the publisher's own checksum; it guards against damage, not against malice
-            return hashlib.md5(content, usedforsecurity=False).hexdigest() == self.checksum
+    def inside(self, content: bytes) -> bytes | None:
+        """What the file holds, unpacked if its name ends in .gz; None where it is not the file it should be."""
+        by_md5 = len(self.checksum) == 32  # the publisher's own checksum; it guards against damage, not against malice
+        if by_md5 and hashlib.md5(content, usedforsecurity=False).hexdigest() != self.checksum:
+            return None
         try:
-            inside = gzip.decompress(content) if self.name.endswith(".gz") else content
+            unpacked = gzip.decompress(content) if self.name.endswith(".gz") else content
         except (OSError, EOFError, zlib.error):  # not a gzip file, or a truncated or damaged one
-            return False
-        return hashlib.sha256(inside).hexdigest() == self.checksum
+            return None
+        return unpacked if by_md5 or hashlib.sha256(unpacked).hexdigest() == self.checksum else None
+
+    def matches(self, content: bytes) -> bool:
+        """Whether this is the file, whole."""
+        return self.inside(content) is not None
+
+
+IDX = (  # MNIST's four files, which its successors call alike
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+# As torchvision has them, whose import would take longer than reading the files; a test compares. Fashion-MNIST's are
+# SHA-256 of what is inside, for Debian packs the same bytes anew
+PUBLISHED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "mnist": (
+        ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
+        (
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            "9fb629c4189551a2d022fa330f9573f3",
+            "ec29112dd5afa0611ce80d1b7f02629c",
+        ),
+    ),
+    "fashion-mnist": (
+        ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+        (
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        ),
+    ),
+    "kmnist": (
+        ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+        (
+            "bdb82020997e1d708af4cf47b453dcf7",
+            "e144d726b3acfaa3e44228e80efcd344",
+            "5c965bf0a639b31b8f53240b1b52f4d7",
+            "7320c461ea6c1c855c0b718fb2a4b134",
+        ),
+    ),
+}
+CIFAR10 = RemoteFile(
+    "cifar-10-python.tar.gz",
+    ("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",),
+    "c58f30108f718f92721af3b95e74349a",
+)
+OLIVETTI = RemoteFile(  # as scikit-learn's fetch_olivetti_faces has it
+    "olivettifaces.mat",
+    ("https://ndownloader.figshare.com/files/5976027",),
+    "b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794",
+)
+
+
+def published_files(name: str) -> tuple[RemoteFile, ...]:
+    """The files of a data set, with their addresses and checksums."""
+    if name in PUBLISHED:
+        mirrors, checksums = PUBLISHED[name]
+        return tuple(RemoteFile(f, tuple(m + f for m in mirrors), c) for f, c in zip(IDX, checksums, strict=True))
+    return ({"cifar10": CIFAR10, "olivetti": OLIVETTI}[name],)
 
 
 class AlteredFileError(ValueError):
@@ -51,7 +114,8 @@ def cache_folder() -> Path:
 def obtain(
     data: str, files: tuple[RemoteFile, ...], places: tuple[Path, ...], refetch: bool, hint: str
 ) -> dict[str, bytes]:
-    """The content of each file by its name, from the first of the places that has it whole, else fetched to places[0].
+    """The content of each file by its name, unpacked, from the first of the places that has it whole; else it is
+    fetched to places[0].
 
     Every load checks every file: content that does not match its checksum is never returned. refetch: fetch a file
     again that is there but does not match. hint: what a reader without a network can do.
@@ -60,7 +124,7 @@ def obtain(
     contents: dict[str, bytes] = {}
     for file in files:
         present = [path for place in places if (path := place / file.name).is_file()]
-        whole = next((content for path in present if file.matches(content := path.read_bytes())), None)
+        whole = next((inside for path in present if (inside := file.inside(path.read_bytes())) is not None), None)
         if whole is None and present and not refetch:
             raise AlteredFileError(
                 f"{present[0]} is truncated or altered ({present[0].stat().st_size:,} bytes, wrong checksum); "
@@ -89,7 +153,7 @@ def _fetch(data: str, file: RemoteFile, folder: Path, hint: str) -> bytes:
             except (OSError, RuntimeError) as error:  # no network, no such address, disk full; torchvision's own
                 failures.append(f"{url}: {error}")
                 continue
-            if not file.matches(content):
+            if (inside := file.inside(content)) is None:
                 failures.append(f"{url}: what came ({len(content):,} bytes) does not match the checksum")
                 continue
             try:
@@ -97,7 +161,7 @@ def _fetch(data: str, file: RemoteFile, folder: Path, hint: str) -> bytes:
             except PermissionError:  # Windows, while another kernel reads the file it has just put there
                 if not file.matches((folder / file.name).read_bytes()):
                     raise
-            return content
+            return inside
     raise ConnectionError(f"could not download {data}. {' | '.join(failures)}\n{hint}")
 
 

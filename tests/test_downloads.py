@@ -62,7 +62,7 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNetwork:
     monkeypatch.setenv("AUTOENCODER_LAB_DATA", str(tmp_path / "cache"))
     monkeypatch.setattr(downloads, "download", fake)
     remote = tuple(RemoteFile(name, (f"http://fake/{name}",), md5(files[name])) for name in IDX)
-    monkeypatch.setattr(datasets, "_torchvision_files", lambda name: remote)
+    monkeypatch.setattr(datasets, "published_files", lambda name: remote)
     bare = {name: entry._replace(packaged=()) for name, entry in datasets.SETS.items()}
     monkeypatch.setattr(datasets, "SETS", bare)
     return fake
@@ -136,7 +136,7 @@ def test_the_next_mirror_is_tried(network: FakeNetwork, monkeypatch: pytest.Monk
         RemoteFile(name, (f"http://gone/{name}", f"http://bad/{name}", f"http://fake/{name}"), md5(files[name]))
         for name in IDX
     )
-    monkeypatch.setattr(datasets, "_torchvision_files", lambda name: remote)
+    monkeypatch.setattr(datasets, "published_files", lambda name: remote)
     assert len(load("kmnist").test) == TEST and len(network.asked) == 12
 
 
@@ -179,7 +179,7 @@ def packaged(network: FakeNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         inside = gzip.decompress(content)
         (place / name).write_bytes(gzip.compress(inside, mtime=1234))
         remote.append(RemoteFile(name, (f"http://fake/{name}",), hashlib.sha256(inside).hexdigest()))
-    monkeypatch.setattr(datasets, "_torchvision_files", lambda name: tuple(remote))
+    monkeypatch.setattr(datasets, "published_files", lambda name: tuple(remote))
     entry = datasets.SETS["fashion-mnist"]._replace(packaged=(str(place),))
     monkeypatch.setitem(datasets.SETS, "fashion-mnist", entry)
     return place
@@ -234,7 +234,7 @@ def fetch_beside_another(cache: str, barrier: Any, results: Any) -> None:
         path.write_bytes(files[name])
 
     downloads.download = meet
-    datasets._torchvision_files = lambda name: tuple(  # type: ignore[assignment]
+    datasets.published_files = lambda name: tuple(  # type: ignore[assignment]
         RemoteFile(file, (f"http://fake/{file}",), md5(files[file])) for file in IDX
     )
     data = load("kmnist")
@@ -274,7 +274,7 @@ def test_cifar_is_read_in_its_channel_order(network: FakeNetwork, monkeypatch: p
     content = packed.getvalue()
     network.content["http://fake/cifar"] = content
     remote = (RemoteFile("cifar-10-python.tar.gz", ("http://fake/cifar",), md5(content)),)
-    monkeypatch.setattr(datasets, "_torchvision_files", lambda name: remote)
+    monkeypatch.setattr(datasets, "published_files", lambda name: remote)
     data = load("cifar10")
     assert data.shape == (3, 32, 32) and (len(data.train), len(data.val), len(data.test)) == (90, 10, 20)
     for part in (data.train, data.val, data.test):
@@ -297,6 +297,7 @@ def test_olivetti_faces_stand_upright(network: FakeNetwork, monkeypatch: pytest.
     network.content["http://fake/faces"] = content
     remote = RemoteFile("olivettifaces.mat", ("http://fake/faces",), hashlib.sha256(content).hexdigest())
     monkeypatch.setattr(datasets, "OLIVETTI", remote)
+    monkeypatch.setattr(datasets, "published_files", lambda name: (remote,))
     data = load("olivetti")
     assert (len(data.train), len(data.val), len(data.test)) == (280, 40, 80)
     owner = {face.tobytes(): i // 10 for i, face in enumerate(faces)}
@@ -310,12 +311,25 @@ def test_scikit_learn_fetches_the_same_olivetti_file() -> None:
     from sklearn.datasets import _olivetti_faces
 
     theirs = _olivetti_faces.FACES
-    assert (datasets.OLIVETTI.urls, datasets.OLIVETTI.checksum) == ((theirs.url,), theirs.checksum)
+    assert (downloads.OLIVETTI.urls, downloads.OLIVETTI.checksum) == ((theirs.url,), theirs.checksum)
+
+
+def test_addresses_and_checksums_are_torchvision_s_own() -> None:
+    from torchvision import datasets as theirs
+
+    for name, their in (("mnist", theirs.MNIST), ("fashion-mnist", theirs.FashionMNIST), ("kmnist", theirs.KMNIST)):
+        files = downloads.published_files(name)
+        assert [file.name for file in files] == [file for file, _ in their.resources]
+        assert [file.urls for file in files] == [tuple(m + file for m in their.mirrors) for file, _ in their.resources]
+        if name != "fashion-mnist":  # whose checksums are of the content: test_the_real_package_if_installed
+            assert [file.checksum for file in files] == [md5 for _, md5 in their.resources]
+    cifar = theirs.CIFAR10
+    assert RemoteFile(cifar.filename, (cifar.url,), cifar.tgz_md5) == downloads.CIFAR10
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "kmnist", "cifar10"])
 def test_every_remote_file_has_addresses_and_a_checksum(name: str) -> None:
-    files = datasets._torchvision_files(name)
+    files = datasets.published_files(name)
     assert tuple(file.name for file in files) == datasets.SETS[name].files
     for file in files:
         assert len(file.checksum) in (32, 64) and file.urls
