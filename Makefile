@@ -1,7 +1,7 @@
 # make lab        work through the course          make lab ARGS="--no-browser --port=8890"
 # make test       everything that must hold
 # make notebooks  rebuild the notebooks whose inputs changed
-# make bench      the figures the models must reach, the import time, the memory of training, the explorer's speed
+# make bench      how fast it is beside the usual ways, in about five minutes; ARGS="--json new.json" keeps the figures
 # Every line below can be typed by hand; PYTHON=python3.12 chooses another interpreter for a new .venv.
 
 PYTHON ?= python3
@@ -24,10 +24,7 @@ notebooks: .venv/installed-test
 	$(BIN)/python notebooks/build.py $(ARGS)
 
 bench: .venv/installed-test
-	$(BIN)/python -m benchmarks import_time
-	$(BIN)/python -m benchmarks training_memory
-	$(BIN)/python -m benchmarks explorer
-	$(BIN)/python -m benchmarks figures
+	$(BIN)/python -m benchmarks --short $(ARGS)
 
 # The stamps are newer than pyproject.toml and constraints.txt as long as these do not change: then nothing is installed
 .venv/installed: pyproject.toml constraints.txt | $(BIN)/pip

@@ -16,7 +16,10 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from benchmarks.table import Row
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+NUMBERED = sorted(NOTEBOOKS.glob("[0-9][0-9]*_*.ipynb"))
 NOTEBOOK_LIMIT, COURSE_LIMIT = 120, 600
 
 
@@ -42,14 +45,24 @@ def execute(path: Path) -> tuple[float, list[tuple[float, str, str]]]:
     return seconds, cells
 
 
+def measure(short: bool = False) -> list[Row]:
+    """Seconds of each notebook and of all; `beside` names its slowest cell."""
+    rows = []
+    for path in NUMBERED:
+        seconds, cells = execute(path)
+        slowest, heading, _ = max(cells)
+        text = f"slowest cell {slowest:.0f} s, in “{heading}”"
+        rows.append(Row(f"notebook {path.stem}", seconds, "s", NOTEBOOK_LIMIT, False, text))
+    return [*rows, Row("all notebooks together", sum(row.value for row in rows), "s", COURSE_LIMIT, False)]
+
+
 def main() -> int:
     """Print a table; 1 where a limit is passed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks course")
     parser.add_argument("names", nargs="*", help="notebooks, by their number; all of them if none is named")
     parser.add_argument("--cells", type=int, default=8, help="how many of a notebook's slowest cells to show")
     arguments = parser.parse_args()
-    paths = sorted(NOTEBOOKS.glob("[0-9][0-9]*_*.ipynb"))
-    chosen = [p for p in paths if not arguments.names or any(p.stem.startswith(name) for name in arguments.names)]
+    chosen = [p for p in NUMBERED if not arguments.names or any(p.stem.startswith(name) for name in arguments.names)]
     total, passed = 0.0, False
     for path in chosen:
         seconds, cells = execute(path)

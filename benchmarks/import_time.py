@@ -23,14 +23,21 @@ print(middle - start, time.perf_counter() - middle)
 """
 
 
-def main(repeats: int) -> int:
-    """Print one line a run and the medians; exit status 1 above the limit."""
+def measure(repeats: int) -> tuple[list[float], list[float]]:
+    """(seconds of torch, seconds beyond it), one entry a fresh interpreter."""
     torch_seconds, own_seconds = [], []
     for _ in range(repeats):
         run = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, encoding="utf-8", check=True)
         of_torch, beyond = map(float, run.stdout.split())
         torch_seconds.append(of_torch)
         own_seconds.append(beyond)
+    return torch_seconds, own_seconds
+
+
+def main(repeats: int) -> int:
+    """Print one line a run and the medians; exit status 1 above the limit."""
+    torch_seconds, own_seconds = measure(repeats)
+    for of_torch, beyond in zip(torch_seconds, own_seconds, strict=True):
         print(f"torch {of_torch:.2f} s, autoencoder_lab {beyond:.2f} s beyond it")
     median = statistics.median(own_seconds)
     print(f"median: torch {statistics.median(torch_seconds):.2f} s, beyond it {median:.2f} s (limit {LIMIT} s)")

@@ -1,6 +1,5 @@
 """What a user would write instead of `lab.fit`: a bare loop, the usual DataLoader, and two published recipes."""
 
-import gzip
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,12 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 from torchvision.datasets import FashionMNIST
+from torchvision.datasets.utils import extract_archive
 from torchvision.transforms import ToTensor
 
 import autoencoder_lab as lab
+from autoencoder_lab.datasets import SETS
+from autoencoder_lab.downloads import IDX, cache_folder
 
 BATCH = 128
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 class LinkedAutoencoder(lab.Autoencoder):
@@ -74,23 +75,21 @@ def from_memory(images: Tensor, steps: int, batch_size: int) -> Iterator[Tensor]
                 return
 
 
-def torchvision_set(folder: Path) -> FashionMNIST:
+def torchvision_set(folder: Path, train: bool = True) -> FashionMNIST:
     """torchvision's own reader on the files that `lab.load` reads, unpacked into `folder` as it wants them."""
     raw = folder / "FashionMNIST" / "raw"
     raw.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
-        if not (raw / name).exists():
-            packed = next(path for path in _places(name) if path.is_file())
-            (raw / name).write_bytes(gzip.decompress(packed.read_bytes()))
-    return FashionMNIST(str(folder), train=True, transform=ToTensor())
+    for packed in fashion_files():
+        if not (raw / packed.stem).exists():
+            extract_archive(str(packed), str(raw))
+    return FashionMNIST(str(folder), train=train, transform=ToTensor())
 
 
-def _places(name: str) -> list[Path]:
-    from autoencoder_lab.datasets import SETS
-    from autoencoder_lab.downloads import cache_folder
-
+def fashion_files() -> list[Path]:
+    """Where the four packed files of Fashion-MNIST lie on this machine."""
     entry = SETS["fashion-mnist"]
-    return [folder / f"{name}.gz" for folder in (cache_folder() / entry.folder, *map(Path, entry.packaged))]
+    places = (cache_folder() / entry.folder, *map(Path, entry.packaged))
+    return [next(place / name for place in places if (place / name).is_file()) for name in IDX]
 
 
 def from_loader(images: FashionMNIST, steps: int, batch_size: int, workers: int) -> Iterator[Tensor]:
@@ -103,16 +102,18 @@ def from_loader(images: FashionMNIST, steps: int, batch_size: int, workers: int)
         yield x
 
 
-def train_by_hand(model: Any, batches: Iterable[Tensor], prepare: Callable[[Tensor], Tensor] = lambda x: x) -> None:
-    """The bare loop: zero_grad, backward, step, and the loss written down; for a GAN once for each network."""
+def train_by_hand(model: Any, batches: Iterable[Tensor], fused: bool = True) -> None:
+    """The bare loop: zero_grad, backward, step, and the loss written down; for a GAN once for each network.
+
+    fused: Adam in one kernel, as `fit` has it; PyTorch's default on a CPU is a loop over the parameters.
+    """
     model.train()
     betas = getattr(model, "betas", (0.9, 0.999))
-    parts = [(torch.optim.Adam(p, model.learning_rate, betas, fused=True), p, loss) for p, loss in model.steps()]
+    parts = [(torch.optim.Adam(p, model.learning_rate, betas, fused=fused), p, loss) for p, loss in model.steps()]
     losses = []
-    for batch in batches:
-        x = prepare(batch)
+    for step, batch in enumerate(batches, 1):
         for optimiser, parameters, loss_function in parts:
-            loss = loss_function(x, x).total
+            loss = loss_function(batch, batch).total
             if len(parts) == 1:
                 optimiser.zero_grad()
                 loss.backward()
@@ -121,7 +122,8 @@ def train_by_hand(model: Any, batches: Iterable[Tensor], prepare: Callable[[Tens
                     parameter.grad = gradient
             optimiser.step()
             losses.append(loss.item())
-        model.after_step(len(losses), 10**9)
+        model.trained_steps += 1
+        model.after_step(step, 10**9)
     assert losses
 
 

@@ -1,0 +1,116 @@
+"""Training images a second: `fit` beside a bare loop, beside a DataLoader, and on wide convolutions.
+
+    python -m benchmarks training_speed [--short]
+
+Runs of one model take turns, round by round, in one process, on Fashion-MNIST; medians and their ratios. The bare loop
+has the tensors in memory, the same model, batch, fused Adam, precision and memory format. Validation is left out: `fit`
+looks at ten images when it is done. What it does once before its first step (weights drawn, a copy for the case that
+it diverges) is told beside. The usual notebook has torchvision's FashionMNIST with ToTensor and PyTorch's default Adam.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import autoencoder_lab as lab
+from benchmarks import rivals
+from benchmarks.rivals import BATCH, LinkedAutoencoder, from_loader, from_memory, timed, train_by_hand
+from benchmarks.table import Row
+
+MODELS: dict[str, tuple[Callable[[], Any], int, float | None]] = {  # batch size, limit beside a DataLoader
+    "dense": (lambda: lab.DenseAutoencoder(32), BATCH, 1.8),
+    "conv": (lambda: lab.ConvAutoencoder(32), BATCH, 1.4),
+    "VAE": (lambda: lab.VAE(20), BATCH, None),
+    "GAN": (lambda: lab.GAN(64), 32, None),
+}
+
+
+def measure(short: bool = False) -> list[Row]:
+    """fit against the bare loop, against a DataLoader, and what the number format brings."""
+    data = lab.load("fashion-mnist")
+    data = replace(data, val=data.val[:10])
+    seconds, rounds = (0.5, 9) if short else (1.0, 25)
+    rows = _wide_convolutions(data, 5 if short else 15)  # first: in a process whose memory nobody has shaped yet
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = rivals.torchvision_set(Path(folder))
+        for name, (make, batch, limit) in MODELS.items():
+            rows += _beside_others(name, make, batch, limit, data, pictures, seconds, rounds)
+    return rows
+
+
+def _beside_others(
+    name: str, make: Any, batch: int, limit: float | None, data: Any, pictures: Any, seconds: float, rounds: int
+) -> list[Row]:
+    images = data.train.images
+    a_step = _by_hand(make(), images, from_memory(images, 20, batch)) / 20
+    steps = min(max(10, int(seconds / a_step)), len(images) // batch)  # one epoch at most: one validation
+    ways: dict[str, Callable[[], float]] = {
+        "fit": lambda: lab.fit(make(), data, steps=steps, batch_size=batch, device="cpu", progress=False).seconds[-1],
+        "bare": lambda: _by_hand(make(), images, from_memory(images, steps, batch)),
+    }
+    for workers in (0, 2) if limit is not None else ():
+        ways[f"{workers} workers"] = lambda workers=workers: _from_loader(  # type: ignore[misc]
+            make(), images, pictures, steps, batch, workers
+        )
+    took: dict[str, list[float]] = {way: [] for way in ways}
+    whole = []
+    for turn in range(rounds):
+        for way, run in list(ways.items())[:: 1 if turn % 2 else -1]:  # who comes first changes, too
+            started = time.perf_counter()
+            took[way].append(run())
+            if way == "fit":
+                whole.append(time.perf_counter() - started - took[way][-1])
+    rate = {way: steps * batch / statistics.median(values) for way, values in took.items()}
+    text = (
+        f"{rate['fit']:,.0f} and {rate['bare']:,.0f} images/s; before the first step {statistics.median(whole):.3f} s"
+    )
+    rows = [Row(f"fit / bare loop, {name}", rate["fit"] / rate["bare"], limit=0.97, beside=text)]
+    if limit is not None:
+        best = max(rate["0 workers"], rate["2 workers"])
+        beside = f"{rate['0 workers']:,.0f} (0 workers), {rate['2 workers']:,.0f} (2 workers)"
+        text = f"{rate['fit']:,.0f} and {beside} images/s"
+        rows.append(Row(f"fit / DataLoader, {name}", rate["fit"] / best, limit=limit, beside=text))
+    return rows
+
+
+def _by_hand(model: Any, images: torch.Tensor, batches: Iterable[torch.Tensor], fused: bool = True) -> float:
+    model.start_from(images)
+    return timed(lambda: train_by_hand(model, batches, fused))
+
+
+def _from_loader(model: Any, images: torch.Tensor, pictures: Any, steps: int, batch: int, workers: int) -> float:
+    """From the first batch on: what starting the workers takes is not counted."""
+    batches = from_loader(pictures, steps, batch, workers)
+    next(batches)
+    return _by_hand(model, images, batches, fused=False)
+
+
+def _wide_convolutions(data: Any, rounds: int) -> list[Row]:
+    """The linked notebook's architecture: what `fit` chooses, beside PyTorch's default float32."""
+    steps, images = 12, data.train.images
+    took: dict[str, list[float]] = {"fit": [], "default": []}
+    history = None
+    for turn in range(rounds + 1):
+        model = LinkedAutoencoder()
+        seconds = {
+            "default": timed(lambda model=model: train_by_hand(model, from_memory(images, steps, BATCH))),
+        }
+        model = LinkedAutoencoder()
+        history = lab.fit(model, data, steps=steps, batch_size=BATCH, device="cpu", progress=False)
+        seconds["fit"] = history.seconds[-1]
+        if turn:
+            for way, value in seconds.items():
+                took[way].append(value)
+    assert history is not None
+    chosen = f"{history.settings['precision']}, {history.settings['memory_format']}"
+    rate = {way: steps * BATCH / statistics.median(values) for way, values in took.items()}
+    name = "fit / default float32, linked notebook's architecture"
+    limit = 2.0 if history.settings["precision"] == "bfloat16" else 1.3
+    text = f"{rate['fit']:,.0f} ({chosen}) and {rate['default']:,.0f} (float32, contiguous) images/s"
+    return [Row(name, rate["fit"] / rate["default"], limit=limit, beside=text)]

@@ -1,0 +1,145 @@
+"""What the benchmarks make of their measurements; the measurements themselves are no tests."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import autoencoder_lab as lab
+from benchmarks import growth, rivals, table
+from benchmarks.table import Row
+from benchmarks.time_to_loss import StridedAutoencoder, dense_vae
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.parametrize(
+    ("row", "holds"),
+    [
+        (Row("a", 0.97, limit=0.97), True),
+        (Row("a", 0.969, limit=0.97), False),
+        (Row("a", 2.0, limit=2.0, more_is_better=False), True),
+        (Row("a", 2.01, limit=2.0, more_is_better=False), False),
+        (Row("a", float("nan"), limit=2.0), False),
+        (Row("a", -5.0), True),
+    ],
+)
+def test_a_limit_is_kept_from_its_own_side(row: Row, holds: bool) -> None:
+    assert row.holds is holds and str(row).startswith("ok" if holds else "FAIL")
+
+
+def kept(folder: Path, name: str, *rows: Row) -> Path:
+    table.keep(rows, folder / name)
+    return folder / name
+
+
+def test_two_files_are_compared_by_what_is_better(tmp_path: Path) -> None:
+    old = kept(tmp_path, "old.json", Row("speed", 1.0), Row("seconds", 1.0, "s", None, False), Row("gone", 1.0))
+    new = kept(tmp_path, "new.json", Row("speed", 1.3), Row("seconds", 1.3, "s", None, False), Row("born", 1.0))
+    words = {line.split()[1]: line.split()[0] for line in table.compare(old, new)}
+    assert words == {"speed": "better", "seconds": "worse", "gone": "gone", "born": "new"}
+    assert {line.split()[0] for line in table.compare(old, old)} == {"same"}
+
+
+def test_compare_says_where_the_machines_differ(tmp_path: Path) -> None:
+    old, new = kept(tmp_path, "old.json", Row("a", 1.0)), kept(tmp_path, "new.json", Row("a", 1.0))
+    content = json.loads(old.read_text(encoding="utf-8"))
+    old.write_text(json.dumps(content | {"machine": content["machine"] | {"threads": 99}}), encoding="utf-8")
+    assert table.compare(old, new)[0] == f"note: threads was 99, is {torch.get_num_threads()}"
+
+
+def test_a_file_of_something_else_is_refused_by_name(tmp_path: Path) -> None:
+    for text in ("{}", "no json", '{"machine": {}, "rows": [{"name": 1}]}'):
+        (tmp_path / "x.json").write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"x\.json holds no benchmark figures"):
+            table.kept(tmp_path / "x.json")
+
+
+def test_the_commands_exit_as_they_say(tmp_path: Path) -> None:
+    better = kept(tmp_path, "a.json", Row("speed", 2.0))
+    worse = kept(tmp_path, "b.json", Row("speed", 1.0))
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "benchmarks", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+
+    assert run("compare", str(worse), str(better)).returncode == 0
+    assert run("compare", str(better), str(worse)).returncode == 1
+    assert run("compare", str(better)).returncode == 2
+    unknown = run("nothing_like_it")
+    assert unknown.returncode == 2 and "training_speed" in unknown.stderr and "rivals" not in unknown.stderr
+
+
+def test_exponents_of_a_power_law_and_of_a_cliff() -> None:
+    sizes = [1.0, 10.0, 100.0, 1000.0]
+    fitted, steepest = growth.exponents(sizes, [s**0.7 for s in sizes])
+    assert fitted == pytest.approx(0.7) and steepest == pytest.approx(0.7)
+    fitted, steepest = growth.exponents(sizes, [1.0, 1.0, 100.0, 100.0])
+    assert steepest == pytest.approx(2.0)
+
+
+def test_the_linked_notebook_s_architecture_has_its_parameters_and_its_code() -> None:
+    """By hand: 9·1·32 + 32, 9·32·32 + 32 three times, 9·32 + 1; code 32·7·7."""
+    model = rivals.LinkedAutoencoder()
+    assert sum(p.numel() for p in model.parameters()) == 320 + 3 * 9248 + 289
+    x = torch.rand(2, 1, 28, 28)
+    assert model.encode(x).shape == (2, 1568) and model.reconstruct(x).shape == x.shape
+
+
+def test_the_example_s_loss_is_the_negative_elbo_of_a_vae_with_its_weights() -> None:
+    """Ours with the example's weights and the same draws of z."""
+    torch.manual_seed(0)
+    example, x = rivals.ExampleVAE(), torch.rand(6, 1, 28, 28)
+    vae = lab.VAE(20, binarise=False)
+    both = nn.Linear(400, 40)
+    both.weight.data = torch.cat([example.fc21.weight, example.fc22.weight]).detach()
+    both.bias.data = torch.cat([example.fc21.bias, example.fc22.bias]).detach()
+    vae.encoder = nn.Sequential(nn.Flatten(), example.fc1, nn.ReLU(), both)
+    vae.decoder = nn.Sequential(example.fc3, nn.ReLU(), example.fc4, nn.Unflatten(1, (1, 28, 28)))
+    torch.manual_seed(1)
+    theirs = example.loss(x).item() / len(x)
+    torch.manual_seed(1)
+    assert vae.loss(x).total.item() == pytest.approx(theirs, rel=1e-5)
+
+
+@pytest.mark.parametrize(("channels", "code"), [(8, 392), (32, 1568)])
+def test_our_runners_keep_to_the_code_they_are_allowed(channels: int, code: int) -> None:
+    model = StridedAutoencoder(channels)
+    x = torch.rand(2, 1, 28, 28)
+    assert model.encode(x).shape == (2, code) and model.reconstruct(x).shape == x.shape
+
+
+def test_the_dense_vae_starts_at_the_mean_image() -> None:
+    images = torch.rand(50, 1, 28, 28)
+    vae = dense_vae(images)
+    drawn = torch.sigmoid(vae.decoder(torch.zeros(1, 20)))
+    weights = vae.decoder[4].weight.norm()
+    assert vae.latent == 20 and vae.posterior(images)[0].shape == (50, 20) and weights > 0
+    assert (drawn[0, 0] - images.mean(dim=0)[0]).abs().mean() < 0.1
+
+
+def test_batches_from_memory_show_every_image_once_an_epoch() -> None:
+    images = torch.arange(10.0)[:, None]
+    batches = list(rivals.from_memory(images, 4, 5))
+    assert [len(batch) for batch in batches] == [5, 5, 5, 5]
+    for epoch in (batches[:2], batches[2:]):
+        assert torch.cat(epoch).flatten().sort().values.tolist() == list(range(10))
+
+
+def test_by_hand_and_by_fit_the_same_model_learns_as_much() -> None:
+    """The bare loop is a fair rival: at one budget its loss is within the seeds' spread of fit's."""
+    data = lab.load("digits")
+    by_fit, by_hand = [], []
+    for seed in range(3):
+        model = lab.DenseAutoencoder(8, data.shape)
+        lab.fit(model, data, steps=300, batch_size=64, seed=seed, progress=False)
+        by_fit.append(lab.metrics.mse(model, data.test).value)
+        torch.manual_seed(seed)
+        model = lab.DenseAutoencoder(8, data.shape)
+        rivals.train_by_hand(model, rivals.from_memory(data.train.images, 300, 64))
+        by_hand.append(lab.metrics.mse(model.eval(), data.test).value)
+    assert sum(by_hand) == pytest.approx(sum(by_fit), rel=0.25)  # fit's schedule gains some 10 %
