@@ -17,7 +17,7 @@ test: .venv/installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=3 --dist=loadfile
 	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks/*.ipynb
 
 notebooks: .venv/installed-test

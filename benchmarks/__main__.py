@@ -1,6 +1,6 @@
 """python -m benchmarks [--short] [--json FILE]: everything that is measured, in one run, as one table.
 
-python -m benchmarks NAME [ARGUMENTS]      one script of this folder
+python -m benchmarks NAME [ARGUMENTS]      one script of this folder; list names them
 python -m benchmarks compare OLD NEW       two JSON files side by side; exit status 1 if a figure became worse
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks import table
 
-MEASURED = ("training_speed", "time_to_loss", "data_and_pca", "startup", "training_memory", "growth")
+MEASURED = ("training_speed", "time_to_loss", "data_and_pca", "startup", "training_memory", "growth", "gpu")
 SLOW = ("course",)  # left out of the short form
 NO_SCRIPT = {"table", "rivals"}
 SCRIPTS = {
@@ -53,7 +53,7 @@ def main() -> int:
         for name, path in SCRIPTS.items():
             text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
             print(f"{name:<16} {text.splitlines()[0]}", file=sys.stderr)
-        return 2
+        return 0 if sys.argv[1] == "list" else 2
     if named and sys.argv[1] not in MEASURED:
         del sys.argv[0]  # the script finds its own arguments, as if it had been started by itself
         runpy.run_module(f"benchmarks.{sys.argv[0]}", run_name="__main__", alter_sys=True)

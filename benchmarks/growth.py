@@ -34,14 +34,14 @@ def noise(count: int, side: int = 28) -> lab.ImageData:
 def step_seconds(data: lab.ImageData, latent: int = 32, batch: int = 64, steps: int = 30) -> float:
     """Seconds of one step of `fit`, set-up apart."""
     model = lab.ConvAutoencoder(latent, data.shape)
-    history = lab.fit(model, data, steps=steps, batch_size=batch, device="cpu", progress=False)
+    history = lab.fit(model, data, steps=steps, batch_size=batch, progress=False)
     return history.seconds[-1] / steps
 
 
 def epoch_seconds(count: int) -> float:
     """Seconds of `fit` for one epoch, set-up included, of a model small enough to be done with 60,000 images."""
     data, model = noise(count), lab.DenseAutoencoder(8, hidden=(32,))
-    return timed(lambda: lab.fit(model, data, epochs=1, batch_size=100, device="cpu", progress=False))
+    return timed(lambda: lab.fit(model, data, epochs=1, batch_size=100, progress=False))
 
 
 def exponents(sizes: Sequence[float], seconds: Sequence[float]) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from torchvision.transforms import ToTensor
 import autoencoder_lab as lab
 from autoencoder_lab.datasets import SETS
 from autoencoder_lab.downloads import IDX, cache_folder
+from autoencoder_lab.training import pick_device
 
 BATCH = 128
 
@@ -64,7 +65,8 @@ class ExampleVAE(nn.Module):
 
 
 def from_memory(images: Tensor, steps: int, batch_size: int) -> Iterator[Tensor]:
-    """Shuffled batches of a tensor that is in memory."""
+    """Shuffled batches of a tensor that is in memory, that of the device."""
+    images = images.to(pick_device())
     while True:
         for batch in torch.randperm(len(images)).split(batch_size):
             if len(batch) < batch_size and len(images) >= batch_size:
@@ -107,11 +109,13 @@ def train_by_hand(model: Any, batches: Iterable[Tensor], fused: bool = True) -> 
 
     fused: Adam in one kernel, as `fit` has it; PyTorch's default on a CPU is a loop over the parameters.
     """
-    model.train()
+    device = pick_device()
+    model.to(device).train()
     betas = getattr(model, "betas", (0.9, 0.999))
     parts = [(torch.optim.Adam(p, model.learning_rate, betas, fused=fused), p, loss) for p, loss in model.steps()]
     losses = []
-    for step, batch in enumerate(batches, 1):
+    for step, given in enumerate(batches, 1):
+        batch = given.to(device)
         for optimiser, parameters, loss_function in parts:
             loss = loss_function(batch, batch).total
             if len(parts) == 1:

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import autoencoder_lab as lab
+from autoencoder_lab.training import pick_device
 from benchmarks.rivals import BATCH, ExampleVAE, LinkedAutoencoder, from_memory, timed, train_by_hand
 from benchmarks.table import Row
 
@@ -106,7 +107,7 @@ def _convolutional(data: Any, short: bool) -> list[Row]:
     rows = []
     for channels, step_count in ((8, 1900), (32, 700)):
         model = StridedAutoencoder(channels)
-        ours = timed(lambda model=model, n=step_count: lab.fit(model, data, steps=n, device="cpu", progress=False))
+        ours = timed(lambda model=model, n=step_count: lab.fit(model, data, steps=n, progress=False))
         loss = cross_entropy_a_pixel(model, data.test.images)
         reached = loss <= LINKED_LOSS
         text = f"{ours:.0f} s; 50 epochs of the linked notebook, {best}: {whole[best]:,.0f} s, extrapolated"
@@ -119,7 +120,7 @@ def _convolutional(data: Any, short: bool) -> list[Row]:
 def _variational(data: Any, short: bool) -> list[Row]:
     torch.manual_seed(0)
     steps = 200 if short else int(EXAMPLE_STEPS)
-    example = ExampleVAE()
+    example = ExampleVAE().to(pick_device())
     optimiser = torch.optim.Adam(example.parameters(), 1e-3)
 
     def recipe() -> None:
@@ -132,9 +133,7 @@ def _variational(data: Any, short: bool) -> list[Row]:
     theirs = timed(recipe) * EXAMPLE_STEPS / steps
     vae = dense_vae(data.train.images)
     ours = timed(
-        lambda: lab.fit(
-            vae, data, steps=950, learning_rate=8e-3, batch_size=BATCH, initialise=False, device="cpu", progress=False
-        )
+        lambda: lab.fit(vae, data, steps=950, learning_rate=8e-3, batch_size=BATCH, initialise=False, progress=False)
     )
     with torch.no_grad():
         loss = statistics.mean(vae.loss(x).total.item() for x in data.test.images.split(1000))
@@ -149,4 +148,4 @@ def _variational(data: Any, short: bool) -> list[Row]:
 
 @torch.no_grad()
 def _negative_elbo(example: ExampleVAE, images: Tensor) -> float:
-    return sum(example.loss(x).item() for x in images.split(1000)) / len(images)
+    return sum(example.loss(x).item() for x in images.to(pick_device()).split(1000)) / len(images)

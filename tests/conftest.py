@@ -1,6 +1,10 @@
 """Small real data, and a sandbox, that several test files share."""
 
+import os
 from collections.abc import Iterator
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores: one thread each, also in what they start
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import torch

@@ -45,27 +45,35 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
     return {"cells": cells, "probes": {name: _probe(names, given) for name, given in job["probes"].items()}}
 
 
-def _run_cells(sources: list[str], most: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def shell() -> Any:
+    """The IPython that runs the cells; made once by the server, before any job, so that no fork pays for it.
+
+    Without a history: that would be a file, and a thread that does not survive a fork.
+    """
     from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
 
     class Shell(InteractiveShell):
         def enable_gui(self, gui: Any = None) -> None:
             """For %matplotlib: there is no window to open."""
 
-    shell: Any = Shell.instance()
-    shell.history_manager.enabled = False
-    shell.colors = "nocolor"
-    done = []
+    if not InteractiveShell.initialized():
+        Shell.instance(colors="nocolor", config=Config({"HistoryManager": {"enabled": False}}))
+    return InteractiveShell.instance()
+
+
+def _run_cells(sources: list[str], most: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    ipython, done = shell(), []
     for source in sources:
         printed = _Capped(most)
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             try:
-                result = shell.run_cell(source, store_history=False)
+                result = ipython.run_cell(source, store_history=False)
                 error = result.error_before_exec or result.error_in_exec
             except BaseException as raised:  # SystemExit too: the next cell runs all the same, as in a notebook
                 error = raised
         done.append({"ok": error is None, "error": _said(error), "output": printed.text()})
-    return shell.user_ns, done
+    return ipython.user_ns, done
 
 
 def _said(error: Any) -> str:

@@ -56,12 +56,16 @@ def main() -> None:
 
 def _load_packages() -> None:
     """What every notebook imports, so that no fork pays for it."""
-    import IPython.core.interactiveshell  # noqa: F401
+    import gc
+
     import numpy  # noqa: F401
+    import probe
     import torch
 
+    probe.shell()
     torch.set_num_threads(1)  # a pool of threads does not survive a fork
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # loads what torch loads late
+    gc.freeze()  # a fork's garbage collection leaves these pages alone, and so shared
 
 
 def _supervise(jobs: int, answers: int) -> None:
