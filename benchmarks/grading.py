@@ -23,7 +23,7 @@ from typing import Any
 
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Task, grade_class
-from autoencoder_lab.grading.gradebook import record
+from autoencoder_lab.grading.gradebook import prepare, record
 from autoencoder_lab.grading.inert import configure
 from autoencoder_lab.grading.lab_source import released, source_notebook, write
 from autoencoder_lab.grading.submission import find
@@ -141,7 +141,8 @@ def hand_in(course: Course, folder: Path, first: int, count: int) -> None:
 
 
 def ours(course: Course, folder: Path, workers: int = 2) -> float:
-    """Seconds for the class with its gradebook, once the workers are warm."""
+    """Seconds for the class with its gradebook, once the workers are warm and there is a gradebook to write into."""
+    prepare(course)
     task = Task(course.judge("small"), course.release("small"), 7)
     found = find(folder, "small")
     graded = grade_class(task, found, course.results("small"), workers)

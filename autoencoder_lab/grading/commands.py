@@ -11,7 +11,7 @@ from typing import get_args
 from autoencoder_lab.grading import report as reporting
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Result, Task, grade_class, read_result
-from autoencoder_lab.grading.gradebook import Late, record
+from autoencoder_lab.grading.gradebook import Late, prepare, record
 from autoencoder_lab.grading.lab_source import LabError
 from autoencoder_lab.grading.sandbox import Isolation, Sandbox, SandboxError
 from autoencoder_lab.grading.submission import find, naive_utc
@@ -52,6 +52,7 @@ def grade(
         print(UNPROTECTED, file=sys.stderr)
     elif not scheduler:
         Sandbox().close()  # proves that isolation holds, before anything is run
+    prepare(place)
     graded = grade_class(task, found, place.results(lab), jobs, scheduler or None)
     bar = tqdm(graded, total=len(found), desc=lab, unit="submission", disable=not sys.stderr.isatty())
     results = sorted(bar, key=lambda result: result.student)

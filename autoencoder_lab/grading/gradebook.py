@@ -20,6 +20,8 @@ from autoencoder_lab.grading.grade import PartResult, Result
 from autoencoder_lab.grading.lab_source import LabError, write
 from autoencoder_lab.grading.submission import is_id
 
+AT_ONCE = 50  # students
+
 
 @dataclass(frozen=True)
 class Late:
@@ -27,6 +29,28 @@ class Late:
 
     due: datetime | None = None
     policy: str = "none"
+
+
+def prepare(course: Course) -> None:
+    """Open the gradebook, and make it where there is none: better now than when a class has been graded.
+
+    Raises LabError where it cannot be opened. Making one takes seconds, for nbgrader asks Alembic for a version.
+    """
+    _reach_alembic()
+    from nbgrader.api import Gradebook
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with Gradebook(course.gradebook):
+            pass
+    except (SQLAlchemyError, ImportError) as error:
+        raise LabError(f"the gradebook {_without_password(course.gradebook)} cannot be opened: {error}") from error
+
+
+def _without_password(url: str) -> str:
+    from sqlalchemy.engine import make_url
+
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def record(results: Iterable[Result], course: Course, lab: str, late: Late = Late()) -> list[str]:
@@ -47,9 +71,16 @@ def record(results: Iterable[Result], course: Course, lab: str, late: Late = Lat
     with warnings.catch_warnings(), Gradebook(course.gradebook) as gradebook:
         warnings.filterwarnings("ignore", message="Object of type .* not in session")  # nbgrader's own way of adding
         _enter_assignment(gradebook, release, lab, late)
-        for result in results:
-            notes += _enter(gradebook, result, release, course, lab, late)
-        gradebook.db.commit()
+        # nbgrader commits after every row, and the disk is waited for each time; here once for so many students
+        commit, gradebook.db.commit = gradebook.db.commit, gradebook.db.flush
+        for first in range(0, len(results), AT_ONCE):
+            batch = results[first : first + AT_ONCE]
+            for result in batch:
+                notes += _enter(gradebook, result, release, course, lab, late)
+            commit()
+            # after the commit: what was written before tells whether a text has changed, so it must not be ahead
+            for result in batch:
+                write(graded_notebook(result, release), course.autograded(lab, result.student))
     return notes
 
 
@@ -112,8 +143,8 @@ def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: st
     submission = gradebook.update_or_create_submission(lab, result.student, **when)
     (paper,) = submission.notebooks
     parts = {part.grade_id: part for part in result.parts}
-    place = course.autograded(lab, result.student)
-    earlier, now = _written_before(place), {cell["grade_id"]: cell["source"] for cell in result.cells}
+    earlier = _written_before(course.autograded(lab, result.student))
+    now = {cell["grade_id"]: cell["source"] for cell in result.cells}
     released = {name: cell.source for name, cell in cells_with(release, graded=True).items()}
     notes = []
     for grade in paper.grades:
@@ -136,7 +167,6 @@ def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: st
         paper.late_submission_penalty = penalty
         if seconds:
             notes.append(f"{result.student}: {seconds / 3600:.1f} hours late, {penalty or 0:g} points taken")
-    write(graded_notebook(result, release), place)
     return notes
 
 
