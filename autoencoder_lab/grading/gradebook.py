@@ -38,19 +38,20 @@ def prepare(course: Course) -> None:
     """
     _reach_alembic()
     from nbgrader.api import Gradebook
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+    try:
+        shown = make_url(course.gradebook).render_as_string(hide_password=True)
+    except ArgumentError as error:
+        raise LabError(
+            f"--db is a database URL such as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, got {course.gradebook!r}"
+        ) from error
     try:
         with Gradebook(course.gradebook):
             pass
-    except (SQLAlchemyError, ImportError) as error:
-        raise LabError(f"the gradebook {_without_password(course.gradebook)} cannot be opened: {error}") from error
-
-
-def _without_password(url: str) -> str:
-    from sqlalchemy.engine import make_url
-
-    return make_url(url).render_as_string(hide_password=True)
+    except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver
+        raise LabError(f"the gradebook {shown} cannot be opened: {error}") from error
 
 
 def record(results: Iterable[Result], course: Course, lab: str, late: Late = Late()) -> list[str]:

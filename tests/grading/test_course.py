@@ -18,9 +18,10 @@ pytest.importorskip(
 )
 
 from autoencoder_lab.grading import commands, export, feedback
+from autoencoder_lab.grading import gradebook as gradebook_module
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import PartResult, Result, write_result
-from autoencoder_lab.grading.gradebook import Late, _reach_alembic, record
+from autoencoder_lab.grading.gradebook import Late, _reach_alembic, prepare, record
 from autoencoder_lab.grading.inert import configure, inert_markdown
 from autoencoder_lab.grading.lab_source import CODE_STUB, TEXT_STUB, LabError, released, source_notebook, write
 from autoencoder_lab.grading.report import report
@@ -165,6 +166,41 @@ def test_points_and_words_reach_the_gradebook(course: Course) -> None:
     nbformat.validate(notebook)
     outputs = [cell.outputs for cell in notebook.cells if cell.get("outputs")]
     assert [[output.text for output in cell] for cell in outputs] == [["1 of 2 points: this is the root\n"]]
+
+
+def test_a_gradebook_that_cannot_be_opened_is_named_before_anything_is_graded(tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    for url, said in (
+        ("nonsense", "--db is a database URL such as"),
+        (f"sqlite:///{tmp_path / 'nowhere' / 'at_all.db'}", r"at_all\.db cannot be opened"),
+        ("no_such_driver://ada:secret@localhost/labs", r"no_such_driver://ada:\*\*\*@localhost/labs cannot be opened"),
+    ):
+        with pytest.raises(LabError, match=said):
+            prepare(Course(tmp_path, url))
+
+
+def test_a_crash_half_way_leaves_no_text_that_the_gradebook_does_not_know(
+    course: Course, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """autograded/ tells what a person saw when they marked: it must never be ahead of the gradebook."""
+    monkeypatch.setattr(gradebook_module, "AT_ONCE", 2)
+    results = [result(course, name) for name in ("ada", "bob", "cleo", "dan")]
+    entered = gradebook_module._enter
+
+    def stumble(book: Any, one: Any, *rest: Any) -> Any:
+        if one.student == "dan":
+            raise KeyboardInterrupt
+        return entered(book, one, *rest)
+
+    monkeypatch.setattr(gradebook_module, "_enter", stumble)
+    with pytest.raises(KeyboardInterrupt):
+        record(results, course, "small")
+    written = {name for name in ("ada", "bob", "cleo", "dan") if course.autograded("small", name).exists()}
+    in_the_book = {row[0] for row in book(course)["student"]}
+    assert written == in_the_book == {"ada", "bob"}
+    monkeypatch.setattr(gradebook_module, "_enter", entered)
+    record(results, course, "small")
+    assert all(course.autograded("small", one.student).exists() for one in results)
 
 
 def test_writing_twice_changes_nothing(course: Course) -> None:
