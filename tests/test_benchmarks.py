@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import autoencoder_lab as lab
-from benchmarks import growth, rivals, table
+from benchmarks import gpu, growth, rivals, table
 from benchmarks.table import Row
 from benchmarks.time_to_loss import StridedAutoencoder, dense_vae
 
@@ -143,3 +143,11 @@ def test_by_hand_and_by_fit_the_same_model_learns_as_much() -> None:
         rivals.train_by_hand(model, rivals.from_memory(data.train.images, 300, 64))
         by_hand.append(lab.metrics.mse(model.eval(), data.test).value)
     assert sum(by_hand) == pytest.approx(sum(by_fit), rel=0.25)  # fit's schedule gains some 10 %
+
+
+def test_the_gpu_s_measurement_runs_where_there_is_none(tiny28: lab.ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the CPU, at a size that says nothing: no kernels of a GPU, and a ratio."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert gpu.measure(short=True) == []
+    ratio, busy = gpu.full_size(tiny28, lab.CCAE(4, projector=(8,)), steps=2, rounds=1)
+    assert ratio.value > 0 and busy.value == 0
