@@ -1,10 +1,11 @@
 """Submissions graded in a minute: our engine, two workers and the gradebook included, beside nbgrader's autograde.
 
-    python -m benchmarks grading [--count 60] [--beside 6] [--many 0]
+    python -m benchmarks grading [--count 60] [--beside 6] [--many 0] [--labs]
 
 A small lab (a formula, a function of images, a linear model trained for 200 steps), the same submissions for both, in
 one run. Ours is timed warm, after each worker has graded one; nbgrader has nothing that could be warm. --many grades so
 many submissions of a minimal lab instead, kills the run twice on the way, and tells the memory of the grading process.
+--labs grades the reference solution of each of the course's labs, which must take at most 20 s.
 """
 
 import argparse
@@ -21,14 +22,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+import nbformat
+
 from autoencoder_lab.grading.folders import Course
-from autoencoder_lab.grading.grade import Task, grade_class
+from autoencoder_lab.grading.grade import Paper, Task, grade, grade_class
 from autoencoder_lab.grading.gradebook import prepare, record
 from autoencoder_lab.grading.inert import configure
+from autoencoder_lab.grading.judge import load_judge
 from autoencoder_lab.grading.lab_source import released, source_notebook, write
-from autoencoder_lab.grading.submission import find
+from autoencoder_lab.grading.sandbox import Sandbox
+from autoencoder_lab.grading.submission import cells_of, find
 
-AT_LEAST = 200  # a minute
+AT_LEAST, LAB_SECONDS = 200, 20  # a minute; for one submission of a lab
+ASSIGNMENTS = Path(__file__).resolve().parent.parent / "assignments"
 TEXT = '''# %% given="imports"
 import torch
 from torch import nn
@@ -203,6 +209,24 @@ def many(count: int) -> int:
         return int(len(files) != count or whole != count)
 
 
+def labs() -> int:
+    """Seconds for the reference solution of each lab, and its points."""
+    course, failed = Course(ASSIGNMENTS), False
+    with Sandbox() as sandbox:
+        for lab in sorted(path.name for path in (ASSIGNMENTS / "source").iterdir() if path.is_dir()):
+            source = source_notebook(course.text(lab))
+            judge, frame = load_judge(course.judge(lab)), cells_of(nbformat.writes(released(source)).encode())
+            started = time.perf_counter()
+            result = grade(Paper("reference", nbformat.writes(source).encode()), judge, frame, 7, sandbox)
+            seconds, whole = time.perf_counter() - started, sum(part.points for part in judge.parts)
+            failed = failed or seconds > LAB_SECONDS or result.points != whole
+            print(
+                f"{lab:<16} {seconds:5.1f} s (at most {LAB_SECONDS})   {result.points:g} of {whole:g} points",
+                flush=True,
+            )
+    return int(failed)
+
+
 def _grade_all(course: Course, folder: Path) -> None:
     os.setsid()  # a group of its own, which can be killed as a whole
     task = Task(course.judge("small"), course.release("small"), 7)
@@ -225,7 +249,10 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--beside", type=int, default=6, help="submissions that nbgrader grades")
     parser.add_argument("--many", type=int, default=0)
+    parser.add_argument("--labs", action="store_true")
     chosen = parser.parse_args()
+    if chosen.labs:
+        return labs()
     if chosen.many:
         return many(chosen.many)
     with tempfile.TemporaryDirectory() as scratch:
