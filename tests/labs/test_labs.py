@@ -1,7 +1,10 @@
 """Every lab: the reference gets all, the blank release nothing, a mistake what it should, another right way all."""
 
 import importlib
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -119,9 +122,17 @@ def test_the_release_runs_and_says_not_done_yet(lab: str) -> None:
 
 
 @pytest.mark.parametrize("lab", LABS)
-def test_the_source_runs_and_every_check_passes(lab: str) -> None:
-    notebook = nbformat.from_dict(source_of(lab))
-    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()  # raises for a cell that fails
+def test_the_source_runs_under_nbval_and_every_check_passes(lab: str, tmp_path: Path) -> None:
+    """After each cell that checks a part stands one more, which wants to see its ✓."""
+    notebook, cells = nbformat.from_dict(source_of(lab)), []
     for cell in notebook.cells:
+        cells.append(cell)
         if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
-            assert "✓" in "".join(output.get("text", "") for output in cell.outputs), cell.source
+            cell.source = f"%%capture said\n{cell.source}"
+            cells.append(nbformat.v4.new_code_cell('assert "✓" in said.stdout, said.stdout'))
+    notebook.cells = cells
+    nbformat.write(notebook, tmp_path / f"{lab}.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300", "-q"]
+    done = subprocess.run([*command, f"{lab}.ipynb"], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
+    checks = sum(cell.source.startswith("assert") for cell in cells if cell.cell_type == "code")
+    assert done.returncode == 0 and checks >= 4, done.stdout[-3000:]
