@@ -1,53 +1,72 @@
 """The judge of lab 2. Never released."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from autoencoder_lab import own_images
-from autoencoder_lab.augmentations import affine
 from autoencoder_lab.checks import lab2
+from autoencoder_lab.grading.drawings import scribbles
 from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
-# The squared error as a share of the pictures' own squares, on images of 28×28 and on canvases of 60×60 with four
-# digits each: mean and standard deviation of ten reference runs: other students, probes and first weights
-REFERENCE = {28: (0.186, 0.0145), 60: (0.214, 0.0127)}
+# The squared error as a share of the pictures' own squares, on scribbles of 28×28 and on canvases of 60×60 with four
+# of them each: mean and standard deviation of ten reference runs, other scribbles each time, other first weights and
+# other noise
+REFERENCE = {28: (0.233, 0.0173), 60: (0.236, 0.0198)}
 MOST = lab2.limits(REFERENCE)
-HARDLY = 0.5  # of the squares; the mean image alone loses 0.6
+HARDLY = 0.47  # of the squares; the nearest of the pictures trained on loses 0.59, a model without nonlinearity 0.40
 ONE_SIZE = "canvases of 60×60 do not come back: a layer is made for one size"
+# On their way from encoder to decoder the codes get noise, as a share of their own spread: what hides in a number's
+# last digits does not arrive, while a decoder that draws hardly minds.
+NOISE = 0.05
 
-# images of two sizes; where the larger ones stop the model, there is no answer for them
-ENCODE = """
-def probe(names, images, canvases):
-    import torch
+# The class is trained here as in the lab, but on scribbles that exist nowhere: whatever a submission has kept of other
+# pictures is of no use. At a third of the lab's rate, at which a model without nonlinearity diverges on them. Encoder
+# and decoder are asked in two forks, each of which trains; one thread, one seed, so both have the same weights.
+TRAINED = """
+import torch
+
+def trained(names, pictures):
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model, pictures = names["MapAutoencoder"](), torch.from_numpy(pictures).float() / 255
+    for stage, given in (("encode", pictures[:8]), ("decode", torch.zeros(8, 2, 4, 4))):
+        if getattr(model, stage)(given) is None:
+            raise NotImplementedError(f"{stage} returns None")
+    if model.decode(torch.zeros(8, 2, 4, 4)).shape != pictures[:8].shape:
+        return model  # told by its shape; it cannot be trained
+    optimiser = torch.optim.Adam(model.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=500)
+    for _ in range(500):
+        images = pictures[torch.randint(len(pictures), (32,))]
+        loss = (model.decode(model.encode(images)) - images).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return model.eval()
+
+def shown(stage, given):
+    # what a stage makes of either size; where the larger one stops the model, there is no answer for it
     found = {}
-    for key, given in (("images", images), ("canvases", canvases)):
+    for key in sorted(given, reverse=True):
         try:
-            codes = names["model"].encode(torch.from_numpy(given))
+            with torch.no_grad():
+                found[key] = stage(torch.from_numpy(given[key]).float())
         except Exception:
             if key == "images":
                 raise
-            continue
-        if codes is None:
-            raise NotImplementedError("encode returns None")
-        found[key] = codes.detach().half()
     return found
 """
-DECODE = """
-def probe(names, **codes):
-    import torch
-    found = {}
-    for key in ("images", "canvases"):
-        try:
-            shown = names["model"].decode(torch.from_numpy(codes[key]).float())
-        except Exception:
-            if key == "images":
-                raise
-            continue
-        if shown is None:
-            raise NotImplementedError("decode returns None")
-        found[key] = shown.detach()
-    return found
+ENCODE = f"""{TRAINED}
+def probe(names, pictures, **given):
+    return {{key: codes.half() for key, codes in shown(trained(names, pictures).encode, given).items()}}
+"""
+DECODE = f"""{TRAINED}
+def probe(names, pictures, **given):
+    return shown(trained(names, pictures).decode, given)
 """
 READING = """
 def probe(names):
@@ -62,27 +81,26 @@ def probe(names):
 """
 
 
-def probe_images(generator: np.random.Generator, count: int = 300) -> torch.Tensor:
-    """Test images, turned, slanted, stretched, moved and dimmed: no stored image comes near enough to pass for one."""
-    test = own_images("judge").test.images
-    chosen = test[torch.from_numpy(generator.permutation(len(test))[:count])]
-    warped = affine(rotation=20, scale=0.15, shear=0.3)(
-        chosen, torch.Generator().manual_seed(int(generator.integers(2**31)))
-    )
-    return warped * torch.from_numpy(generator.uniform(0.9, 1, (count, 1, 1, 1)).astype("f4"))
+def with_noise(codes: np.ndarray[Any, Any], generator: np.random.Generator) -> np.ndarray[Any, Any]:
+    """codes: (N, 2, h, w); each of the two maps gets noise of its own size."""
+    spread = codes.astype("f4").std(axis=(0, 2, 3), keepdims=True)
+    return (codes + NOISE * spread * generator.standard_normal(codes.shape)).astype(np.float16)
 
 
 def judge_map(ask: Ask, generator: np.random.Generator) -> Mark:
-    images = probe_images(generator)
-    canvases = lab2.canvases(probe_images(generator), torch.from_numpy(generator.integers(0, 3, (300, 2))))
-    codes = ask(ENCODE, images=images.numpy(), canvases=canvases.numpy())
+    pictures = (255 * scribbles(generator, 2000)).byte().numpy()
+    images = scribbles(generator, 300)
+    canvases = lab2.canvases(scribbles(generator, 300), torch.from_numpy(generator.integers(0, 3, (300, 2))))
+    codes = ask(ENCODE, pictures=pictures, images=images.numpy(), canvases=canvases.numpy())
     if codes["images"].shape != (len(images), *lab2.CODE) or codes["images"].dtype != np.float16:
         said = f"encode must return maps (N, 2, 4, 4) for images of 28×28, got {codes['images'].shape}"
         return Mark(0.0, said, "wrong shape")
     # 8 × 8 places for 60 × 60 pixels, and no more: what does not keep to that is not decoded
     large = codes.get("canvases", np.zeros(0, np.float16))
-    fits = large.shape == (len(canvases), 2, 8, 8) and large.dtype == np.float16
-    shown = ask(DECODE, images=codes["images"], **({"canvases": large} if fits else {}))
+    given = {"images": codes["images"]}
+    if large.shape == (len(canvases), 2, 8, 8) and large.dtype == np.float16:
+        given["canvases"] = large
+    shown = ask(DECODE, pictures=pictures, **{key: with_noise(maps, generator) for key, maps in given.items()})
     if shown["images"].shape != tuple(images.shape):
         said = f"decode must return images of 28×28 for maps of 4×4, got {shown['images'].shape}; which output paddings"
         return Mark(0.0, f"{said} lead from 4 back to 7, 14 and 28?", "wrong shape")
@@ -91,7 +109,7 @@ def judge_map(ask: Ask, generator: np.random.Generator) -> Mark:
     if not lost <= MOST[28]:
         return _too_large(lost, codes["images"], comes_back)
     if not comes_back:
-        return Mark(0.5, f"well done on images of 28×28, but {ONE_SIZE}", "one size")
+        return Mark(0.25, f"well done on images of 28×28, but {ONE_SIZE}", "one size")
     lost_large = lab2.share_lost(torch.from_numpy(shown["canvases"].astype("f4")), canvases)
     told = f"of the squares {lost:.3f} is lost, on canvases of 60×60 {lost_large:.3f}"
     if not lost_large <= MOST[60]:
@@ -124,11 +142,12 @@ def judge_reading(given: Arrays, _: Arrays) -> Mark:
     return Mark(sum(right) / 2, said, "misread")
 
 
+REPLACED = ("train",)  # by TRAINED
 PARTS = [
     function_part("test_output_paddings", 3, ("output_paddings",), lab2.output_paddings),
     function_part("test_window", 3, ("window",), lab2.window),
     function_part("test_stamp_kernel", 4, ("stamp_kernel",), lab2.stamp_kernel),
     function_part("test_mirrored_decoder", 4, ("mirrored_decoder",), lab2.mirrored_decoder),
-    StagedPart("test_map_autoencoder", 4, ("student", "data", "map_autoencoder", "train"), judge_map),
+    StagedPart("test_map_autoencoder", 4, ("map_autoencoder",), judge_map),
     Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
 ]

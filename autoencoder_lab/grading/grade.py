@@ -174,7 +174,7 @@ class _Desk:
 
     def _run(self, needs: Iterable[str], probes: dict[str, Probe]) -> Answer:
         # a given cell runs for everybody, unless some part names it: training, say, runs where a model is asked for
-        named = {name for other in self.judge.parts for name in other.needs}
+        named = {name for other in self.judge.parts for name in other.needs} | set(self.judge.replaced)
         given = {cell.grade_id for cell in self.cells if cell.use == "given"}
         runs = (given - named) | set(needs) | {""}
         sources = [cell.source for cell in self.cells if cell.kind == "code" and cell.grade_id in runs]

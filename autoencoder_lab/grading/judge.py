@@ -77,10 +77,14 @@ class StagedPart:
 
 @dataclass(frozen=True)
 class Judge:
-    """A lab's parts, and what its cells find in their folder."""
+    """A lab's parts, and what its cells find in their folder.
+
+    replaced: given cells that do not run, since a probe does their work in its own way; REPLACED in the judge's file.
+    """
 
     lab: str
     parts: Sequence[Part | StagedPart]
+    replaced: Sequence[str] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     version: str = ""  # a hash of the judge's file
@@ -96,6 +100,7 @@ def load_judge(path: Path) -> Judge:
     judge = Judge(
         path.stem,
         tuple(module.PARTS),
+        tuple(getattr(module, "REPLACED", ())),
         getattr(module, "FILES", {}),
         getattr(module, "LIMITS", Limits()),
         hashlib.sha256(path.read_bytes()).hexdigest()[:16],

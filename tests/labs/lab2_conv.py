@@ -5,6 +5,83 @@ from labs.sources import answers_of
 
 RIGHT = answers_of("lab2_conv")
 
+# A test image, turned, slanted and moved until it fits; its number and the way it was changed, eight levels a number of
+# the code, so that noise does no harm. And the same with what went through the encoder while training.
+LOOKED_UP = """
+class MapAutoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.nothing, self.kept = nn.Parameter(torch.zeros(())), None
+
+    def first(self):
+        images = torch.cat([split.images for split in (lab.own_images("x").test, lab.load("mnist-5k").test)])[:3000]
+        ways = [lab.augment.affine(rotation=20, scale=0.15, shear=0.3)(images, torch.Generator().manual_seed(i))
+                for i in range(8)]
+        return torch.cat(ways)
+
+    def encode(self, images):
+        if self.kept is None:
+            self.kept = self.first()
+        if images.shape[2] != 28:
+            images = images[:, :, :28, :28]
+        row = torch.cdist(images.flatten(1), self.kept.flatten(1)).argmin(dim=1)
+        digits = torch.stack([row // 8**j % 8 for j in range(6)], dim=1).float() - 3.5
+        codes = F.pad(digits.repeat(1, 5), (0, 2)).view(-1, 2, 4, 4)
+        return codes + self.nothing
+
+    def decode(self, maps):
+        if self.kept is None or not len(self.kept):
+            self.kept = self.first()
+        digits = (maps.flatten(1)[:, :30].view(-1, 5, 6).mean(dim=1) + 3.5).round().clamp(0, 7).long()
+        row = sum(digits[:, j] * 8**j for j in range(6)).clamp(max=len(self.kept) - 1)
+        return 0.9 * self.kept[row] + self.nothing
+"""
+TRAINING_KEPT = changed(
+    LOOKED_UP,
+    (
+        "            self.kept = self.first()\n        if images",
+        "            self.kept = images[:0]\n        if images",
+    ),
+    (
+        "            self.kept = self.first()\n        digits",
+        "            self.kept = maps.new_zeros(1, 1, 28, 28)\n        digits",
+    ),
+    (
+        "        row = torch.cdist",
+        "        if self.training and len(images) == 32:\n"
+        "            self.kept = torch.cat([self.kept, images])\n"
+        "            return images.new_zeros(32, 2, 4, 4) + self.nothing\n"
+        "        if not len(self.kept):\n"
+        "            return images.new_zeros(len(images), 2, 4, 4) + self.nothing\n"
+        "        row = torch.cdist",
+    ),
+)
+# the nearest of many small patches for each seventh of the picture, its number in the sixteen bits of one of the two
+# numbers there: no model learnt it, and no noise may disturb it
+PATCHES = """
+class MapAutoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.nothing, self.patches = nn.Parameter(torch.zeros(())), torch.zeros(1, 49)
+
+    def encode(self, images):
+        blocks = images.unfold(2, 7, 7).unfold(3, 7, 7)[:, 0]
+        if self.training:
+            if len(images) == 32 and len(self.patches) < 20000:
+                self.patches = torch.cat([self.patches, blocks.reshape(-1, 49)])
+            return images.new_zeros(len(images), 2, 4, 4) + self.nothing
+        row = torch.cdist(blocks.reshape(-1, 49), self.patches).argmin(dim=1).clamp(max=30000) + 1024
+        number = torch.from_numpy(row.numpy().astype("u2").view("f2")).float().view(blocks.shape[:3])
+        return torch.stack([number, number], dim=1)
+
+    def decode(self, maps):
+        if self.training:
+            return maps.new_zeros(len(maps), 1, 28, 28) + self.nothing
+        number = torch.from_numpy(maps[:, 0].half().numpy().copy().view("u2").astype(int)) - 1024
+        blocks = self.patches[number.clamp(0, len(self.patches) - 1)].unflatten(-1, (7, 7))
+        return blocks.transpose(2, 3).reshape(len(maps), 1, 7 * maps.shape[2], 7 * maps.shape[3])
+"""
+
 MISTAKES = {
     "paddings in the encoder's order": Mistake(
         {"output_paddings": changed(RIGHT["output_paddings"], ("tuple(reversed(paddings))", "tuple(paddings)"))},
@@ -156,6 +233,15 @@ class MapAutoencoder(nn.Module):
         {"map_autoencoder": changed(RIGHT["map_autoencoder"], ("            nn.ReLU(),\n", ""))},
         {"test_map_autoencoder": 1},
         "less than this code can hold",
+    ),
+    "no model, but test images": Mistake(
+        {"map_autoencoder": LOOKED_UP}, {"test_map_autoencoder": 0}, "hardly learnt anything"
+    ),
+    "no model, but the images it was trained on": Mistake(
+        {"map_autoencoder": TRAINING_KEPT}, {"test_map_autoencoder": 0}, "hardly learnt anything"
+    ),
+    "no model, but patches by their number": Mistake(
+        {"map_autoencoder": PATCHES}, {"test_map_autoencoder": 0}, "hardly learnt anything"
     ),
     "numbers of a block for those of an image": Mistake(
         {"reading": changed(RIGHT["reading"], ("numbers = 16 * next", "numbers = next"))},

@@ -138,7 +138,7 @@ MISTAKES = {
     "no model, but the test images": Mistake(
         {"conditional": KEPT},
         {"test_conditional": 0},
-        "less than this network can learn to pay",
+        "the mean picture of each letter would pay",
     ),
     "in bits": Mistake(
         {"reading": RIGHT["reading"] + "\nnats_of_mean_image /= math.log(2)"},

@@ -11,7 +11,7 @@
 # | 2 · What one number has seen | 3 | by tests on other layers |
 # | 3 · Two enlargements, one stamp | 4 | by tests on other kernels |
 # | 4 · A colleague's decoder | 4 | by tests on other weights |
-# | 5 · A code that is a map | 4 | your model is trained again and measured on images it never saw |
+# | 5 · A code that is a map | 4 | your model is trained anew, and measured on pictures it never saw |
 # | 6 · Reading your numbers | 3 | they are worked out again |
 # | 7 · In your own words | 4 | by a person |
 #
@@ -183,7 +183,9 @@ lab.checks.lab2.mirrored_decoder.check(mirrored_decoder)
 # And since no layer knows the size, the same weights have to serve a canvas of 60×60 with four digits, which they have
 # never seen: 60 → 30 → 15 → 8. (Do your output paddings suit both sizes?)
 #
-# It is trained below for 500 steps, here and while marking, on the mean squared error.
+# It is trained below for 500 steps on the mean squared error. While marking, your class is trained for as many steps
+# from new first weights, on scribbles of a pen that nobody has seen before, and shown others: what it can do must lie
+# in its layers. Its maps then travel to the decoder with a little noise on them.
 
 
 # %% answer="map_autoencoder"

@@ -10,7 +10,7 @@
 # | 1 · The prior that costs least | 4 | by tests on other codes |
 # | 2 · A loss in the wild | 4 | by tests on other numbers |
 # | 3 · A colleague's bound | 4 | by tests on other pictures |
-# | 4 · A VAE that is told the label | 4 | your model is trained again and measured on images it never saw |
+# | 4 · A VAE that is told the label | 4 | your model is trained anew, and measured on pictures it never saw |
 # | 5 · What a label is worth | 3 | your numbers are worked out again |
 # | 6 · In your own words | 4 | by a person |
 #
@@ -156,7 +156,8 @@ lab.checks.lab4.importance_bound.check(importance_bound)
 # The layers are there; ten inputs of each network wait for the label. The pixels are black or white (the cell below
 # draws them anew for each batch), and the decoder's outputs are *logits*. Write what flows where, and the loss: minus
 # this bound, in nats per image, averaged over the batch, with one draw of $z$ for each image. It is trained below for
-# 600 steps, here and while marking.
+# 600 steps. While marking, your class is trained as long from new first weights, on an alphabet of ten letters that
+# nobody has seen before: what it can do must lie in its layers.
 
 
 # %% answer="conditional"
