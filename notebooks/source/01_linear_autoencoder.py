@@ -64,7 +64,7 @@ def explained(source, target):
 
 # %%
 slide = lab.DenseAutoencoder(latent=32, hidden=(), code_activation="silu")
-history = lab.fit(slide, data, steps=600, learning_rate=1e-2)
+history = lab.fit(slide, data, steps=500, learning_rate=1e-2)
 lab.plot.history(history, baselines=[pca32], data=data)
 
 # %% [markdown]
@@ -370,7 +370,7 @@ on_digits = {
     "without bends": lab.DenseAutoencoder(8, activation="identity", output="linear"),
     "with bends": lab.DenseAutoencoder(8, activation="silu", output="sigmoid"),
 }
-curves = {name: lab.fit(on_digits[name], data, steps=1000) for name in ("without bends", "with bends")}
+curves = {name: lab.fit(on_digits[name], data, steps=600) for name in ("without bends", "with bends")}
 lab.plot.history(curves, baselines=[on_digits["PCA"]], data=data)
 
 # %%
@@ -596,7 +596,7 @@ scores = {}
 for kind, images in {"grey": data, "binary": binary}.items():
     for loss in ("squared_error", "cross_entropy"):
         model = lab.DenseAutoencoder(32, hidden=(), loss=loss)
-        lab.fit(model, images, steps=800, learning_rate=1e-2)
+        lab.fit(model, images, steps=600, learning_rate=1e-2)
         scores[kind, loss] = lab.metrics.mse(model, images.test), cross_entropy_per_pixel(model, images.test)
 
 table = pd.DataFrame.from_dict(scores, orient="index", columns=["squared error", "cross-entropy"]).map(str)
@@ -625,7 +625,7 @@ print(f"no network is below the floor of its images: {above}")
 # long as they lie in [0, 1] and one remembers its floor. Outside [0, 1] it has no lower bound at all, and there the
 # squared error is the one to take; `lab.losses.cross_entropy` refuses such targets.
 #
-# **Try it.** Train for 200 steps instead of 800. Does the gap between the two losses grow or shrink?
+# **Try it.** Train for 200 steps instead of 600. Does the gap between the two losses grow or shrink?
 
 # %% [markdown]
 # ### Exercise 3 · A loss that is too good
@@ -725,10 +725,10 @@ models = {
     "bent, sparse": SparseAutoencoder(**bent),
 }
 curves = {
-    "linear, overcomplete": lab.fit(models["linear, overcomplete"], data, steps=300, learning_rate=3e-3),
-    "bent, plain": lab.fit(models["bent, plain"], data, steps=300),
-    "bent, denoising": lab.fit(models["bent, denoising"], data, steps=300, corrupt=lab.corrupt.gaussian(0.5)),
-    "bent, sparse": lab.fit(models["bent, sparse"], data, steps=300),
+    "linear, overcomplete": lab.fit(models["linear, overcomplete"], data, steps=200, learning_rate=3e-3),
+    "bent, plain": lab.fit(models["bent, plain"], data, steps=200),
+    "bent, denoising": lab.fit(models["bent, denoising"], data, steps=200, corrupt=lab.corrupt.gaussian(0.5)),
+    "bent, sparse": lab.fit(models["bent, sparse"], data, steps=200),
 }
 lab.plot.history(curves, baselines=[pca32], data=data)
 
@@ -993,7 +993,7 @@ lab.predict(
 # %%
 pca2 = lab.PCA(2).fit(data.train)
 bent2 = lab.DenseAutoencoder(latent=2)
-history = lab.fit(bent2, data, steps=600)
+history = lab.fit(bent2, data, steps=400)
 share = explained(pca2, bent2)
 high = "90 to 99 %" if share < 0.99 else "all but 1 % of it"
 lab.outcome("01-d-bent-code", "less than 40 %" if share < 0.4 else "40 to 90 %" if share < 0.9 else high)
@@ -1029,7 +1029,7 @@ curves, final, codes = {}, {}, {}
 for g in ("sigmoid", "relu", "silu"):
     flat = lab.DenseAutoencoder(32, hidden=(), code_activation=g)
     deep = lab.DenseAutoencoder(32, hidden=(256, 64), activation=g)
-    curves[f"flat, {g}"] = lab.fit(flat, data, steps=400, learning_rate=1e-2)
+    curves[f"flat, {g}"] = lab.fit(flat, data, steps=300, learning_rate=1e-2)
     curves[f"deep, {g}"] = lab.fit(deep, data, steps=400)
     final |= {f"flat, {g}": lab.metrics.mse(flat, data.test), f"deep, {g}": lab.metrics.mse(deep, data.test)}
     codes[g] = lab.metrics.encode(flat, data.test)

@@ -191,9 +191,9 @@ lab.outcome("03-2-best-control", best_control)
 
 # %%
 plain = lab.ConvAutoencoder(latent=64, hidden=256)
-lab.fit(plain, data, corrupt=noise, steps=450, progress=False)
+lab.fit(plain, data, corrupt=noise, steps=380, progress=False)
 around = lab.ResidualAutoencoder(latent=64, skips="around")
-lab.fit(around, data, corrupt=noise, steps=300, batch_size=64, learning_rate=5e-3, progress=False)
+lab.fit(around, data, corrupt=noise, steps=220, batch_size=64, learning_rate=5e-3, progress=False)
 denoisers = {"best linear map": chosen["best linear map"], "plain, code of 64": plain, "skips around": around}
 table = lab.compare(denoisers, data, columns=["mse", "psnr"], corrupt=noise)
 cleaned = {
@@ -322,7 +322,7 @@ both = Split(torch.stack([three, eight]).repeat(500, 1, 1, 1), torch.arange(1000
 two_images = ImageData("two images", both, both[:100], both)
 strong = Noise(sigma=4.0)
 network = lab.DenseAutoencoder(latent=8, hidden=(64,))
-lab.fit(network, two_images, corrupt=strong, steps=600, batch_size=64, learning_rate=2e-3, progress=False)
+lab.fit(network, two_images, corrupt=strong, steps=400, batch_size=64, learning_rate=2e-3, progress=False)
 
 noisy = strong(both.images, torch.Generator().manual_seed(1))
 drawn = lab.metrics.in_batches(network.reconstruct, noisy)
@@ -409,7 +409,7 @@ trained = {"trained at 0.5": noise, "trained at 0 to 1": AnyLevel(1.0)}
 by_level = {name: [] for name in [*trained, "linear, for 0.5", "linear, for each level", "the input"]}
 networks = {name: lab.ResidualAutoencoder(latent=64, skips="around") for name in trained}
 for name, corrupt in trained.items():
-    lab.fit(networks[name], data, corrupt=corrupt, steps=120, batch_size=64, learning_rate=5e-3, progress=False)
+    lab.fit(networks[name], data, corrupt=corrupt, steps=100, batch_size=64, learning_rate=5e-3, progress=False)
 linear = controls.LinearDenoiser(noise).fit(data.train)
 for sigma in levels:
     corrupt = lab.corrupt.gaussian(sigma)
@@ -470,7 +470,7 @@ lab.predict(
 # %%
 inpainters = {f"skips {where}": lab.ResidualAutoencoder(latent=64, skips=where) for where in ("inside", "around")}
 for model in inpainters.values():
-    lab.fit(model, data, corrupt=hole, steps=200, batch_size=64, learning_rate=4e-3, progress=False)
+    lab.fit(model, data, corrupt=hole, steps=190, batch_size=64, learning_rate=4e-3, progress=False)
 by_size = [controls.PCAFill(k).fit(data.train) for k in (64, 128, 200)]
 pca_fill = min(by_size, key=lambda method: lab.metrics.hole_errors(method, data.val[:100], hole)[0].value)
 fills = {
@@ -817,7 +817,7 @@ def strings(count, seed, length=128):
 sounds = ImageData("strings", strings(4000, seed=0), strings(200, seed=1), strings(500, seed=2))
 hiss = lab.corrupt.gaussian(0.2)
 dense = lab.DenseAutoencoder(16, image_shape=sounds.shape, hidden=(256,))
-lab.fit(dense, sounds, corrupt=hiss, steps=1000, learning_rate=2e-3, progress=False)
+lab.fit(dense, sounds, corrupt=hiss, steps=700, learning_rate=2e-3, progress=False)
 methods = {
     "nothing": untouched,
     "blur": best_on_validation([controls.Gaussian(s) for s in (0.5, 1, 2)], sounds.val, hiss),

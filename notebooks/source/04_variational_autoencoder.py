@@ -74,8 +74,8 @@ lab.predict(
 )
 
 # %%
-ae = lab.ConvAutoencoder(20, hidden=128)
-lab.fit(ae, data, steps=400, batch_size=64, progress=False)
+ae = lab.ConvAutoencoder(20, width=8, hidden=128)
+lab.fit(ae, data, steps=300, batch_size=64, progress=False)
 codes = lab.metrics.encode(ae, data.train)
 centre, spread, covariance = codes.mean(dim=0), codes.std(dim=0), torch.cov(codes.T)
 mixture = lab.LatentMixture(ae, components=10).fit(small.train)
@@ -173,7 +173,7 @@ lab.predict(
 
 # %%
 vae = lab.VAE(20, width=8, hidden=128)
-lab.fit(vae, small, steps=200, progress=False)
+lab.fit(vae, small, steps=150, progress=False)
 with torch.no_grad():
     mu, log_var = vae.posterior(black_and_white(data.test.images))
 of_mu, of_one_image = mu.var(dim=0), log_var.exp().mean(dim=0)
@@ -507,7 +507,7 @@ lab.outcome("04-5-cheap-code", names.get(tuple(better.values()), "the ELBO alone
 
 # %%
 vae = lab.VAE(latent=20)
-history = lab.fit(vae, data, steps=800, seed=0)
+history = lab.fit(vae, data, steps=500, seed=0)
 mean_image = data.train.images.mean(dim=0, keepdim=True).clamp(1e-3, 1 - 1e-3)
 bits = black_and_white(data.test.images)
 ignorant = -float(losses.bernoulli_log_density(bits, mean_image.logit().expand_as(bits)).flatten(1).sum(dim=1).mean())

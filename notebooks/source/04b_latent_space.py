@@ -50,7 +50,7 @@ def chance(n, latent, seed=0):
 # %%
 ae = lab.ConvAutoencoder(latent=2, width=8, hidden=256)
 vae = lab.VAE(latent=2, width=8, hidden=256)
-for model, steps in ((ae, 400), (vae, 700)):
+for model, steps in ((ae, 400), (vae, 500)):
     lab.fit(model, data, steps=steps, batch_size=64, progress=False)
 lab.plot.codes(ae, data.test, name="autoencoder")
 
@@ -230,7 +230,7 @@ lab.checks.interpolate(interpolate)
 ae = lab.ConvAutoencoder(latent=16, width=8, hidden=128)
 vae = lab.VAE(latent=16, width=8, hidden=128)
 for model in (ae, vae):
-    lab.fit(model, data, steps=400, batch_size=64, progress=False)
+    lab.fit(model, data, steps=250, batch_size=64, progress=False)
 
 t = torch.linspace(0, 1, 9)[:, None]
 a, b = data.test.images[3:4], data.test.images[8:9]
@@ -487,7 +487,7 @@ learnt = {
 }
 memory = {}
 for name, model in learnt.items():
-    lab.fit(model, few, steps=450, batch_size=64, progress=False)
+    lab.fit(model, few, steps=400, batch_size=64, progress=False)
     train, test = (lab.metrics.mse(model, split).value for split in (few.train, data.test))
     memory[name] = {"mse, its 200 images": train, "mse, new images": test, "new / its own": test / train}
 pd.DataFrame(memory).T.round(4)
@@ -532,7 +532,7 @@ remedies = {"none": {"warm_up": 0.0}, "warm-up": {"warm_up": 0.5}, "free bits": 
 trials = {}
 for name, settings in remedies.items():
     model = lab.VAE(latent=10, beta=8.0, width=8, hidden=64, **settings)
-    lab.fit(model, small, steps=300, batch_size=64, progress=False)
+    lab.fit(model, small, steps=200, batch_size=64, progress=False)
     each = lab.metrics.kl_per_dimension(model, data.test)
     bound = lab.metrics.elbo(model, data.test).value
     trials[name] = {
@@ -684,11 +684,11 @@ lab.quiz(
 # %%
 rising = lab.VAE(latent=2, beta=100.0, warm_up=1.0, width=8, hidden=64)
 explorer = lab.explore(rising, data, title="β from 0 to 100")
-lab.fit(rising, small, steps=400, batch_size=64, progress=False, callbacks=[explorer])
+lab.fit(rising, small, steps=300, batch_size=64, progress=False, callbacks=[explorer])
 display(explorer)
 
 # %% [markdown]
-# **Try it.** In **Time**, go from the last moment back to the first, or press *Play*. At step $s$ of 400, β is $s/4$.
+# **Try it.** In **Time**, go from the last moment back to the first, or press *Play*. At step $s$ of 300, β is $s/3$.
 # Keep an eye on the scale of the map and on the picture of your image.
 #
 # **What you should see.** At first the codes spread: they are cheap. As β grows the cloud is drawn together, in one
@@ -706,7 +706,7 @@ sizes = (2, 20, 80)
 table = {}
 for latent in sizes:
     model = lab.VAE(latent=latent, width=8, hidden=64)
-    lab.fit(model, small, steps=250, batch_size=64, progress=False)
+    lab.fit(model, small, steps=180, batch_size=64, progress=False)
     table[latent] = {
         "active units": lab.metrics.active_units(model, data.test),
         "rate (KL)": float(lab.metrics.kl_per_dimension(model, data.test).sum()),
@@ -738,7 +738,7 @@ shapes = lab.load("shapes", n=2000).map(lambda x: torch.nn.functional.avg_pool2d
 readers = {"PCA(8)": lab.PCA(8).fit(shapes.train)}
 for beta in (1.0, 4.0):
     model = lab.VAE(8, image_shape=shapes.shape, beta=beta, likelihood="gaussian", sigma=0.1, width=8, hidden=64)
-    lab.fit(model, shapes, steps=400, batch_size=64, learning_rate=4e-3, progress=False)
+    lab.fit(model, shapes, steps=250, batch_size=64, learning_rate=4e-3, progress=False)
     readers[f"VAE(8), β = {beta:g}"] = model
 gaps = {name: lab.metrics.disentanglement(model, shapes.test) for name, model in readers.items()}
 lab.plot.bars(gaps, "mutual information gap", baselines={"perfect": 1.0})
@@ -781,7 +781,7 @@ lab.show_source(lab.MixturePriorVAE.log_prior, lab.MixturePriorVAE.kl)
 # %%
 priors = {"N(0, I)": lab.VAE(2, width=8, hidden=128), "mixture of 20": lab.MixturePriorVAE(2, width=8, hidden=128)}
 for model in priors.values():
-    lab.fit(model, data, steps=300, batch_size=64, progress=False)
+    lab.fit(model, data, steps=200, batch_size=64, progress=False)
 bounds = {name: lab.metrics.nll(model, data.test, samples=20) for name, model in priors.items()}
 lab.plot.bars(bounds, "NLL in nats, 20 importance samples; lower is better")
 
@@ -803,7 +803,7 @@ pixels = torch.cdist(data.test.images.flatten(1), data.test.images.flatten(1)).f
 nearest = pixels.topk(10, largest=False).indices
 for beta in (0.1, 1.0, 10.0):
     model = lab.VAE(latent=10, beta=beta, width=8, hidden=64)
-    lab.fit(model, small, steps=200, batch_size=64, progress=False)
+    lab.fit(model, small, steps=150, batch_size=64, progress=False)
     with torch.inference_mode():
         mu, log_var = model.posterior(data.test.images)
     apart = torch.cdist(mu, mu).fill_diagonal_(torch.inf)

@@ -23,6 +23,7 @@
 
 # %% tags=["setup"]
 from dataclasses import replace
+from functools import cache
 
 import pandas as pd
 import torch
@@ -36,6 +37,20 @@ data = lab.load("mnist-5k")  # 3,500 digits to train on
 data = replace(data, val=data.val[:100])  # looked at after every epoch, and these runs are short
 SMALL = {"width": 8, "projector": (64, 64)}  # what all networks of this notebook are built with
 BUDGET = {"steps": 160, "batch_size": 128, "learning_rate": 5e-3, "progress": False}  # and trained with
+
+NETWORKS = {  # those that several sections look at
+    "conv AE": lambda: lab.ConvAutoencoder(32, width=8, hidden=128),
+    "VICReg": lambda: lab.VICReg(32, **SMALL),
+    "literal CCAE": lambda: lab.CCAE(32, views="none", judge="live", **SMALL),
+    "CCAE": lambda: lab.CCAE(32, views="crop", judge="frozen", **SMALL),
+}
+
+
+@cache
+def trained(name):
+    """One of these networks and its history, trained with the budget: once, however many sections ask for it."""
+    model = NETWORKS[name]()
+    return model, lab.fit(model, data, **BUDGET)
 
 
 class Pixels:
@@ -359,8 +374,7 @@ lab.predict(
 )
 
 # %%
-literal = lab.CCAE(32, views="none", judge="live", **SMALL)
-lab.fit(literal, data, **BUDGET)
+literal, _ = trained("literal CCAE")  # lab.CCAE(32, views="none", judge="live", **SMALL)
 x = data.test.images
 with torch.no_grad():
     z, x_hat = Embeddings(literal).encode(x), literal.reconstruct(x)
@@ -485,19 +499,17 @@ lab.predict(
 )
 
 # %%
-frozen = lab.CCAE(32, views="crop", judge="frozen", **SMALL)
-lab.fit(frozen, data, **BUDGET)  # first: the inversions take its encoder
+frozen, _ = trained("CCAE")  # first: the inversions take its encoder
 readings = {
-    "literal": lab.CCAE(32, views="none", judge="live", **SMALL),
+    "literal": trained("literal CCAE")[0],
     "inversion": lab.CCAE(32, views="none", encoder=frozen, **SMALL),
     "shared crop": lab.CCAE(32, views="crop", judge="live", **SMALL),
     "shared crop, frozen judge": frozen,
     "shared crop, inversion": lab.CCAE(32, views="crop", encoder=frozen, **SMALL),
     "literal + pixels": lab.CCAE(32, views="none", judge="live", pixel=100.0, **SMALL),
 }
-for model in readings.values():
-    if model is not frozen:
-        lab.fit(model, data, **BUDGET)
+for name in ("inversion", "shared crop", "shared crop, inversion", "literal + pixels"):  # the others are trained
+    lab.fit(readings[name], data, **BUDGET)
 table = lab.compare(readings, data, columns=("mse", "probe", "knn"))
 mse = table["mse"].to_dict()
 baseline = (data.test.images - data.train.images.mean(dim=0)).square().mean().item()
@@ -602,17 +614,17 @@ lab.checks.term_experiment(term_experiment, result, conclusion)
 # all, twice. First as on the slide: every model's own loss.
 
 # %%
-given = lab.VICReg(32, **SMALL)
-histories = {"VICReg": lab.fit(given, data, **BUDGET)}
+given, of_vicreg = trained("VICReg")
 models = {
-    "conv AE": lab.ConvAutoencoder(32, width=8, hidden=128),
+    "conv AE": trained("conv AE")[0],
     "VAE": lab.VAE(32, width=8, hidden=128),
-    "literal CCAE": lab.CCAE(32, views="none", judge="live", **SMALL),
+    "literal CCAE": trained("literal CCAE")[0],
     "VICReg inversion": lab.CCAE(32, views="crop", encoder=given, **SMALL),
-    "CCAE": lab.CCAE(32, **SMALL),  # shared crop, frozen judge
+    "CCAE": trained("CCAE")[0],  # shared crop, frozen judge
 }
+histories = {"VICReg": of_vicreg}
 for name, model in models.items():
-    histories[name] = lab.fit(model, data, **BUDGET)
+    histories[name] = trained(name)[1] if name in NETWORKS else lab.fit(model, data, **BUDGET)
 lab.plot.curves(
     histories["conv AE"].step,
     {name: history.val["total"] for name, history in histories.items()},
@@ -710,9 +722,7 @@ lab.predict(
 )
 
 # %%
-pair = {"conv AE": lab.ConvAutoencoder(32, width=8, hidden=128), "CCAE": lab.CCAE(32, **SMALL)}
-for model in pair.values():
-    lab.fit(model, data, **BUDGET)
+pair = {name: trained(name)[0] for name in ("conv AE", "CCAE")}
 x, ways, errors, shown = data.test.images[:200], {}, {}, {"original": data.test.images[:8]}
 for name, model in pair.items():
     codes, pictures = [], [x]
@@ -926,10 +936,9 @@ lab.predict(
 )
 
 # %%
-makers = {"conv AE": lab.ConvAutoencoder(32, width=8, hidden=128), "CCAE": lab.CCAE(32, **SMALL)}
+makers = {name: trained(name)[0] for name in ("conv AE", "CCAE")}
 told_apart, rows, real = {}, {}, data.test.images[:500]
 for name, model in makers.items():
-    lab.fit(model, data, **BUDGET)
     mixture = lab.LatentMixture(model, components=10).fit(data.train)
     codes = {
         "one Gaussian each": lab.metrics.encode(model, data.train)[:500].std(dim=0)
