@@ -50,7 +50,7 @@ def noise(*shape, seed=0):
 def trained_vae():
     """A VAE with a code of 20 numbers, to compare with: trained once, though two sections ask for it."""
     vae = lab.VAE(latent=20, width=8, hidden=128)
-    lab.fit(vae, data, steps=400, batch_size=64, progress=False)
+    lab.fit(vae, data, steps=250, batch_size=64, progress=False)
     return vae
 
 
@@ -775,7 +775,7 @@ lab.predict(
 
 # %%
 chooser = lab.GAN(classes=10)
-lab.fit(chooser, data, steps=400, progress=False)
+lab.fit(chooser, data, steps=350, progress=False)
 wanted = torch.arange(10).repeat_interleave(8)
 with torch.no_grad():
     rows = chooser.decode(noise(8, 64).repeat(10, 1), wanted)
@@ -939,7 +939,7 @@ by_heart = lab.GAN()
 lab.fit(by_heart, few, steps=350, batch_size=20, progress=False)
 collapsed = lab.GAN(game="non_saturating", penalty=0.0, average=0.0, batch_norm=True)
 collapsed.betas = (0.5, 0.999)
-lab.fit(collapsed, data, steps=250, learning_rate=2e-3, progress=False)
+lab.fit(collapsed, data, steps=200, learning_rate=2e-3, progress=False)
 
 pictures = {"20 digits": (by_heart, few), "collapsed": (collapsed, data)}
 rows = {}
