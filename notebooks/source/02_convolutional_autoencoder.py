@@ -416,8 +416,8 @@ lab.outcome("02-4-conv-against-dense", "in both races" if plain and augmented el
 # know: they begin to learn them by heart, the dense one most. With augmentation the two errors are nearly equal, yet
 # in such a short run the test error is hardly lower, or even higher: who never sees the same image twice learns more
 # slowly at first. Augmentation is an investment, and investments need time. Here is a longer run, of 1,200
-# steps. (`lab.ConvAutoencoder(32)` as it is, four times as wide inside, takes the 4,300 steps that it suggests itself if
-# `steps` is left out, and comes out better still.)
+# steps. (`lab.ConvAutoencoder(32)` as it is, four times as wide inside, suggests 4,300 steps itself, which `fit` takes
+# if `steps` is left out. It comes out better still.)
 
 # %%
 conv = lab.ConvAutoencoder(latent=32, hidden=128)
