@@ -485,8 +485,7 @@ lab.checks.decoder_loss(decoder_loss)
 #
 # In the fourth reading the [judge]({{glossary}}#judge) is no second network. It is the encoder as it stands at this
 # step, its weights taken for constants: $x'$ is seen through it, gradients pass back through it, and it takes none of
-# them. What it learns, it learns as in section 2: from two crops of each real image. (How much these should agree is
-# `agreement`.)
+# them. What it learns, it learns as in section 2: from two crops of each real image.
 
 # %%
 lab.show_source(lab.CCAE.judged, lab.CCAE.follow, docstrings=False)
@@ -615,13 +614,9 @@ lab.checks.term_experiment(term_experiment, result, conclusion)
 
 # %%
 given, of_vicreg = trained("VICReg")
-models = {
-    "conv AE": trained("conv AE")[0],
-    "VAE": lab.VAE(32, width=8, hidden=128),
-    "literal CCAE": trained("literal CCAE")[0],
-    "VICReg inversion": lab.CCAE(32, views="crop", encoder=given, **SMALL),
-    "CCAE": trained("CCAE")[0],  # shared crop, frozen judge
-}
+models = {name: trained(name)[0] for name in ("conv AE", "literal CCAE", "CCAE")}
+models["VAE"] = lab.VAE(32, width=8, hidden=128)
+models["VICReg inversion"] = lab.CCAE(32, views="crop", encoder=given, **SMALL)
 histories = {"VICReg": of_vicreg}
 for name, model in models.items():
     histories[name] = trained(name)[1] if name in NETWORKS else lab.fit(model, data, **BUDGET)
@@ -703,9 +698,6 @@ lab.outcome("06-6-whose-code", choices[0 if gap > 0.02 else 1 if gap < -0.02 els
 # And the code? With all labels the probes nearly tie, a little above the raw pixels. With **100 labels** the codes that
 # learnt from views lead, about five points ahead of the pixels. This is what self-supervised learning is for: images
 # are plenty, labels are dear. (Standard errors are about 1 point.)
-#
-# **Try it.** Does the inversion fail for want of knowledge in the code, or of a teacher? Let pixels teach a decoder for
-# the same frozen encoder: `lab.CCAE(32, encoder=given, views="none", weights=(0, 0, 0), pixel=784.0, **SMALL)`.
 
 # %% [markdown]
 # ## 7 · Again and again
