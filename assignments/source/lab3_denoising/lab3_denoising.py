@@ -12,7 +12,7 @@
 # | 2 · Lost pixels and noise | 4 | by tests on other covariances |
 # | 3 · A colleague's pair | 4 | by tests on other pictures |
 # | 4 · What no linear map can know | 3 | by tests on other covariances |
-# | 5 · Lost rows | 4 | your model is trained again and restores images it never saw |
+# | 5 · Lost rows | 4 | your model is trained anew, and restores pictures it never saw |
 # | 6 · Reading your numbers | 3 | they are worked out again |
 # | 7 · In your own words | 4 | by a person |
 #
@@ -165,7 +165,8 @@ lab.checks.lab3.hole_error.check(hole_error)
 # as denoisers have done since Zhang et al. (2017): to leave a pixel alone it need not learn anything. Take for $f$ two
 # convolutions of kernel 4, stride 2 and padding 1 with 32 channels each, and two transposed ones of the same kind back,
 # with a ReLU after each but the last. The rows that can be seen are to stay as they are: think about which pixels the
-# loss looks at. It is trained below for 500 steps, here and while marking; new rows are lost in every step.
+# loss looks at. It is trained below for 500 steps; new rows are lost in every step. While marking, your class is
+# trained as long from new first weights, on scribbles of a pen that nobody has seen before, and measured on others.
 #
 # There is something to beat: to draw a straight line from the seen row above to the seen row below.
 
