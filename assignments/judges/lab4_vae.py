@@ -101,6 +101,8 @@ def judge_conditional(ask: Ask, random: np.random.Generator) -> Mark:
         return Mark(1.0, f"−ELBO {it.nats:.1f} nats per image; the letter asked for in {it.heeded:.0%} of new images")
     if it.at_mean > UNTRAINED * alone:
         return Mark(0.0, f"{said}; the mean picture of each letter would pay {alone:.0f}", name)
+    if name == "price" and it.price > 4:  # stored pictures, each with a cell of its own among the codes: 13
+        return Mark(0.0, f"{said} Beside the codes of the images it was trained on it knows nothing", name)
     half = name in ("price", "label not heeded") and it.nats < MOST * alone + 10
     return Mark(0.5 if half else 0.25, said, name)
 
