@@ -63,12 +63,13 @@ def _draw_pictures(part: Any, model: ExploredModel, split: Any) -> str:
             noise = torch.randn(count, model.size, generator=torch.Generator().manual_seed(0))
             rows = [model.decode(noise)]
             said = f"{model.name}: {count} pictures decoded from codes of a standard normal distribution."
-    grid = part.subplots(len(rows), count, squeeze=False, gridspec_kw={"wspace": 0, "hspace": 0})
-    for axes, picture in zip(grid.flat, torch.cat(rows), strict=True):
-        axes.set_axis_off()
-        show_image(axes, picture)
-    for axes, name in zip(
-        grid[:, 0], ("images", "reconstructions") if model.encodes else ("random codes",), strict=True
-    ):
-        axes.set_title(name, fontsize=7, loc="left", pad=2)
+    names = ("images", "reconstructions") if model.encodes else ("random codes",)
+    axes = part.subplots()
+    axes.set_axis_off()
+    for row, (name, batch) in enumerate(zip(names, rows, strict=True)):
+        top = 1.25 * row + 0.25  # in pictures; the quarter is for the text
+        axes.text(0, top - 0.05, name, fontsize=7)
+        for column, picture in enumerate(batch):
+            show_image(axes, picture, column, top, 1)
+    axes.set(xlim=(0, count), ylim=(1.25 * len(rows), 0), aspect="equal")
     return said
