@@ -31,7 +31,8 @@ import autoencoder_lab as lab
 
 lab.setup(seed=0)
 data = lab.load("mnist-5k")  # 3,500 digits to train on
-small = lab.load("mnist-5k", n=1500)  # fewer of them, for short experiments; validation and test images are the same
+small = lab.load("mnist-5k", n=1500)  # fewer of them, for short experiments; the test images are the same
+small = replace(small, val=small.val[:100])  # looked at after every epoch
 
 
 def chance(n, latent, seed=0):
