@@ -13,8 +13,9 @@ SETTINGS: Any = {"fused": True, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": Fal
 class Adam:
     """Adam (Kingma and Ba, 2015) in PyTorch's fused kernel: bit for bit torch.optim.Adam(parameters, fused=True).
 
-    The first optimiser of a process that torch.optim makes imports torch._dynamo: 1.4 s on two slow cores (4.5 s
-    where nothing is compiled to bytecode yet), before the first step of every notebook. PyTorch's own functional form of the algorithm does without.
+    The first optimiser of a process that torch.optim makes imports torch._dynamo: 1.4 s on two slow cores (4.5 s where
+    nothing is compiled to bytecode yet), before the first step of every notebook. PyTorch's own functional form of the
+    algorithm does without.
     """
 
     def __init__(self, parameters: Iterable[Tensor], betas: tuple[float, float] = (0.9, 0.999)) -> None:
