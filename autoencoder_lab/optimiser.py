@@ -1,4 +1,4 @@
-"""Adam, without what making a torch.optim.Adam loads: PyTorch's compiler, which takes longer than PyTorch itself."""
+"""Adam, without what making a torch.optim.Adam loads: PyTorch's compiler, almost as long as PyTorch takes."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

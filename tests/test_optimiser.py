@@ -65,7 +65,7 @@ def test_goes_on_from_a_state_of_torch_optim() -> None:
 
 
 def test_training_does_not_load_the_compiler() -> None:
-    """It takes longer than importing PyTorch, in every process that trains."""
+    """It takes almost as long as importing PyTorch, in every process that trains."""
     code = (
         "import sys, autoencoder_lab as lab; model = lab.DenseAutoencoder(4, image_shape=(1, 8, 8)); "
         "lab.fit(model, lab.load('digits', n=50), steps=1, progress=False); sys.exit('torch._dynamo' in sys.modules)"

@@ -218,6 +218,17 @@ def test_colour_images_are_drawn_with_the_channels_last() -> None:
     assert drawn.shape == (4, 5, 3) and drawn[0, 0].tolist() == [1, 0, 0]
 
 
+def test_a_grid_runs_from_left_to_right_and_then_down() -> None:
+    """Twelve images of 4×8 pixels, ten a row: each in its own place, twice as wide as high, none over another."""
+    canvas = lab.plot.images(torch.rand(12, 1, 4, 8)).axes[0]
+    left, right, bottom, top = torch.tensor([image.get_extent() for image in canvas.get_images()]).T
+    assert torch.allclose(right - left, 2 * (bottom - top))
+    assert (left[1:10] > right[:9]).all() and (top[:10] == top[0]).all()
+    assert left[10] == left[0] and left[11] == left[1] and (top[10:] > bottom[0]).all()
+    low, high = canvas.get_ylim()
+    assert low > high, "y must point down, or the rows would change places"
+
+
 def test_images_that_need_gradients_can_be_shown() -> None:
     assert drawn_images(lab.plot.images(torch.rand(2, 1, 4, 4, requires_grad=True)))[1].shape == (4, 4)
 
