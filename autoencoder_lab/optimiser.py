@@ -1,4 +1,4 @@
-"""Adam, without what making a torch.optim.Adam loads: PyTorch's compiler, almost as long as PyTorch takes."""
+"""Adam as fit uses it. Making a torch.optim.Adam loads PyTorch's compiler, which takes almost as long as PyTorch."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
