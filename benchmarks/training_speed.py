@@ -5,8 +5,8 @@
 Runs of one model take turns, round by round, in one process, on Fashion-MNIST; medians, of rates and, beside the bare
 loop, of the ratios of a round. The bare loop has the tensors in memory, the same model, batch, fused Adam, precision
 and memory format. Validation is left out: `fit` looks at ten images when it is done, and that time is taken off. What
-it does once before its first step (weights drawn, a copy for the case that it diverges) is told beside. The usual notebook
-has torchvision's FashionMNIST with ToTensor and PyTorch's default Adam.
+it does once before its first step (weights drawn, a copy for the case that it diverges) is told beside. The usual
+notebook has torchvision's FashionMNIST with ToTensor and PyTorch's default Adam.
 """
 
 import statistics
