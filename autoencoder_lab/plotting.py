@@ -318,8 +318,8 @@ def show_image(axes: Axes, image: Tensor, left: float, top: float, side: float) 
     Values are clipped to [0, 1]; grey images are white on black, as digits are stored.
     """
     picture = image.detach().clamp(0, 1).cpu().numpy()
-    inch = 0.94 * side / max(picture.shape[1:])  # a pixel
-    height, width = (inch * pixels for pixels in picture.shape[1:])
+    pixel = 0.94 * side / max(picture.shape[1:])
+    height, width = (pixel * count for count in picture.shape[1:])
     x, y = left + (side - width) / 2, top + (side - height) / 2
     colours = picture[0] if len(picture) == 1 else picture.transpose(1, 2, 0)
     axes.imshow(colours, cmap="gray", vmin=0, vmax=1, aspect="auto", extent=(x, x + width, y + height, y))
