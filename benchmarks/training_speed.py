@@ -35,8 +35,8 @@ MODELS: dict[str, tuple[Callable[[], Any], int]] = {  # and the batch size
     "VAE": (lambda: lab.VAE(20), BATCH),
     "GAN": (lambda: lab.GAN(64), 32),
 }
-# A loader takes the same time an image whatever the model, so that the ratio says as much about the model: the default's
-# 512 units in the dense layer are measured, and 128 beside them
+# A loader takes the same time an image whatever the model, so that the ratio says as much about the model: hence one
+# with 128 units in its dense layer beside the default with 512
 BESIDE_A_LOADER: dict[str, float] = {"dense": 1.8, "conv, hidden=128": 1.4, "conv": 1.4}
 
 
