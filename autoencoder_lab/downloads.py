@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+PIECE = 2**18  # packed bytes that are unpacked at once
+
 
 class RemoteFile(NamedTuple):
     """One file: its name, the addresses it comes from (tried in order), and the checksum of its content.
@@ -21,29 +23,46 @@ class RemoteFile(NamedTuple):
     urls: tuple[str, ...]
     checksum: str
 
-    def inside(self, content: bytes) -> bytes | None:
+    def inside(self, content: bytes) -> bytearray | None:
         """What the file holds, unpacked if its name ends in .gz; None where it is not the file it should be."""
         by_md5 = len(self.checksum) == 32  # the publisher's own checksum; it guards against damage, not against malice
         if by_md5 and hashlib.md5(content, usedforsecurity=False).hexdigest() != self.checksum:
             return None
+        digest = hashlib.sha256()
         try:
-            unpacked = _gunzip(content) if self.name.endswith(".gz") else content
+            unpacked = (_gunzip if self.name.endswith(".gz") else _as_it_is)(content, digest)
         except zlib.error:  # not a gzip file, or a truncated or damaged one
             return None
-        return unpacked if by_md5 or hashlib.sha256(unpacked).hexdigest() == self.checksum else None
+        return unpacked if by_md5 or digest.hexdigest() == self.checksum else None
 
     def matches(self, content: bytes) -> bool:
         """Whether this is the file, whole."""
         return self.inside(content) is not None
 
 
-def _gunzip(content: bytes) -> bytes:
-    """Unpack a gzip file of one member; raises zlib.error where it is none, or not whole.
+def _gunzip(content: bytes, digest: "hashlib._Hash") -> bytearray:
+    """Unpack a gzip file of one member, and feed what is inside to `digest`; raises zlib.error where it is not whole.
 
-    The last four bytes tell the size, which spares the copies of a growing buffer; deflate packs 1,032 : 1 at best.
+    Piece by piece: another thread takes the checksum of one while the next is unpacked. The last four bytes tell the
+    size, which spares the copies of a growing buffer; deflate packs 1,032 : 1 at best.
     """
     size = min(int.from_bytes(content[-4:], "little"), 1032 * len(content))
-    return zlib.decompress(content, wbits=31, bufsize=max(size, 1))
+    unpacked, end, reader = bytearray(size), 0, zlib.decompressobj(wbits=31)
+    with ThreadPoolExecutor(1) as hashing:
+        for start in range(0, len(content), PIECE):
+            piece = reader.decompress(content[start : start + PIECE])
+            hashing.submit(digest.update, piece)
+            unpacked[end : end + len(piece)] = piece
+            end += len(piece)
+    if not reader.eof:
+        raise zlib.error("the file is truncated")
+    del unpacked[end:]
+    return unpacked
+
+
+def _as_it_is(content: bytes, digest: "hashlib._Hash") -> bytearray:
+    digest.update(content)
+    return bytearray(content)
 
 
 IDX = (  # MNIST's four files, which its successors call alike
@@ -122,7 +141,7 @@ def cache_folder() -> Path:
 
 def obtain(
     data: str, files: tuple[RemoteFile, ...], places: tuple[Path, ...], refetch: bool, hint: str
-) -> dict[str, bytes]:
+) -> dict[str, bytearray]:
     """The content of each file by its name, unpacked, from the first of the places that has it whole; else it is
     fetched to places[0].
 
@@ -130,7 +149,7 @@ def obtain(
     again that is there but does not match. hint: what a reader without a network can do.
     Raises AlteredFileError where a file does not match, ConnectionError where a download fails.
     """
-    contents: dict[str, bytes] = {}
+    contents: dict[str, bytearray] = {}
     present = {file: [path for place in places if (path := place / file.name).is_file()] for file in files}
     with ThreadPoolExecutor(len(files)) as pool:  # unpacking and hashing let other threads run
         found = pool.map(lambda file: _first_whole(file, present[file]), files)
@@ -145,11 +164,11 @@ def obtain(
     return contents
 
 
-def _first_whole(file: RemoteFile, paths: list[Path]) -> bytes | None:
+def _first_whole(file: RemoteFile, paths: list[Path]) -> bytearray | None:
     return next((inside for path in paths if (inside := file.inside(path.read_bytes())) is not None), None)
 
 
-def _fetch(data: str, file: RemoteFile, folder: Path, hint: str) -> bytes:
+def _fetch(data: str, file: RemoteFile, folder: Path, hint: str) -> bytearray:
     """Download into a folder of our own, check, then move into place in one step: nobody ever sees half a file."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
