@@ -14,7 +14,10 @@ WORSE = 0.15  # a figure has changed if it is worse by more than this share
 
 @dataclass(frozen=True)
 class Row:
-    """A figure and, where one is asked for, its limit; `beside`: what it was made from, for the reader."""
+    """A figure and, where one is asked for, its limit; `beside`: what it was made from, for the reader.
+
+    difference: the figure is one, so may be 0 or below; a change of it counts as a share of its limit.
+    """
 
     name: str
     value: float
@@ -22,6 +25,7 @@ class Row:
     limit: float | None = None
     more_is_better: bool = True
     beside: str = ""
+    difference: bool = False
 
     @property
     def holds(self) -> bool:
@@ -83,7 +87,8 @@ def compare(old: Path, new: Path) -> list[str]:
             lines.append(f"{'gone' if name in then else 'new':<6} {name}")
             continue
         before, after = then[name], now[name]
-        change = after.value / before.value - 1 if before.value else 0.0
+        whole = (after.limit if after.difference else None) or before.value
+        change = (after.value - before.value) / whole if whole else 0.0
         loss = -change if after.more_is_better else change
         word = "worse" if loss > WORSE else "better" if loss < -WORSE else "same"
         lines.append(f"{word:<6} {name:<62} {before.value:9.4g} → {after.value:9.4g} {after.unit:<4} {change:+.0%}")

@@ -45,6 +45,15 @@ def test_two_files_are_compared_by_what_is_better(tmp_path: Path) -> None:
     assert {line.split()[0] for line in table.compare(old, old)} == {"same"}
 
 
+@pytest.mark.parametrize(("then", "now", "word"), [(0.02, 0.12, "same"), (-0.01, 0.9, "worse"), (0.9, -0.01, "better")])
+def test_a_difference_changes_by_a_share_of_its_limit(tmp_path: Path, then: float, now: float, word: str) -> None:
+    """Of its own value, from −0.01 to 0.9 would be −9,100 %: a lower figure, and so a better one."""
+    old, new = (
+        kept(tmp_path, f"{value}.json", Row("beyond", value, "s", 1.0, False, difference=True)) for value in (then, now)
+    )
+    assert table.compare(old, new)[0].startswith(word)
+
+
 def test_compare_says_where_the_machines_differ(tmp_path: Path) -> None:
     old, new = kept(tmp_path, "old.json", Row("a", 1.0)), kept(tmp_path, "new.json", Row("a", 1.0))
     content = json.loads(old.read_text(encoding="utf-8"))
