@@ -11,7 +11,8 @@ SETTINGS: Any = {"fused": True, "eps": 1e-8, "weight_decay": 0.0, "amsgrad": Fal
 
 
 class Adam:
-    """Adam (Kingma and Ba, 2015) in PyTorch's fused kernel: bit for bit torch.optim.Adam(parameters, fused=True).
+    """Adam (Kingma and Ba, 2015) in PyTorch's fused kernel: bit for bit torch.optim.Adam(parameters, fused=True), where
+    that is right: it takes gradients to lie in memory as their parameters do, and here they may lie otherwise.
 
     The first optimiser of a process that torch.optim makes imports torch._dynamo: 1.4 s on two slow cores (4.5 s where
     nothing is compiled to bytecode yet), before the first step of every notebook. PyTorch's own functional form of the
@@ -29,8 +30,12 @@ class Adam:
         """Move every parameter by about `rate` against its gradient; one gradient a parameter, of its shape."""
         # m ← β₁m + (1 − β₁)g,  v ← β₂v + (1 − β₂)g²,  θ ← θ − rate · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)
         beta1, beta2 = self.betas
+        # the kernel reads memory in order: a gradient laid out otherwise, as that of a gradient penalty may be, would
+        # move the wrong weights (on a CPU, PyTorch 2.15 does not notice)
+        pairs = zip(gradients, self.parameters, strict=True)
+        laid_out = [g if g.stride() == p.stride() else torch.empty_like(p).copy_(g) for g, p in pairs]
         state: Any = self.means, self.squares, [], self.steps
-        adam(self.parameters, list(gradients), *state, lr=rate, beta1=beta1, beta2=beta2, **SETTINGS)
+        adam(self.parameters, laid_out, *state, lr=rate, beta1=beta1, beta2=beta2, **SETTINGS)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps, under the names torch.optim.Adam gives it."""

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import autoencoder_lab as lab
 from autoencoder_lab.optimiser import Adam
 
 
@@ -46,6 +47,29 @@ def test_first_step_is_the_rate_against_the_sign() -> None:
     weight = torch.tensor([1.0, -2.0, 3.0], requires_grad=True)
     Adam([weight]).step([torch.tensor([0.5, -4.0, 1e-3])], 0.1)
     assert torch.allclose(weight.detach(), torch.tensor([0.9, -1.9, 2.9]), atol=1e-5)
+
+
+def test_a_gradient_may_lie_otherwise_in_memory_than_its_parameter() -> None:
+    """PyTorch's fused kernel takes both in the order of their memory, and so moves the wrong weights."""
+    weight, generator = torch.zeros(4, 3, 2, 2, requires_grad=True), torch.Generator().manual_seed(0)
+    gradient = torch.randn(3, 4, 2, 2, generator=generator).transpose(0, 1)
+    assert gradient.stride() != weight.stride()
+    Adam([weight]).step([gradient], 0.1)
+    assert torch.allclose(weight.detach(), -0.1 * gradient.sign(), atol=1e-5)
+
+
+def test_a_penalised_critic_s_first_step_goes_against_the_gradient_everywhere() -> None:
+    """A gradient of a gradient is laid out otherwise: in GAN's default game that of the second convolution is."""
+    gan = lab.GAN(64)
+    x = torch.rand(8, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    for parameters, loss in gan.steps():
+        parts = loss(x, x)
+        found = torch.autograd.grad(parts.total, parameters, retain_graph=True)
+        before = [p.detach().clone() for p in parameters]
+        Adam(parameters).step(found, 1e-3)
+        for p, old, g in zip(parameters, before, found, strict=True):
+            large = g.abs() > 1e-5  # ε and rounding decide the rest
+            assert torch.equal((p.detach() - old).sign()[large], -g.sign()[large])
 
 
 def test_goes_on_from_a_state_of_torch_optim() -> None:
