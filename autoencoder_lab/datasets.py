@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from autoencoder_lab import shapes
-from autoencoder_lab.downloads import IDX, OLIVETTI, AlteredFileError, cache_folder, obtain, published_files
+from autoencoder_lab.downloads import IDX, OLIVETTI, AlteredFileError, Content, cache_folder, obtain, published_files
 from autoencoder_lab.images import FactorSplit, ImageData, Split
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _splits(raw: _Raw) -> tuple[Split, Split, Split]:
     """Choose and divide a few hundred images at a time: they are still in the processor's cache when written out."""
 
     def one(index: Array) -> Split:
-        images = torch.empty(len(index), *raw.pixels.shape[1:])
+        images = torch.empty(len(index), *raw.pixels.shape[1:], dtype=torch.float32, device="cpu")
         for chosen, place in zip(np.split(index, range(512, len(index), 512)), images.split(512), strict=True):
             torch.div(torch.from_numpy(raw.pixels[chosen]), raw.top, out=place)
         labels = torch.from_numpy(raw.labels[index].astype(np.int64))
@@ -202,8 +202,8 @@ def _shapes() -> _Raw:
 # --- sets that are fetched once --------------------------------------------------------------------
 
 
-def _from_idx(files: dict[str, bytearray], classes: tuple[str, ...]) -> _Raw:
-    """MNIST's own format: a header of 16 bytes (images) or 8 (labels), then one byte a value."""
+def _from_idx(files: dict[str, Content], classes: tuple[str, ...]) -> _Raw:
+    """MNIST's own format: a header of 16 bytes (images) or 8 (labels), then one byte a value. Uses `files` up."""
     images, train_labels, test, test_labels = (files[name] for name in IDX)
     images += memoryview(test)[16:]  # in place: the larger file need not be copied
     pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 1, 28, 28)
@@ -211,7 +211,7 @@ def _from_idx(files: dict[str, bytearray], classes: tuple[str, ...]) -> _Raw:
     return _Raw(pixels, labels, classes, _official(labels, len(train_labels) - 8, one_in=12))
 
 
-def _from_cifar(files: dict[str, bytearray], classes: tuple[str, ...]) -> _Raw:
+def _from_cifar(files: dict[str, Content], classes: tuple[str, ...]) -> _Raw:
     names = [*(f"cifar-10-batches-py/data_batch_{i}" for i in range(1, 6)), "cifar-10-batches-py/test_batch"]
     with tarfile.open(fileobj=BytesIO(files["cifar-10-python.tar.gz"])) as archive:
         # a pickle may run anything it likes: only ever opened after the archive's checksum was found right
@@ -221,7 +221,7 @@ def _from_cifar(files: dict[str, bytearray], classes: tuple[str, ...]) -> _Raw:
     return _Raw(pixels, labels, classes, _official(labels, len(labels) - len(batches[-1][b"labels"]), one_in=10))
 
 
-def _from_olivetti(files: dict[str, bytearray], classes: tuple[str, ...]) -> _Raw:
+def _from_olivetti(files: dict[str, Content], classes: tuple[str, ...]) -> _Raw:
     from scipy.io import loadmat
 
     faces = loadmat(BytesIO(files[OLIVETTI.name]))["faces"].astype(np.float32).T.reshape(-1, 1, 64, 64)
@@ -325,7 +325,7 @@ def table() -> "pandas.DataFrame":
     return pandas.DataFrame.from_dict(rows, orient="index").rename_axis("name")
 
 
-def _fetched(name: str, entry: _Set, refetch: bool) -> dict[str, bytearray]:
+def _fetched(name: str, entry: _Set, refetch: bool) -> dict[str, Content]:
     ready = [other for other, its in SETS.items() if _offline(its).startswith("yes")]
     places = _places(entry)
     hint = (

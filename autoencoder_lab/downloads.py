@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-PIECE = 2**18  # packed bytes that are unpacked at once
+Content = bytes | bytearray
+PIECE, LARGEST = 2**18, 2**28  # bytes: packed, unpacked at once; unpacked, all of a file (CIFAR-10 has 186 million)
 
 
 class RemoteFile(NamedTuple):
@@ -23,46 +24,49 @@ class RemoteFile(NamedTuple):
     urls: tuple[str, ...]
     checksum: str
 
-    def inside(self, content: bytes) -> bytearray | None:
+    def inside(self, content: bytes) -> Content | None:
         """What the file holds, unpacked if its name ends in .gz; None where it is not the file it should be."""
         by_md5 = len(self.checksum) == 32  # the publisher's own checksum; it guards against damage, not against malice
         if by_md5 and hashlib.md5(content, usedforsecurity=False).hexdigest() != self.checksum:
             return None
-        digest = hashlib.sha256()
+        digest = None if by_md5 else hashlib.sha256()
         try:
-            unpacked = (_gunzip if self.name.endswith(".gz") else _as_it_is)(content, digest)
+            unpacked = _gunzip(content, digest) if self.name.endswith(".gz") else content
         except zlib.error:  # not a gzip file, or a truncated or damaged one
             return None
-        return unpacked if by_md5 or digest.hexdigest() == self.checksum else None
+        if digest is None:
+            return unpacked
+        if unpacked is content:
+            digest.update(content)
+        return unpacked if digest.hexdigest() == self.checksum else None
 
     def matches(self, content: bytes) -> bool:
         """Whether this is the file, whole."""
         return self.inside(content) is not None
 
 
-def _gunzip(content: bytes, digest: "hashlib._Hash") -> bytearray:
+def _gunzip(content: bytes, digest: "hashlib._Hash | None") -> bytearray:
     """Unpack a gzip file of one member, and feed what is inside to `digest`; raises zlib.error where it is not whole.
 
     Piece by piece: another thread takes the checksum of one while the next is unpacked. The last four bytes tell the
-    size, which spares the copies of a growing buffer; deflate packs 1,032 : 1 at best.
+    size, which spares the copies of a growing buffer; those of a truncated file tell anything, so no more than what
+    images pack to is believed, and none of our files is as large as LARGEST.
     """
-    size = min(int.from_bytes(content[-4:], "little"), 1032 * len(content))
+    size = min(int.from_bytes(content[-4:], "little"), 8 * len(content), LARGEST)
     unpacked, end, reader = bytearray(size), 0, zlib.decompressobj(wbits=31)
     with ThreadPoolExecutor(1) as hashing:
         for start in range(0, len(content), PIECE):
             piece = reader.decompress(content[start : start + PIECE])
-            hashing.submit(digest.update, piece)
+            if digest is not None:
+                hashing.submit(digest.update, piece)
             unpacked[end : end + len(piece)] = piece
             end += len(piece)
+            if end > LARGEST:
+                raise zlib.error(f"more than {LARGEST:,} bytes")
     if not reader.eof:
         raise zlib.error("the file is truncated")
     del unpacked[end:]
     return unpacked
-
-
-def _as_it_is(content: bytes, digest: "hashlib._Hash") -> bytearray:
-    digest.update(content)
-    return bytearray(content)
 
 
 IDX = (  # MNIST's four files, which its successors call alike
@@ -141,7 +145,7 @@ def cache_folder() -> Path:
 
 def obtain(
     data: str, files: tuple[RemoteFile, ...], places: tuple[Path, ...], refetch: bool, hint: str
-) -> dict[str, bytearray]:
+) -> dict[str, Content]:
     """The content of each file by its name, unpacked, from the first of the places that has it whole; else it is
     fetched to places[0].
 
@@ -149,7 +153,7 @@ def obtain(
     again that is there but does not match. hint: what a reader without a network can do.
     Raises AlteredFileError where a file does not match, ConnectionError where a download fails.
     """
-    contents: dict[str, bytearray] = {}
+    contents: dict[str, Content] = {}
     present = {file: [path for place in places if (path := place / file.name).is_file()] for file in files}
     with ThreadPoolExecutor(len(files)) as pool:  # unpacking and hashing let other threads run
         found = pool.map(lambda file: _first_whole(file, present[file]), files)
@@ -164,11 +168,11 @@ def obtain(
     return contents
 
 
-def _first_whole(file: RemoteFile, paths: list[Path]) -> bytearray | None:
+def _first_whole(file: RemoteFile, paths: list[Path]) -> Content | None:
     return next((inside for path in paths if (inside := file.inside(path.read_bytes())) is not None), None)
 
 
-def _fetch(data: str, file: RemoteFile, folder: Path, hint: str) -> bytearray:
+def _fetch(data: str, file: RemoteFile, folder: Path, hint: str) -> Content:
     """Download into a folder of our own, check, then move into place in one step: nobody ever sees half a file."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -123,7 +123,7 @@ def fit(
     plan = _plan(model, data, epochs, steps, batch_size, learning_rate)
     parameter_steps = model.steps()
     home, target_device = next(model.parameters()).device, pick_device(device)
-    precision, channels_last = number_format(model, data.train.images[:1], target_device)
+    precision, channels_last = number_format(model, data.train.images[:1].to(home), target_device)
     history = History(
         getattr(model, "label", type(model).__name__), _settings(model, data, plan, seed, corrupt, augment)
     )
@@ -136,6 +136,7 @@ def fit(
 
     with _seeded(seed, target_device), _progress_bar(plan.steps, history.model, progress) as show:
         if is_fresh(model) if initialise is None else initialise:
+            model.to("cpu")  # drawn there: the same weights wherever it was
             draw_weights(model, seed)
             model.start_from(data.train.images)
         model.to(target_device).train()

@@ -7,6 +7,7 @@ python -m benchmarks compare OLD NEW       two JSON files side by side; exit sta
 import argparse
 import ast
 import importlib
+import io
 import runpy
 import sys
 import time
@@ -43,9 +44,16 @@ def measure(names: list[str], short: bool, file: Path | None) -> int:
 
 
 def main() -> int:
-    """Exit status 1 where a figure is not as it should be, 2 for an unknown name."""
+    """Exit status 1 where a figure is not as it should be, 2 for an unknown name or a file that cannot be read."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # Windows has no ≥ in what a pipe or file is written in
     if len(sys.argv) > 1 and sys.argv[1] == "compare":
-        lines = table.compare(*map(Path, sys.argv[2:4])) if len(sys.argv) == 4 else []
+        try:
+            lines = table.compare(*map(Path, sys.argv[2:4])) if len(sys.argv) == 4 else []
+        except (OSError, ValueError) as error:
+            print(error, file=sys.stderr)
+            return 2
         print("\n".join(lines) or __doc__)
         return 2 if not lines else int(any(line.startswith("worse") for line in lines))
     named = len(sys.argv) > 1 and not sys.argv[1].startswith("-")

@@ -68,6 +68,6 @@ def measure(short: bool = False) -> list[Row]:
         counted = [value**2 for value in values] if word else list(values)
         fitted, steepest = exponents(counted, took)
         text = ", ".join(f"{word}{value:,}: {second * 1e3:,.3g} ms" for value, second in zip(values, took, strict=True))
-        rows.append(Row(f"time grows with {name}: exponent", fitted, "", 1.1, False, text))
-        rows.append(Row(f"time grows with {name}: steepest step", steepest, "", 1.5, False))
+        rows.append(Row(f"time grows with {name}: exponent", fitted, "", 1.1, False, text, True))
+        rows.append(Row(f"time grows with {name}: steepest step", steepest, "", 1.5, False, difference=True))
     return rows

@@ -65,10 +65,9 @@ class ExampleVAE(nn.Module):
 
 
 def from_memory(images: Tensor, steps: int, batch_size: int) -> Iterator[Tensor]:
-    """Shuffled batches of a tensor that is in memory, that of the device."""
-    images = images.to(pick_device())
+    """Shuffled batches of a tensor that is in memory, that of the device already."""
     while True:
-        for batch in torch.randperm(len(images)).split(batch_size):
+        for batch in torch.randperm(len(images)).to(images.device).split(batch_size):
             if len(batch) < batch_size and len(images) >= batch_size:
                 break
             yield images[batch]
@@ -104,31 +103,31 @@ def from_loader(images: FashionMNIST, steps: int, batch_size: int, workers: int)
         yield x
 
 
-def train_by_hand(model: Any, batches: Iterable[Tensor], fused: bool = True) -> None:
+def train_by_hand(model: Any, batches: Iterable[Tensor], fused: bool = True) -> float:
     """The bare loop: zero_grad, backward, step, and the loss written down; for a GAN once for each network.
 
+    Returns the seconds from the first batch to the last step, and leaves the model where it was, as `fit` does.
     fused: Adam in one kernel, as `fit` has it; PyTorch's default on a CPU is a loop over the parameters.
     """
-    device = pick_device()
+    device, home = pick_device(), next(model.parameters()).device
     model.to(device).train()
     betas = getattr(model, "betas", (0.9, 0.999))
     parts = [(torch.optim.Adam(p, model.learning_rate, betas, fused=fused), p, loss) for p, loss in model.steps()]
-    losses = []
+    losses, seconds, started = [], 0.0, time.perf_counter()
     for step, given in enumerate(batches, 1):
         batch = given.to(device)
         for optimiser, parameters, loss_function in parts:
             loss = loss_function(batch, batch).total
-            if len(parts) == 1:
-                optimiser.zero_grad()
-                loss.backward()
-            else:  # only these parameters, or one network's step would move the other
-                for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-                    parameter.grad = gradient
+            optimiser.zero_grad()
+            loss.backward(inputs=list(parameters))  # only these, or a GAN's one step would leak into the other
             optimiser.step()
             losses.append(loss.item())
         model.trained_steps += 1
         model.after_step(step, 10**9)
+        seconds = time.perf_counter() - started  # not what a loader's workers take to end
     assert losses
+    model.to(home)
+    return seconds
 
 
 def timed(run: Callable[[], object]) -> float:

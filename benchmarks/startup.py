@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -64,7 +63,7 @@ def _until_ready(command: list[str]) -> float:
         server = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=said, start_new_session=True)
         try:
             while time.perf_counter() - started < 120:
-                with contextlib.suppress(urllib.error.URLError, ConnectionError):
+                with contextlib.suppress(OSError):
                     urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=5).close()
                     return time.perf_counter() - started
                 if server.poll() is not None:
@@ -76,6 +75,6 @@ def _until_ready(command: list[str]) -> float:
             if os.name == "posix":
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(server.pid, signal.SIGTERM)
-            else:
-                server.terminate()
+            else:  # the course's command waits for JupyterLab there: both must end
+                subprocess.run(["taskkill", "/T", "/F", "/PID", str(server.pid)], capture_output=True, check=False)
             server.wait(30)

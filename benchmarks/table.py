@@ -90,6 +90,7 @@ def compare(old: Path, new: Path) -> list[str]:
         whole = (after.limit if after.difference else None) or before.value
         change = (after.value - before.value) / whole if whole else 0.0
         loss = -change if after.more_is_better else change
-        word = "worse" if loss > WORSE else "better" if loss < -WORSE else "same"
+        lost, won = before.holds and not after.holds, after.holds and not before.holds
+        word = "worse" if lost or loss > WORSE else "better" if won or loss < -WORSE else "same"
         lines.append(f"{word:<6} {name:<62} {before.value:9.4g} → {after.value:9.4g} {after.unit:<4} {change:+.0%}")
     return lines

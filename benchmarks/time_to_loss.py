@@ -93,13 +93,13 @@ def cross_entropy_a_pixel(model: Any, images: Tensor) -> float:
 
 
 def _convolutional(data: Any, short: bool) -> list[Row]:
-    (steps, rounds), images = (8, 3) if short else (40, 5), data.train.images
+    (steps, rounds), images = (8, 3) if short else (40, 5), data.train.images.to(pick_device())
     formats = {"float32": torch.contiguous_format, "channels_last": torch.channels_last}
     a_step: dict[str, list[float]] = {name: [] for name in formats}
     for turn in range(rounds + 1):
         for name, form in formats.items():
             model = LinkedAutoencoder().to(memory_format=form)
-            seconds = timed(lambda model=model: train_by_hand(model, from_memory(images, steps, BATCH))) / steps
+            seconds = train_by_hand(model, from_memory(images, steps, BATCH)) / steps
             if turn:
                 a_step[name].append(seconds)
     whole = {name: statistics.median(values) * LINKED_STEPS for name, values in a_step.items()}
@@ -122,13 +122,15 @@ def _variational(data: Any, short: bool) -> list[Row]:
     steps = 200 if short else int(EXAMPLE_STEPS)
     example = ExampleVAE().to(pick_device())
     optimiser = torch.optim.Adam(example.parameters(), 1e-3)
+    images, losses = data.train.images.to(pick_device()), []
 
     def recipe() -> None:
-        for x in from_memory(data.train.images, steps, BATCH):
+        for x in from_memory(images, steps, BATCH):
             loss = example.loss(x)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
+            losses.append(loss.item())  # as the example adds them up
 
     theirs = timed(recipe) * EXAMPLE_STEPS / steps
     vae = dense_vae(data.train.images)

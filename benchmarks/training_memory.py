@@ -1,9 +1,10 @@
 """Peak memory of training on the whole of Fashion-MNIST (60,000 training images): must stay under 2 GB.
 
-    python -m benchmarks training_memory
+    python -m benchmarks.training_memory      prints the peak after each stage
+    python -m benchmarks training_memory      only training's, and all stages' together
 
 Linux and macOS (Windows has no `resource` module). Loads, trains a convolutional autoencoder with noise and
-augmentation for some steps, evaluates, fits a PCA, and prints the peak after each.
+augmentation for some steps, evaluates, fits a PCA.
 """
 
 import subprocess

@@ -25,7 +25,7 @@ import autoencoder_lab as lab
 from autoencoder_lab import training
 from autoencoder_lab.training import NumberFormat, evaluate, pick_device
 from benchmarks import rivals
-from benchmarks.rivals import BATCH, LinkedAutoencoder, from_loader, from_memory, timed, train_by_hand
+from benchmarks.rivals import BATCH, LinkedAutoencoder, from_loader, from_memory, train_by_hand
 from benchmarks.table import Row
 
 MODELS: dict[str, tuple[Callable[[], Any], int]] = {  # and the batch size
@@ -57,12 +57,12 @@ def measure(short: bool = False) -> list[Row]:
 def _beside_others(
     name: str, make: Any, batch: int, data: Any, pictures: Any, seconds: float, rounds: int
 ) -> list[Row]:
-    images = data.train.images
-    a_step = _by_hand(make(), images, from_memory(images, 20, batch)) / 20
+    images, there = data.train.images, data.train.images.to(pick_device())
+    a_step = _by_hand(make(), images, from_memory(there, 20, batch)) / 20
     steps = min(max(10, int(seconds / a_step)), len(images) // batch)  # one epoch at most: one validation
     ways: dict[str, Callable[[], float]] = {
-        "fit": lambda: _by_fit(make(), data, steps, batch),
-        "bare": lambda: _by_hand(make(), images, from_memory(images, steps, batch)),
+        "fit": lambda: seconds_of_fit(make(), data, steps, batch),
+        "bare": lambda: _by_hand(make(), images, from_memory(there, steps, batch)),
     }
     for workers in (0, 2) if name in BESIDE_A_LOADER else ():
         ways[f"{workers} workers"] = lambda workers=workers: _from_loader(  # type: ignore[misc]
@@ -93,7 +93,7 @@ def _beside_others(
     return rows
 
 
-def _by_fit(model: Any, data: Any, steps: int, batch: int) -> float:
+def seconds_of_fit(model: Any, data: Any, steps: int, batch: int, **settings: Any) -> float:
     """From the first step on, without the validation."""
     validation = 0.0
 
@@ -105,13 +105,13 @@ def _by_fit(model: Any, data: Any, steps: int, batch: int) -> float:
         return values
 
     with mock.patch.object(training, "evaluate", watched):
-        history = lab.fit(model, data, steps=steps, batch_size=batch, progress=False)
+        history = lab.fit(model, data, steps=steps, batch_size=batch, progress=False, **settings)
     return history.seconds[-1] - validation
 
 
 def _by_hand(model: Any, images: torch.Tensor, batches: Iterable[torch.Tensor], fused: bool = True) -> float:
     model.start_from(images)
-    return timed(lambda: train_by_hand(model, batches, fused))
+    return train_by_hand(model, batches, fused)
 
 
 def _from_loader(model: Any, images: torch.Tensor, pictures: Any, steps: int, batch: int, workers: int) -> float:
@@ -123,21 +123,17 @@ def _from_loader(model: Any, images: torch.Tensor, pictures: Any, steps: int, ba
 
 def _wide_convolutions(data: Any, rounds: int) -> list[Row]:
     """The linked notebook's architecture: what `fit` chooses, beside PyTorch's default float32."""
-    steps, images = 12, data.train.images
+    steps, images = 12, data.train.images.to(pick_device())
     took: dict[str, list[float]] = {"fit": [], "default": []}
-    history = None
     for turn in range(rounds + 1):
-        model = LinkedAutoencoder()
-        seconds = {
-            "default": timed(lambda model=model: train_by_hand(model, from_memory(images, steps, BATCH))),
-        }
-        model = LinkedAutoencoder()
-        history = lab.fit(model, data, steps=steps, batch_size=BATCH, progress=False)
-        seconds["fit"] = history.seconds[-1]
-        if turn:
-            for way, value in seconds.items():
-                took[way].append(value)
-    assert history is not None
+        for way in list(took)[:: 1 if turn % 2 else -1]:
+            if way == "fit":
+                seconds = seconds_of_fit(LinkedAutoencoder(), data, steps, BATCH)
+            else:
+                seconds = train_by_hand(LinkedAutoencoder(), from_memory(images, steps, BATCH))
+            if turn:
+                took[way].append(seconds)
+    history = lab.fit(LinkedAutoencoder(), data, steps=1, batch_size=BATCH, progress=False)
     chosen = f"{history.settings['precision']}, {history.settings['memory_format']}"
     rate = {way: steps * BATCH / statistics.median(values) for way, values in took.items()}
     name = "fit / default float32, linked notebook's architecture"
@@ -160,4 +156,4 @@ def _same_results(data: Any, steps: int = 200, seeds: int = 3) -> list[Row]:
     spread = statistics.stdev(losses["float32"])
     text = f"{mean['chosen']:.5f} and {mean['float32']:.5f} nats a pixel after {steps} steps, spread {spread:.5f}"
     gap = abs(mean["chosen"] - mean["float32"]) / spread
-    return [Row("the same in float32: loss apart, in spreads over seeds", gap, "", 1.0, False, text)]
+    return [Row("the same in float32: loss apart, in spreads over seeds", gap, "", 1.0, False, text, True)]

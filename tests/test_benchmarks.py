@@ -45,6 +45,13 @@ def test_two_files_are_compared_by_what_is_better(tmp_path: Path) -> None:
     assert {line.split()[0] for line in table.compare(old, old)} == {"same"}
 
 
+def test_a_limit_passed_or_reached_counts_however_small_the_change(tmp_path: Path) -> None:
+    good, missed = (kept(tmp_path, f"{v}.json", Row("fit", v, limit=0.97)) for v in (1.0, 0.94))
+    assert table.compare(good, missed)[0].startswith("worse") and table.compare(missed, good)[0].startswith("better")
+    never = kept(tmp_path, "never.json", Row("fit", 0.0, limit=0.97))  # a loss that was not reached: 0 times faster
+    assert table.compare(never, good)[0].startswith("better")
+
+
 @pytest.mark.parametrize(("then", "now", "word"), [(0.02, 0.12, "same"), (-0.01, 0.9, "worse"), (0.9, -0.01, "better")])
 def test_a_difference_changes_by_a_share_of_its_limit(tmp_path: Path, then: float, now: float, word: str) -> None:
     """Of its own value, from −0.01 to 0.9 would be −9,100 %: a lower figure, and so a better one."""
@@ -79,6 +86,8 @@ def test_the_commands_exit_as_they_say(tmp_path: Path) -> None:
     assert run("compare", str(worse), str(better)).returncode == 0
     assert run("compare", str(better), str(worse)).returncode == 1
     assert run("compare", str(better)).returncode == 2
+    missing = run("compare", str(better), str(tmp_path / "no.json"))
+    assert missing.returncode == 2 and "no.json" in missing.stderr and "Traceback" not in missing.stderr
     unknown = run("nothing_like_it")
     assert unknown.returncode == 2 and "training_speed" in unknown.stderr and "rivals" not in unknown.stderr
 
@@ -160,3 +169,8 @@ def test_the_gpu_s_measurement_runs_where_there_is_none(tiny28: lab.ImageData, m
     assert gpu.measure(short=True) == []
     ratio, busy = gpu.full_size(tiny28, lab.CCAE(4, projector=(8,)), steps=2, rounds=1)
     assert ratio.value > 0 and busy.value == 0
+
+
+def test_ten_steps_of_a_ccae_are_counted_and_finite(tiny28: lab.ImageData) -> None:
+    row = gpu.ten_steps(tiny28, model := lab.CCAE(4, projector=(8,)))
+    assert row.value > 0 and ", finite" in row.beside and model.trained_steps == 10

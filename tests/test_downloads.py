@@ -8,6 +8,7 @@ import os
 import pickle
 import sys
 import tarfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,24 @@ def test_a_damaged_gzip_file_is_not_whole_whatever_breaks_in_it() -> None:
     for i in range(10, len(packed)):  # past the header, every single byte counts
         assert not file.matches(packed[:i] + bytes([packed[i] ^ 255]) + packed[i + 1 :])
         assert not file.matches(packed[:i])
+
+
+def test_a_truncated_file_is_not_believed_about_its_size() -> None:
+    """Its last four bytes are any: here 4 GB, which must not be asked of the machine."""
+    content = np.random.default_rng(0).bytes(400_000)
+    file = RemoteFile("a.gz", (), hashlib.sha256(content).hexdigest())
+    tracemalloc.start()
+    try:
+        assert not file.matches(gzip.compress(content)[:300_000] + b"\xff" * 4)
+        assert tracemalloc.get_traced_memory()[1] < 8e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_that_unpacks_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "LARGEST", 2**20)
+    content = bytes(2**22)
+    assert not RemoteFile("a.gz", (), hashlib.sha256(content).hexdigest()).matches(gzip.compress(content))
 
 
 def test_the_real_package_if_installed() -> None:
