@@ -29,13 +29,12 @@ class Adam:
     def step(self, gradients: Sequence[Tensor], rate: float) -> None:
         """Move every parameter by about `rate` against its gradient; one gradient a parameter, of its shape."""
         # m ← β₁m + (1 − β₁)g,  v ← β₂v + (1 − β₂)g²,  θ ← θ − rate · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)
-        beta1, beta2 = self.betas
         # the kernel reads memory in order: a gradient laid out otherwise, as that of a gradient penalty may be, would
         # move the wrong weights (on a CPU, PyTorch 2.15 does not notice)
         pairs = zip(gradients, self.parameters, strict=True)
         laid_out = [g if g.stride() == p.stride() else torch.empty_like(p).copy_(g) for g, p in pairs]
         state: Any = self.means, self.squares, [], self.steps
-        adam(self.parameters, laid_out, *state, lr=rate, beta1=beta1, beta2=beta2, **SETTINGS)
+        adam(self.parameters, laid_out, *state, lr=rate, beta1=self.betas[0], beta2=self.betas[1], **SETTINGS)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps, under the names torch.optim.Adam gives it."""
@@ -44,8 +43,6 @@ class Adam:
 
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Go on from what `state_dict`, here or of torch.optim.Adam, gave."""
-        for i, (t, m, v) in enumerate(zip(self.steps, self.means, self.squares, strict=True)):
-            state = saved["state"][i]
-            t.copy_(state["step"])
-            m.copy_(state["exp_avg"])
-            v.copy_(state["exp_avg_sq"])
+        for i, ours in enumerate(zip(self.steps, self.means, self.squares, strict=True)):
+            for tensor, name in zip(ours, ("step", "exp_avg", "exp_avg_sq"), strict=True):
+                tensor.copy_(saved["state"][i][name])

@@ -126,7 +126,7 @@ def history(histories: Any, baselines: Sequence[Any] = (), data: Any = None, qua
         axes.plot(record.step, record.val[quantity], label=f"{name}, validation", **style)
         if quantity in record.train:
             axes.plot(record.step, record.train[quantity], ":", color=COLOURS[i], label=f"{name}, training")
-        facts.append(f"{name} falls from {record.val[quantity][0]:.4g} to {record.val[quantity][-1]:.4g}")
+        facts.append(f"{name} goes from {record.val[quantity][0]:.4g} to {record.val[quantity][-1]:.4g}")
     for i, (name, level) in enumerate(_baseline_levels(baselines, data).items() if quantity == "mse" else ()):
         axes.axhline(level, color="#444444", linestyle=LINES[1 + i % 3], linewidth=1.2, label=f"{name}: {level:.4f}")
         facts.append(f"{name} stays at {level:.4f}")

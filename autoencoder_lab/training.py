@@ -136,8 +136,7 @@ def fit(
 
     with _seeded(seed, target_device), _progress_bar(plan.steps, history.model, progress) as show:
         if is_fresh(model) if initialise is None else initialise:
-            model.to("cpu")  # drawn there: the same weights wherever it was
-            draw_weights(model, seed)
+            draw_weights(model.to("cpu"), seed)  # drawn there: the same weights wherever it was
             model.start_from(data.train.images)
         model.to(target_device).train()
         if channels_last:

@@ -48,7 +48,7 @@ def claim(name: str) -> ModuleType:
 MODULES = (
     "losses", "corruptions", "augmentations", "controls", "models/base", "models/linear", "models/convolutional",
     "models/variational", "models/latent_density", "models/adversarial", "models/contrastive", "training", "metrics",
-    "datasets", "images", "shapes", "planar_game",
+    "optimiser", "datasets", "images", "shapes", "planar_game",
 )  # fmt: skip
 # they are reached by name, but no figure depends on them
 IGNORED = {

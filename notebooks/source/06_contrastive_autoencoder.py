@@ -306,7 +306,7 @@ lab.outcome("06-2-no-covariance", what_happened(without["covariance"]))
 # The loss is VICReg between $Z$ and $Z'$. Look closely at what is *not* there: nowhere is $X'$ compared with $X$. The
 # two views of section 1 have become **the image and its reconstruction**.
 #
-# The slide's own size is one argument away: `latent=2048, projector=(8192,)`. (One layer, 2,048 → 8,192 directly. What
+# The slide's own size is one line away: `latent=2048, projector=(8192,)`. (One layer, 2,048 → 8,192 directly. What
 # it takes to train it stands under *Deeper*.)
 
 # %%
@@ -355,7 +355,7 @@ lab.outcome("06-3-where-the-parameters-are", f"the {largest}")
 # %% [markdown]
 # **What you should see.** Nearly all of it is the projector: a network that serves the loss and is *thrown away
 # afterwards*. What one keeps is $Y$. That is common practice: the projector takes the pressure of the loss, so that the
-# code behind it need not be as uniform as $v$ and $c$ would have it.
+# code before it need not be as uniform as $v$ and $c$ would have it.
 
 # %% [markdown]
 # ## 4 · Taken literally
@@ -552,9 +552,9 @@ lab.outcome("06-5-crop-or-freeze", choices[0 if ratio < 0.9 else 1 if ratio > 1.
 # them from digits. With **both** digits appear, without a single comparison of pixels: strokes are where they belong,
 # for only there do *all* crops look right. Whether the judge goes on learning or was ready before matters little.
 #
-# The last row is the obvious way, a pixel error. It mends some of the picture and little of the code: the quarrel
-# between $Z$ and $Z'$ goes on beside it. And the probe says that an encoder learns best where it learns *from real
-# images alone*.
+# The last row is the obvious way, a pixel error. It mends some of the picture (is it better than the mean image yet?)
+# and little of the code: the quarrel between $Z$ and $Z'$ goes on beside it. And the probe says that an encoder learns
+# best where it learns *from real images alone*.
 #
 # So slide 000 is **right under a condition**: its equations draw digits if a crop is shared and the judge is frozen.
 # These are short runs of small networks. In the stored ones (C39 in `docs/claims.md`), of 500 steps, the literal
@@ -562,8 +562,8 @@ lab.outcome("06-5-crop-or-freeze", choices[0 if ratio < 0.9 else 1 if ratio > 1.
 # `lab.CCAE(32)` as it is, 1,100 steps, comes to an error of about 0.012, below PCA's 0.017, and a probe of about 0.93.
 #
 # *Which* encoder one inverts matters too. Ours asks two crops to agree only a little, `agreement=0.2`. One trained by
-# plain VICReg (section 6, and the stored runs) has learnt that position does not matter, and the inversion cannot know
-# where to draw.
+# plain VICReg (section 6, and the stored runs) has learnt to look past position: its code still tells of it, but as a
+# judge it lets very different pictures pass.
 #
 # **Try it.** The fourth reading with `agreement=1.0`: two crops of an image must then embed alike at any price. What
 # does it do to the strokes? Why?
@@ -695,16 +695,17 @@ lab.outcome("06-6-whose-code", choices[0 if gap > 0.02 else 1 if gap < -0.02 els
 # wants the picture back should ask for the picture back. (Five seeds, 500 steps, C40 in `docs/claims.md`: 0.008 against
 # 0.08 and 0.024.)
 #
-# And the code? With all labels the probes nearly tie, a little above the raw pixels. With **100 labels** the codes that
-# learnt from views lead, about five points ahead of the pixels. This is what self-supervised learning is for: images
-# are plenty, labels are dear. (Standard errors are about 1 point.)
+# And the code? With all labels the probes nearly tie, a little above the raw pixels, but for the literal CCAE's. With
+# **100 labels** the codes lead the pixels by three to five points, the CCAE's first; at standard errors of about 1
+# point the others cannot be ordered, views or none. That is what learning without labels is for: labels are dear.
 
 # %% [markdown]
 # ## 7 · Again and again
 #
 # An autoencoder's output is an image, so it can be put in again: $x \to x' \to x'' \to \dots$, and the code goes $z \to
 # z' \to z'' \to \dots$ If that comes to rest, it has found a [fixed point]({{glossary}}#fixed-point): an image that the
-# model gives back unchanged. The CCAE's loss asks for $z' = z$ outright, the plain autoencoder's asks for pixels only.
+# model gives back unchanged. ($z$ is the code here, section 3's $Y$.) The CCAE's loss asks for something near $z' = z$:
+# that crops of $x$ and $x'$ embed alike. The plain autoencoder's asks for pixels only.
 
 # %%
 lab.predict(
@@ -750,7 +751,7 @@ lab.plot.curves(
 
 # %% [markdown]
 # Where do the codes go? An arrow from each $z$ to its $z'$, in the plane in which the codes spread most (the
-# explorer's map shows such a plane too), coloured by digit, and crosses where they are after a hundred passes.
+# explorer's map shows such a plane too), and crosses where they are after a hundred passes.
 
 # %%
 figure = lab.plot.Figure(
@@ -762,8 +763,7 @@ for axes, (name, z) in zip(figure.subplots(1, 2), ways.items(), strict=True):
     centre = z[0].mean(dim=0)
     plane = torch.linalg.svd(z[0] - centre, full_matrices=False).Vh[:2].T
     start, step, end = (z[0] - centre) @ plane, (z[1] - z[0]) @ plane, (z[-1] - centre) @ plane
-    colours = [lab.plot.COLOURS[label] for label in data.test.labels[:200]]  # one for each digit
-    axes.quiver(*start.T, *step.T, color=colours, angles="xy", scale_units="xy", scale=1, width=0.005)
+    axes.quiver(*start.T, *step.T, color=lab.plot.COLOURS[0], angles="xy", scale_units="xy", scale=1, width=0.005)
     axes.plot(*end.T, "x", color="black", markersize=4, alpha=0.5, label="after 100 passes")
     axes.set(title=name, xlabel="first direction", ylabel="second direction")
     axes.legend(fontsize=8)
@@ -884,7 +884,7 @@ lab.quiz(
             ),
             "wrong": {
                 "just what was wanted: only the decoder learns": "The gradient ends at z_hat and never reaches x_hat.",
-                "the encoder learns and the decoder does not": "It may, through Z; but nobody draws better for it.",
+                "the decoder learns, only more slowly": "No gradient reaches x_hat, so none reaches the decoder.",
             },
         },
     ],
@@ -970,7 +970,7 @@ lab.outcome("06-d-generation", choices[0 if apart > 0.05 else 1 if apart < -0.05
 # |---|---|---|---|
 # | 000, title | *contrastive* | section 1 | the slide's word: VICReg has no negatives |
 # | 000 *VICReg Loss* | variance, invariance, covariance | section 2 | right: each guards against a failure of its own |
-# | 000 (1)–(3) | 2,048 code values, 8,192 embedding values | section 3 | one argument away; it wants large batches |
+# | 000 (1)–(3) | 2,048 code values, 8,192 embedding values | section 3 | one line away; it wants large batches |
 # | 000 (4)–(8) | VICReg between Z and Z' | sections 3, 4 | to the letter: no reconstruction |
 # | 000 *Architecture I* | it draws images | section 5 | right under a condition: a shared crop, a frozen judge |
 # | 000 *Results* | VICReg inversion reconstructs worse than a conv AE | section 6 | right |
