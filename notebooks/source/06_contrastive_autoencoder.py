@@ -908,8 +908,8 @@ for B, D in ((128, 64), (256, 8192), (2048, 8192)):
 # %% [markdown]
 # With batches of 256 the slide's projector would pay 32 on each side for nothing but chance, more than the whole loss
 # of a trained encoder of ours. The authors trained with batches of 2,048. **A projector wants a batch to match.** We
-# stay at 64 dimensions and 128 images. (Ten steps of the slide's size, 128 images each, took 18 seconds on two cores and
-# at most 3 GB of memory, `python -m benchmarks gpu`; the loss was finite, but ten steps teach nothing.)
+# stay at 64 dimensions and 128 images. (Ten steps of the slide's size, 128 images each, took about a minute of one busy
+# processor and at most 2.8 GB of memory; the loss was finite, but ten steps teach nothing.)
 
 # %% [markdown]
 # ## Deeper · Does it generate?
