@@ -16,7 +16,7 @@ from autoencoder_lab.explorer import bundle
 from autoencoder_lab.explorer.explored import ExploredModel
 from autoencoder_lab.explorer.packing import COARSE, FINE, compress
 from autoencoder_lab.explorer.scene import BROWSER_MACS
-from autoencoder_lab.explorer.scene_keys import Scene
+from autoencoder_lab.explorer.scene_keys import Scene, Snapshot
 
 if TYPE_CHECKING:
     from autoencoder_lab.explorer.standalone import StandaloneWidget
@@ -127,7 +127,7 @@ def _scene(explorer: Explorer) -> Scene:
             **model,
             "programs": {name: one.to_json() for name, one in programs.items()},
             "snapshots": [
-                {**taken, "weights": weights}
+                _with_weights(taken, weights)
                 for taken, weights in zip(thinned(snapshots), packed_weights(thinned(moments)), strict=True)
             ],
         }
@@ -136,6 +136,10 @@ def _scene(explorer: Explorer) -> Scene:
         )
     ]
     return scene
+
+
+def _with_weights(moment: Snapshot, weights: dict[str, bytes]) -> Snapshot:
+    return {**moment, "weights": weights}
 
 
 def thinned(moments: list[Any]) -> list[Any]:
