@@ -1,7 +1,7 @@
 """What `fit` does and in which order: fourteen behaviours that are easily lost when its code is rearranged.
 
 Written against `lab.fit` and what a model, a callback or a file can see of it, so that these tests outlive any
-rearrangement. T stands for tests/test_training.py, N for test_number_format.py, A for test_adversarial.py; what these
+rearrangement. T stands for test_training.py, N for test_number_format.py, A for models/test_adversarial.py; what these
 test already is not tested here again.
 
  1  arguments, device and steps() are checked before anything     test_a_wrong_argument…, test_steps_is_asked…,
@@ -38,7 +38,6 @@ A start that is refused or interrupted leaves the model as it came: the last par
 """
 
 import hashlib
-import importlib.util
 import math
 import random
 import re
@@ -513,23 +512,6 @@ def test_the_order_is_drawn_on_the_cpu_whatever_the_device(tiny: lab.ImageData) 
     with Elsewhere(events):
         lab.fit(dense(), tiny, epochs=2, **QUIET | {"device": "mps"})
     assert [event for event in events if event.startswith("order")] == ["order on cpu"] * 2
-
-
-@pytest.mark.skipif(
-    not (torch.cuda.is_available() or torch.backends.mps.is_available()), reason="there is no second device here"
-)
-def test_a_model_that_lives_on_another_device_starts_from_the_same_weights_and_stays_there(tiny: lab.ImageData) -> None:
-    place = "cuda" if torch.cuda.is_available() else "mps"
-    model, seen = dense().to(place), list[dict[str, str]]()
-
-    def look(x: Tensor) -> Tensor:
-        assert x.device.type == place
-        seen.append(values(model))
-        return x
-
-    lab.fit(model, tiny, steps=1, augment=look, **QUIET | {"device": place})
-    assert seen == [expected_first_weights(dense(), tiny.train.images, seed=0)]
-    assert {p.device.type for p in model.parameters()} == {place}
 
 
 # --- 6: optimisers -----------------------------------------------------------------------------------
@@ -1044,7 +1026,6 @@ def test_the_time_left_of_a_resumed_run_goes_by_its_own_steps(
     assert [left.get(step) for step in ("9", "10", "11", "12")] == ["11", "10", "9", "8"]  # a step takes a second
 
 
-@pytest.mark.skipif(importlib.util.find_spec("tqdm") is None, reason="tqdm draws the bar of a terminal")
 @pytest.mark.xfail(strict=True, reason=TOO_SOON)
 def test_the_bar_of_a_terminal_begins_where_a_resumed_run_does(
     tiny: lab.ImageData, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
