@@ -4,7 +4,7 @@
 uses of this project. Evidence and notebooks are made anew when theirs changes.
 
 - A function, a class (its methods and bases too) or a constant counts whole, and what it names is followed: through
-  imports, at the top or inside a function, re-exports and the tables of a package that loads its names lazily.
+  imports (at the top or inside a function), re-exports, and what a package loads lazily and tells type checkers of.
 - A module that is handed on as a value, as in `getattr(metrics, column)`, counts with all its public names.
 - Statements that define nothing count where any name of their module, or of one below it, is reached.
 - A file of the package that is no Python counts, byte by byte, where the strings of the reached code spell its name:
@@ -126,22 +126,6 @@ class Module:
         """Whether the comment stands above a statement or at the end of its first line."""
         first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
         return self.lines[first - 1].strip() == comment or self.lines[first].endswith("  " + comment)
-
-    def homes(self, name: str) -> list[str]:
-        """The values that tables at the top level, {"name": "home"}, give for a name."""
-        values = [getattr(node, "value", None) for nodes in self.definitions.values() for node in nodes]
-        pairs = [
-            pair
-            for table in values
-            if isinstance(table, ast.Dict)
-            for pair in zip(table.keys, table.values, strict=True)
-        ]
-        return [
-            home.value
-            for key, home in pairs
-            if isinstance(key, ast.Constant) and key.value == name
-            if isinstance(home, ast.Constant) and isinstance(home.value, str)
-        ]
 
 
 class _Reader:
@@ -266,16 +250,23 @@ class Tree:
         self.root, self.shown = root, shown
         self._modules: dict[str, Module | None] = {}
         self._definitions: dict[Target, Definition] = {}
+        self._digests: dict[Target, str] = {}
 
     def experiment(self, module: str, name: str = "experiment") -> str:
         """Twelve hexadecimal digits for all that the function `name` of evidence/`module`.py rests on."""
-        return self._hash([self.find(f"evidence.{module}", name)])[:12]
+        return self._hash(self.reached([self.find(f"evidence.{module}", name)]))[:12]
 
     def notebook(self, text: str) -> str:
         """Sixteen hexadecimal digits for all that a notebook's code rests on, itself included."""
+        return self._hash(self.reached_by(text))[:16]
+
+    def reached_by(self, text: str) -> list[tuple[Target, Definition]]:
+        """All that a notebook's code rests on."""
         here = self._modules[NOTEBOOK] = Module(text, "")
-        self._definitions = {target: one for target, one in self._definitions.items() if target[0] != NOTEBOOK}
-        return self._hash([(NOTEBOOK, ""), *((NOTEBOOK, name) for name in here.definitions)])[:16]
+        for known in (self._definitions, self._digests):
+            for target in [target for target in known if target[0] == NOTEBOOK]:
+                del known[target]
+        return self.reached([(NOTEBOOK, ""), *((NOTEBOOK, name) for name in here.definitions)])
 
     # --- names -------------------------------------------------------------------------------------
 
@@ -315,11 +306,7 @@ class Tree:
         return target if target[1] is None else self.find(target[0], target[1])
 
     def _find_lazy(self, module: str, here: Module, name: str) -> Target:
-        """What a package's `__getattr__` gives: by its tables, by what it tells type checkers, else by its files."""
-        for home in here.homes(name):
-            where = f"{module}.{home}"
-            if (there := self.module(where)) is not None:
-                return self.find(where, name) if name in there.definitions | there.imports else (where, None)
+        """What a package's `__getattr__` gives: what it tells type checkers, else what one file below it defines."""
         if name in here.types:
             return self.follow(here.types[name] or (module, name))
         folder = self.root.joinpath(*module.split("."))
@@ -388,23 +375,23 @@ class Tree:
             seen |= {target for target, _ in waiting}
         return found
 
-    def _hash(self, start: Iterable[Target]) -> str:
-        found = self.reached(start)
-        # names stand without their module: so where one stands, what it stands for is written beside it
-        lines = {
-            " ".join([one.text, *(_sha256(self.definition(use).text.encode()) for use in one.uses)])
-            for _, one in found
-            if one.text
-        }
+    def files(self, found: list[tuple[Target, Definition]]) -> list[Path]:
+        """The library's files, no Python ones, whose names the strings of what was reached spell."""
         strings = set().union(*(one.strings for _, one in found))
-        files = [file for file in self._data_files() if file.name in strings or {file.stem, file.suffix} <= strings]
-        lines |= {_sha256(file.read_bytes().replace(b"\r\n", b"\n")) for file in files}  # as Windows may have it
+        files = [file for file in (self.root / LIBRARY).rglob("*.*") if file.suffix not in (".py", ".pyc")]
+        return [file for file in files if file.name in strings or {file.stem, file.suffix} <= strings]
+
+    def _hash(self, found: list[tuple[Target, Definition]]) -> str:
+        # names stand without their module, so beside a text stands what each name in it stands for
+        lines = {" ".join([one.text, *map(self._digest, one.uses)]) for _, one in found if one.text}
+        # line ends may be Windows'
+        lines |= {_sha256(file.read_bytes().replace(b"\r\n", b"\n")) for file in self.files(found)}
         return _sha256("\n".join(sorted(lines)).encode())
 
-    def _data_files(self) -> list[Path]:
-        """The library's files that are no Python."""
-        files = (self.root / LIBRARY).rglob("*")
-        return [file for file in files if file.suffix not in (".py", ".pyc", "") and file.is_file()]
+    def _digest(self, target: Target) -> str:
+        if target not in self._digests:
+            self._digests[target] = _sha256(self.definition(target).text.encode())
+        return self._digests[target]
 
 
 def _sha256(content: bytes) -> str:

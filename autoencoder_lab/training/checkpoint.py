@@ -1,5 +1,7 @@
 """A training that was killed goes on where it was."""
 
+# no figure depends on this file
+
 from __future__ import annotations
 
 import pickle

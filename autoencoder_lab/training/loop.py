@@ -192,6 +192,7 @@ def _plan(
     return _Plan(total, per_epoch, size, rate)
 
 
+# no figure depends on this
 def _settings(model: Any, data: Any, plan: _Plan, seed: int, corrupt: Any, augment: Any) -> dict[str, Any]:
     """Everything a run depends on; a checkpoint is resumed only by a run with the same settings."""
     return {

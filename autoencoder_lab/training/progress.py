@@ -1,5 +1,7 @@
 """How far a training is: a bar, a line, or nothing."""
 
+# no figure depends on this file
+
 from __future__ import annotations
 
 import sys
