@@ -41,7 +41,6 @@ NOTEBOOK = "a notebook"  # in place of a module's name
 Target = tuple[str, str | None]
 Scope = dict[str, Target | None]  # what a function's own names are bound to: None, unless they were imported
 
-
 DEFINING = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import,
     ast.ImportFrom,
@@ -125,14 +124,82 @@ class Module:
     def says(self, comment: str, node: ast.stmt) -> bool:
         """Whether the comment stands above a statement or at the end of its first line."""
         first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
-        return self.lines[first - 1].strip() == comment or self.lines[first].endswith("  " + comment)
+        above, line = self.lines[first - 1 : first + 1]
+        return above.strip() == comment or line.endswith("  " + comment)
+
+
+# --- the whole project -----------------------------------------------------------------------------
+
+
+class Project:
+    """The project's files under `root`, each read once, and where their names are defined."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.known: dict[str, Module | None] = {}
+
+    def module(self, name: str) -> Module | None:
+        """A file of the project by its dotted name; None for what is none of the project's."""
+        if name not in self.known:
+            base = self.root.joinpath(*name.split("."))
+            files = [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()]
+            self.known[name] = None
+            if files and name.split(".")[0] in PROJECT:
+                is_package = files[0].name == "__init__.py"
+                package = name if is_package else name.rpartition(".")[0]
+                self.known[name] = Module(files[0].read_text(encoding="utf-8"), package, is_package)
+        return self.known[name]
+
+    def find(self, module: str, name: str) -> Target:
+        """Where a name of a module is defined: there, where it is imported from, or below a package.
+
+        Raises LookupError where a module of the project has no such name.
+        """
+        here = self.module(module)
+        if here is None:
+            return f"{module}.{name}", None
+        if name in here.definitions:
+            return module, name
+        imported = here.imports.get(name)
+        if imported is not None and imported != (module, name):
+            return self.follow(imported)
+        if self.module(f"{module}.{name}") is not None:
+            return f"{module}.{name}", None
+        if "__getattr__" in here.definitions:
+            return self._find_lazy(module, here, name)
+        raise LookupError(f"{module} defines no {name!r} and imports none; is it misspelt?")
+
+    def follow(self, target: Target) -> Target:
+        """Where an imported name is defined."""
+        return target if target[1] is None else self.find(target[0], target[1])
+
+    def _find_lazy(self, module: str, here: Module, name: str) -> Target:
+        """What a package's `__getattr__` gives: what it tells type checkers, else what one file below it defines."""
+        if name in here.types:
+            return self.follow(here.types[name] or (module, name))
+        folder = self.root.joinpath(*module.split("."))
+        below = [".".join(file.relative_to(self.root).with_suffix("").parts) for file in sorted(folder.rglob("*.py"))]
+        found = [one for one in below if (there := self.module(one)) is not None and name in there.definitions]
+        if len(found) == 1:
+            return found[0], name
+        raise LookupError(f"{module}.{name} is loaded lazily, and is defined in {found or 'no file below it'}")
+
+    def public(self, module: str, here: Module) -> list[Target]:
+        """What a module gives that is handed on as a value."""
+        names = set(here.definitions)
+        if here.is_package:
+            names |= set(here.imports) | set(here.types if "__getattr__" in here.definitions else ())
+        return [self.find(module, name) for name in sorted(names) if not name.startswith("_")]
+
+
+# --- one definition --------------------------------------------------------------------------------
 
 
 class _Reader:
     """Writes syntax trees out: all that computes, each name as what it stands for. Notes the names and strings met."""
 
-    def __init__(self, tree: "Tree", module: str) -> None:
-        self.tree, self.module, self.here = tree, module, tree.module(module)
+    def __init__(self, project: Project, module: str, here: Module, shown: bool) -> None:
+        self.project, self.module, self.here, self.shown = project, module, here, shown
         self.uses: list[Target] = []
         self.strings: set[str] = set()
 
@@ -150,9 +217,10 @@ class _Reader:
             case ast.Constant(value=value):
                 self.strings |= {value} if isinstance(value, str) else set()
                 return ascii(value)
-            case ast.JoinedStr():  # pieces of text side by side are divided in one way or another
-                return f"f{[self.text(part, scopes) for part in node.values if getattr(part, 'value', None) != '']}"
-            case ast.Raise() if not self.tree.shown:
+            case ast.JoinedStr():  # a version of Python adds empty pieces
+                parts = [part for part in node.values if getattr(part, "value", None) != ""]
+                return f"JoinedStr({self.text(parts, scopes)})"
+            case ast.Raise() if not self.shown:
                 kind = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
                 return f"raise {'' if kind is None else ast.unparse(kind).rpartition('.')[2]}"
             case ast.AnnAssign():
@@ -163,9 +231,9 @@ class _Reader:
                 return self._function(node, scopes)
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 return self._comprehension(node, scopes)
-            case ast.ClassDef() if not self.tree.shown:
+            case ast.ClassDef() if not self.shown:
                 node = _with_body(node, [item for item in node.body if not _assigned(item) & TUNED])
-            case ast.Call(func=ast.Attribute(attr="show_source") | ast.Name(id="show_source")) if self.tree.shown:
+            case ast.Call(func=ast.Attribute(attr="show_source") | ast.Name(id="show_source")) if self.shown:
                 return self._fields(node, scopes) + "".join(self._words(thing, scopes) for thing in node.args)
         return self._fields(node, scopes)
 
@@ -205,18 +273,18 @@ class _Reader:
             for scope in reversed(scopes):
                 if node.id in scope:
                     imported = scope[node.id]
-                    return imported and self.tree.follow(imported)
+                    return imported and self.project.follow(imported)
             ours = node.id in self.here.definitions or node.id in self.here.imports
-            return self.tree.find(self.module, node.id) if ours else None
+            return self.project.find(self.module, node.id) if ours else None
         if isinstance(node, ast.Attribute) and not node.attr.startswith("__"):
             owner = self._target(node.value, scopes)
             if owner is not None and owner[1] is None:
-                return self.tree.find(owner[0], node.attr)
+                return self.project.find(owner[0], node.attr)
         return None
 
     def _named(self, target: Target) -> str:
         module, name = target
-        if self.tree.module(module) is None:
+        if self.project.module(module) is None:
             return f"<{module}>"
         self.uses.append(target)
         return f"<{name or 'a module'}>"
@@ -227,8 +295,10 @@ class _Reader:
         if target is None and isinstance(thing, ast.Attribute):
             return self._words(thing.value, scopes)
         module, name = target or ("", None)
-        here = self.tree.module(module)
-        nodes = here.definitions.get(name or "", []) if here else []
+        here = self.project.module(module)
+        if here is None or name is None:
+            return ""
+        nodes = here.definitions[name]
         return "".join("\n".join(here.lines[node.lineno : (node.end_lineno or 0) + 1]) for node in nodes)
 
 
@@ -240,21 +310,20 @@ def _with_body(node: ast.ClassDef, body: list[ast.stmt]) -> ast.ClassDef:
     return ast.ClassDef(node.name, node.bases, node.keywords, body, node.decorator_list)
 
 
-# --- the whole project -----------------------------------------------------------------------------
+# --- all that is reached ----------------------------------------------------------------------------
 
 
 class Tree:
-    """The project's files under `root`, each read once. shown: for a notebook, see above."""
+    """The project under `root`, and what its experiments and notebooks rest on. shown: for notebooks, see above."""
 
     def __init__(self, root: Path = ROOT, shown: bool = False) -> None:
-        self.root, self.shown = root, shown
-        self._modules: dict[str, Module | None] = {}
+        self.project, self.shown = Project(root), shown
         self._definitions: dict[Target, Definition] = {}
         self._digests: dict[Target, str] = {}
 
     def experiment(self, module: str, name: str = "experiment") -> str:
         """Twelve hexadecimal digits for all that the function `name` of evidence/`module`.py rests on."""
-        return self._hash(self.reached([self.find(f"evidence.{module}", name)]))[:12]
+        return self._hash(self.reached([self.project.find(f"evidence.{module}", name)]))[:12]
 
     def notebook(self, text: str) -> str:
         """Sixteen hexadecimal digits for all that a notebook's code rests on, itself included."""
@@ -262,68 +331,11 @@ class Tree:
 
     def reached_by(self, text: str) -> list[tuple[Target, Definition]]:
         """All that a notebook's code rests on."""
-        here = self._modules[NOTEBOOK] = Module(text, "")
+        here = self.project.known[NOTEBOOK] = Module(text, "")
         for known in (self._definitions, self._digests):
             for target in [target for target in known if target[0] == NOTEBOOK]:
                 del known[target]
         return self.reached([(NOTEBOOK, ""), *((NOTEBOOK, name) for name in here.definitions)])
-
-    # --- names -------------------------------------------------------------------------------------
-
-    def module(self, name: str) -> Module | None:
-        """A file of the project by its dotted name; None for what is none of the project's."""
-        if name not in self._modules:
-            base = self.root.joinpath(*name.split("."))
-            files = [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()]
-            self._modules[name] = None
-            if files and name.split(".")[0] in PROJECT:
-                is_package = files[0].name == "__init__.py"
-                package = name if is_package else name.rpartition(".")[0]
-                self._modules[name] = Module(files[0].read_text(encoding="utf-8"), package, is_package)
-        return self._modules[name]
-
-    def find(self, module: str, name: str) -> Target:
-        """Where a name of a module is defined: there, where it is imported from, or below a package.
-
-        Raises LookupError where a module of the project has no such name.
-        """
-        here = self.module(module)
-        if here is None:
-            return f"{module}.{name}", None
-        if name in here.definitions:
-            return module, name
-        imported = here.imports.get(name)
-        if imported is not None and imported != (module, name):
-            return self.follow(imported)
-        if self.module(f"{module}.{name}") is not None:
-            return f"{module}.{name}", None
-        if "__getattr__" in here.definitions:
-            return self._find_lazy(module, here, name)
-        raise LookupError(f"{module} defines no {name!r} and imports none; is it misspelt?")
-
-    def follow(self, target: Target) -> Target:
-        """Where an imported name is defined."""
-        return target if target[1] is None else self.find(target[0], target[1])
-
-    def _find_lazy(self, module: str, here: Module, name: str) -> Target:
-        """What a package's `__getattr__` gives: what it tells type checkers, else what one file below it defines."""
-        if name in here.types:
-            return self.follow(here.types[name] or (module, name))
-        folder = self.root.joinpath(*module.split("."))
-        below = [".".join(file.relative_to(self.root).with_suffix("").parts) for file in sorted(folder.rglob("*.py"))]
-        found = [one for one in below if (there := self.module(one)) is not None and name in there.definitions]
-        if len(found) == 1:
-            return found[0], name
-        raise LookupError(f"{module}.{name} is loaded lazily, and is defined in {found or 'no file below it'}")
-
-    def _public(self, module: str, here: Module) -> list[Target]:
-        """What a module gives that is handed on as a value."""
-        names = set(here.definitions)
-        if here.is_package:
-            names |= set(here.imports) | set(here.types)
-        return [self.find(module, name) for name in sorted(names) if not name.startswith("_")]
-
-    # --- definitions -------------------------------------------------------------------------------
 
     def definition(self, target: Target) -> Definition:
         """What stands under a name."""
@@ -332,29 +344,31 @@ class Tree:
         return self._definitions[target]
 
     def _read(self, module: str, name: str | None) -> Definition:
-        here = self.module(module)
+        here = self.project.module(module)
         if here is None or here.no_figure:
             return Definition("")
         if name is None:
-            return Definition("", tuple(self._public(module, here)))
+            return Definition("", tuple(self.project.public(module, here)))
         nodes = here.definitions[name] if name else here.rest
-        if any(here.says(BY_ENTRY, node) for node in nodes):
-            (table,) = [node.value for node in nodes if isinstance(node, ast.Assign | ast.AnnAssign)]
-            assert isinstance(table, ast.Dict), f"{module}.{name} is marked as a table and is no {{name: entry}}"
-            pairs = zip(table.keys, table.values, strict=True)
-            return Definition(
-                "", entries=tuple((ast.literal_eval(key), self._written(module, [key, value])) for key, value in pairs)
-            )
-        return self._written(module, nodes)
+        if not any(here.says(BY_ENTRY, node) for node in nodes):
+            return self._written(module, here, nodes)
+        tables = [node.value for node in nodes if isinstance(node, ast.Assign | ast.AnnAssign)]
+        if len(nodes) > 1 or not isinstance(tables[0], ast.Dict):
+            raise ValueError(f"{module}.{name} says {BY_ENTRY!r}, which is for one table {{name: entry}}")
+        pairs = [(key, value) for key, value in zip(tables[0].keys, tables[0].values, strict=True) if key is not None]
+        entries = [(ast.literal_eval(key), self._written(module, here, [key, value])) for key, value in pairs]
+        return Definition("", entries=tuple(entries))
 
-    def _written(self, module: str, nodes: list[ast.AST]) -> Definition:
-        reader = _Reader(self, module)
+    def _written(self, module: str, here: Module, nodes: list[Any]) -> Definition:
+        reader = _Reader(self.project, module, here, self.shown)
         text = reader.text(nodes)
         return Definition("" if text == "[]" else text, tuple(reader.uses), frozenset(reader.strings))
 
     def reached(self, start: Iterable[Target]) -> list[tuple[Target, Definition]]:
         """All that the targets rest on, themselves included; with each, what its module and the packages above do."""
-        seen, found, strings = set(), [], set()
+        seen: set[Target] = set()
+        strings: set[str] = set()
+        found: list[tuple[Target, Definition]] = []
         waiting = [(target, self.definition(target)) for target in start]
         while waiting:
             while waiting:
@@ -366,19 +380,20 @@ class Tree:
                 new = dict.fromkeys(use for use in (*one.uses, *above) if use not in seen)
                 seen |= set(new)
                 waiting += [(use, self.definition(use)) for use in new]
-            tables = [(target, entry) for target, one in found for entry in one.entries if entry[0] in strings]
-            waiting = [
+            named = [
                 ((module, f"{name}[{key}]"), entry)
-                for (module, name), (key, entry) in tables
-                if (module, f"{name}[{key}]") not in seen
+                for (module, name), table in found
+                for key, entry in table.entries
+                if key in strings
             ]
+            waiting = [(target, entry) for target, entry in named if target not in seen]
             seen |= {target for target, _ in waiting}
         return found
 
     def files(self, found: list[tuple[Target, Definition]]) -> list[Path]:
         """The library's files, no Python ones, whose names the strings of what was reached spell."""
         strings = set().union(*(one.strings for _, one in found))
-        files = [file for file in (self.root / LIBRARY).rglob("*.*") if file.suffix not in (".py", ".pyc")]
+        files = [file for file in (self.project.root / LIBRARY).rglob("*.*") if file.suffix not in (".py", ".pyc")]
         return [file for file in files if file.name in strings or {file.stem, file.suffix} <= strings]
 
     def _hash(self, found: list[tuple[Target, Definition]]) -> str:

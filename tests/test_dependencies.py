@@ -113,7 +113,8 @@ def test_a_data_set_counts_for_those_who_name_it(copy: Path) -> None:
     edit(file, '    "kmnist": _Set(\n', '    "kmnist": _Set(\n        1,\n')
     assert stale(copy) == set()
     edit(file, "TEN_DIGITS, _split_up(labels), top=16)", "TEN_DIGITS, _split_up(labels), top=17)")
-    assert "C36" in stale(copy) and not {"C10", "C13", "C31"} & stale(copy)
+    found = stale(copy)
+    assert "C36" in found and not {"C10", "C13", "C31"} & found
     edit(file, '    "mnist-5k": _Set(\n', '    "mnist-5k": _Set(\n        1,\n')
     assert set(TRAINED) - {"C42"} <= stale(copy)
 
@@ -121,7 +122,7 @@ def test_a_data_set_counts_for_those_who_name_it(copy: Path) -> None:
 def test_every_public_name_is_found_where_it_is_defined() -> None:
     tree = Tree()
     for name in lab.__all__:
-        module, own = tree.find("autoencoder_lab", name)
+        module, own = tree.project.find("autoencoder_lab", name)
         value = getattr(lab, name)
         assert value is (importlib.import_module(module) if own is None else vars(importlib.import_module(module))[own])
 
@@ -131,7 +132,7 @@ def test_a_notebook_rests_on_the_checks_it_calls_and_on_the_explorer_it_opens() 
     for source in NOTEBOOKS:
         text = ast.unparse(ast.parse(source.read_text(encoding="utf-8")))  # the code without the prose
         found = tree.reached_by(text)
-        checks = {tree.find("autoencoder_lab.checks", name) for name in re.findall(r"lab\.checks\.(\w+)", text)}
+        checks = {tree.project.find("autoencoder_lab.checks", name) for name in re.findall(r"lab\.checks\.(\w+)", text)}
         assert len(checks) >= 3 and checks <= {target for target, _ in found}
         files = {file.name for file in tree.files(found)}
         assert ("explorer.js" in files and "explorer.css" in files) == ("lab.explore(" in text)
