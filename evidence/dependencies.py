@@ -14,12 +14,12 @@ uses of this project. Evidence and notebooks are made anew when theirs changes.
   count, and the words of what `show_source` shows.
 - No module's or file's name counts: moving code changes no hash. Nor does the version of Python.
 
-Two comments, on the line above a definition or at the end of its first line, say what no rule can know:
+The code itself says what no rule can know:
 
-    # no figure depends on this                      a progress bar, say: it is not looked into
-    # a figure depends on the entries it names only  for a table {"name": …}: an entry counts if its name is reached
-
-`# no figure depends on this file`, alone on a line, says it of a whole file.
+- "No figure depends on this." in the docstring of a function, a class or a file, such as a progress bar's: it does not
+  count, and what it names is not followed.
+- `# a figure depends on the entries it names only`, a comment above a table {"name": entry}: an entry counts where a
+  string of the reached code is its name.
 """
 
 import ast
@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY, PROJECT = "autoencoder_lab", ("autoencoder_lab", "evidence")
-NO_FIGURE = "# no figure depends on this"
+NO_FIGURE = "No figure depends on this."
 BY_ENTRY = "# a figure depends on the entries it names only"
 TUNED = {"learning_rate", "suggested_steps"}
 UNREAD = {"annotation", "returns", "type_comment", "type_params", "ctx", "kind", "simple"}  # fields of a syntax tree
@@ -96,6 +96,12 @@ def _for_types_alone(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
+def _says_no_figure(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return False
+    return NO_FIGURE in " ".join((ast.get_docstring(node) or "").split())
+
+
 class Module:
     """The top level of one file: what its names are bound to, and the statements that bind none."""
 
@@ -105,7 +111,8 @@ class Module:
         self.imports: dict[str, Target] = {}
         self.types: Scope = {}  # imported for type checkers alone
         self.rest: list[ast.stmt] = []
-        for statement in ast.parse(text).body:
+        tree = ast.parse(text)
+        for statement in tree.body:
             if isinstance(statement, ast.If) and ast.unparse(statement.test) == "__name__ == '__main__'":
                 continue
             if _for_types_alone(statement):
@@ -119,13 +126,11 @@ class Module:
                     self.imports[name] = target
             if not names or not isinstance(statement, DEFINING):  # a loop does more than bind its variable
                 self.rest.append(statement)
-        self.no_figure = f"{NO_FIGURE} file" in self.lines
+        self.no_figure = _says_no_figure(tree)
 
-    def says(self, comment: str, node: ast.stmt) -> bool:
-        """Whether the comment stands above a statement or at the end of its first line."""
-        first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
-        above, line = self.lines[first - 1 : first + 1]
-        return above.strip() == comment or line.endswith("  " + comment)
+    def counts_by_entry(self, node: ast.stmt) -> bool:
+        """Whether the comment that says so stands above a table."""
+        return self.lines[node.lineno - 1].strip() == BY_ENTRY
 
 
 # --- the whole project -----------------------------------------------------------------------------
@@ -263,7 +268,7 @@ class _Reader:
             isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         )
         nothing = isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or _for_types_alone(node)
-        return words or nothing or self.here.says(NO_FIGURE, node)
+        return words or nothing or _says_no_figure(node)
 
     def _target(self, node: ast.AST, scopes: Sequence[Scope]) -> Target | None:
         """What a name or an attribute of a module stands for; None for a function's own names and built-in ones."""
@@ -350,7 +355,7 @@ class Tree:
         if name is None:
             return Definition("", tuple(self.project.public(module, here)))
         nodes = here.definitions[name] if name else here.rest
-        if not any(here.says(BY_ENTRY, node) for node in nodes):
+        if not any(map(here.counts_by_entry, nodes)):
             return self._written(module, here, nodes)
         tables = [node.value for node in nodes if isinstance(node, ast.Assign | ast.AnnAssign)]
         if len(nodes) > 1 or not isinstance(tables[0], ast.Dict):

@@ -192,7 +192,8 @@ TOY = {
             def go(self, x):
                 bar(x)
                 return TABLE["one"], [f"{{word}}.npz" for word in WORDS]
-        def bar(x):  {NO_FIGURE}
+        def bar(x):
+            "A bar. {NO_FIGURE}"
             print(x)
         register(Base)
         """,

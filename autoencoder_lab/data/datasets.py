@@ -335,8 +335,8 @@ def table() -> "pandas.DataFrame":
     return pandas.DataFrame.from_dict(rows, orient="index").rename_axis("name")
 
 
-# no figure depends on this
 def _fetched(name: str, entry: _Set, refetch: bool) -> dict[str, Content]:
+    """The files of a set that is downloaded once, by their names. No figure depends on this."""
     ready = [other for other, its in SETS.items() if _offline(its).startswith("yes")]
     places = _places(entry)
     hint = (
@@ -374,8 +374,8 @@ def load(name: str, n: int | None = None, *, refetch: bool = False) -> ImageData
     return ImageData(name, *_splits(raw), licence=entry.licence, source=entry.source)
 
 
-# no figure depends on this
 def _likeness(asked: str, known: str) -> float:
+    """How much two names have in common, 0 to 1. No figure depends on this."""
     a, b = ("".join(filter(str.isalnum, name.casefold())) for name in (asked, known))
     return difflib.SequenceMatcher(None, a, b).ratio()
 

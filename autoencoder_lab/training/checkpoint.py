@@ -1,6 +1,4 @@
-"""A training that was killed goes on where it was."""
-
-# no figure depends on this file
+"""A training that was killed goes on where it was. No figure depends on this."""
 
 from __future__ import annotations
 
@@ -24,6 +22,11 @@ from autoencoder_lab.training.history import History
 def described(thing: object) -> str | None:
     """Its repr without memory addresses, which differ from run to run; None for None."""
     return None if thing is None else re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(thing))
+
+
+def plainly(value: object) -> object:
+    """A value that a checkpoint can hold: numbers, strings, truth values and None as they are, all else in words."""
+    return value if value is None or isinstance(value, bool | int | float | str) else described(value)
 
 
 def save(path: Path, model: nn.Module, optimisers: list[Adam], history: History, done: int) -> None:
