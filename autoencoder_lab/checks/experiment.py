@@ -129,11 +129,11 @@ def numbered_images() -> ImageData:
 def noise_images(train: int = 6, val: int = 3, test: int = 4) -> ImageData:
     """A small data set of noise, so many images in each split, for experiments that build models of 28 × 28 pixels."""
     generator = torch.Generator().manual_seed(0)
-    splits = (
-        Split(torch.rand(count, 1, 28, 28, generator=generator), torch.arange(count) % 2, ("a", "b"))
-        for count in (train, val, test)
-    )
-    return ImageData("check", *splits)
+
+    def split(count: int) -> Split:
+        return Split(torch.rand(count, 1, 28, 28, generator=generator), torch.arange(count) % 2, ("a", "b"))
+
+    return ImageData("check", split(train), split(val), split(test))
 
 
 def numbers_in(images: Tensor) -> frozenset[int]:
