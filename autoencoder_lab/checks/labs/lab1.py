@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, Inputs
-from autoencoder_lab.checks.question import Question, Wrong
+from autoencoder_lab.checks.compare import CheckFailed, unfinished
+from autoencoder_lab.checks.question import Inputs, Question, Wrong
 
 # --- the best error, without a single reconstruction -----------------------------------------------------------------
 
@@ -237,8 +237,7 @@ def nested(model: Any, images: Tensor) -> None:
     """Whether the first 1, 2, 4 and 8 numbers of a code do about as well as so many principal components."""
     with torch.no_grad():
         codes = model.encode(images)
-        if codes is None or model.decode(codes) is None:
-            print("nested: not done yet")
+        if unfinished("nested", codes) or unfinished("nested", model.decode(codes)):
             return
         if codes.shape != (len(images), 8):
             raise CheckFailed(
@@ -266,8 +265,7 @@ def nested(model: Any, images: Tensor) -> None:
 
 def reading(images: Tensor, smallest_k: Any, share_of_two: Any) -> None:
     """Whether the two numbers are those of these images."""
-    if smallest_k is None or share_of_two is None:
-        print("reading: not done yet")
+    if unfinished("reading", smallest_k, share_of_two):
         return
     wanted_k, wanted_share = numbers_to_read(images)
     if smallest_k != wanted_k:

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, Inputs
-from autoencoder_lab.checks.question import Question, Wrong
+from autoencoder_lab.checks.compare import CheckFailed, unfinished
+from autoencoder_lab.checks.question import Inputs, Question, Wrong
 
 # --- decibels pooled -------------------------------------------------------------------------------------------------
 
@@ -436,8 +436,7 @@ def row_restorer(model: Any, images: Tensor) -> None:
     damaged = lose_rows(images, lost)
     with torch.no_grad():
         shown = model.restore(damaged)
-        if shown is None or model.loss(damaged, images) is None:
-            print(f"{name}: not done yet")
+        if unfinished(name, shown) or unfinished(name, model.loss(damaged, images)):
             return
     if shown.shape != images.shape:
         raise CheckFailed(f"{name}: restore must return {tuple(images.shape)}, got {tuple(shown.shape)}")
@@ -538,8 +537,7 @@ def close(given: float, wanted: float) -> bool:
 
 def reading(images: Tensor, hardest_row: Any, share_left: Any) -> None:
     """Whether the two numbers are those of these images."""
-    if hardest_row is None or share_left is None:
-        print("reading: not done yet")
+    if unfinished("reading", hardest_row, share_left):
         return
     wanted_row, wanted_share = numbers_to_read(images)
     if hardest_row != wanted_row:
