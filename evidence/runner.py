@@ -25,6 +25,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from autoencoder_lab.files import write_whole
+
 Row = dict[str, Any]
 
 HERE = Path(__file__).parent
@@ -163,9 +165,7 @@ def write_row(row: Row) -> None:
     rows = {old["seed"]: old for old in read_rows(row["id"])} | {row["seed"]: row}
     file = RESULTS / f"{row['id']}.jsonl"
     file.parent.mkdir(exist_ok=True)
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text("".join(json.dumps(rows[seed]) + "\n" for seed in sorted(rows)), encoding="utf-8")
-    partial.replace(file)
+    write_whole(file, "".join(json.dumps(rows[seed]) + "\n" for seed in sorted(rows)))
 
 
 def figures(name: str) -> list[dict[str, float]]:

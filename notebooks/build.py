@@ -32,6 +32,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from autoencoder_lab.files import write_whole
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "notebooks" / "source"
 BUILDER_VERSION = 2  # raise it when the builder would now store something else for the same source
@@ -461,9 +463,7 @@ def _take_outputs(fresh: NotebookNode, old: NotebookNode) -> bool:
 
 def _write(notebook: NotebookNode, target: Path) -> None:
     nbformat.validate(notebook)
-    beside = target.with_suffix(".ipynb.part")
-    beside.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
-    beside.replace(target)
+    write_whole(target, nbformat.writes(notebook) + "\n")
 
 
 # --- the command -----------------------------------------------------------------------------------

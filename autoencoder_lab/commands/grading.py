@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
+from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading import report as reporting
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Result, Task, grade_class, read_result
@@ -57,7 +58,7 @@ def grade(
     bar = tqdm(graded, total=len(found), desc=lab, unit="submission", disable=not sys.stderr.isatty())
     results = sorted(bar, key=lambda result: result.student)
     notes = record(results, place, lab, policy)
-    _notes(place, lab).write_text(json.dumps(notes, ensure_ascii=False, indent=1), encoding="utf-8")
+    write_whole(_notes(place, lab), json.dumps(notes, ensure_ascii=False, indent=1))
     return reporting.report(results, lab, notes)
 
 

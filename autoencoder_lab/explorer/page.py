@@ -15,6 +15,7 @@ from torch import Tensor
 from autoencoder_lab.explorer import bundle
 from autoencoder_lab.explorer.packing import COARSE, FINE, compress
 from autoencoder_lab.explorer.scene import BROWSER_MACS, ExploredModel
+from autoencoder_lab.files import write_whole
 
 if TYPE_CHECKING:
     from autoencoder_lab.explorer.widget import Explorer
@@ -164,5 +165,5 @@ def write(path: Path, content: bytes, beginning: bytes) -> Path:
         with path.open("rb") as file:
             if not file.read(len(beginning)) == beginning:
                 raise FileExistsError(f"{path} exists and was not made by this function; choose another name")
-    path.write_bytes(content)
+    write_whole(path, content)
     return path

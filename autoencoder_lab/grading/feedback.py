@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Result
 from autoencoder_lab.grading.inert import POLICY
@@ -73,9 +74,7 @@ def write_feedback(results: list[Result], course: Course, lab: str) -> list[Path
     for result in results:
         path = course.feedback(lab, result.student)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(page(result, lab, marks.get(result.student, {})), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, page(result, lab, marks.get(result.student, {})))
         written.append(path)
     return written
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.judge import Judge, Mark, Part, ProbeFailed, StagedPart, load_judge
 from autoencoder_lab.grading.sandbox import Answer, Arrays, Isolation, Job, Probe, Sandbox
 from autoencoder_lab.grading.submission import SourceCell, Submission, Unreadable, cells_of
@@ -295,11 +296,8 @@ def _pool(workers: int, scheduler: str | None) -> Iterator[Submit]:
 
 
 def write_result(result: Result, folder: Path) -> None:
-    """One file a student, written beside and renamed: a kill leaves the old one, or none."""
-    file = folder / f"{result.student}.json"
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text(json.dumps(asdict(result), ensure_ascii=False, indent=1), encoding="utf-8")
-    partial.replace(file)
+    """One file a student: a kill leaves the old one, or none."""
+    write_whole(folder / f"{result.student}.json", json.dumps(asdict(result), ensure_ascii=False, indent=1))
 
 
 def read_result(file: Path) -> Result | None:
