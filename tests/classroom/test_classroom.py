@@ -12,7 +12,8 @@ import pytest
 import torch
 
 import autoencoder_lab as lab
-from autoencoder_lab import classroom
+from autoencoder_lab import classroom, machine
+from autoencoder_lab.classroom import prediction
 
 KEY = "01-3-linear-ties-pca"
 OPTIONS = ("more than 20 % larger", "equal to within 1 %")
@@ -22,14 +23,14 @@ OPTIONS = ("more than 20 % larger", "equal to within 1 %")
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test has a folder, and a session, of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(classroom, "_asked", {})
-    monkeypatch.setattr(classroom, "_shown", {})
+    monkeypatch.setattr(prediction, "_asked", {})
+    monkeypatch.setattr(prediction, "_shown", {})
     return tmp_path
 
 
 def choose(guess: str, confidence: str = "", key: str = KEY, options: tuple[str, ...] = OPTIONS) -> Any:
     """What the browser does when a student clicks."""
-    form = classroom._prediction_form("How much larger?", options, key)
+    form = prediction._prediction_form("How much larger?", options, key)
     form.guess = guess
     form.confidence = confidence
     return form
@@ -61,6 +62,19 @@ def test_setup_seeds_all_three_generators_and_says_so_in_one_line(capsys: pytest
     assert len(lines) == 3
     wanted = r"autoencoder_lab \S+ · torch [\d.]+\S* · \w+, \d+ threads? · mnist-5k offline: ready"
     assert re.fullmatch(wanted, lines[0])
+
+
+def test_setup_takes_no_more_threads_than_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, chosen = torch.get_num_threads(), list[int]()
+    try:
+        for processors in (1, 2, 64):
+            torch.set_num_threads(4)
+            monkeypatch.setattr(machine, "processors", lambda count=processors: count)
+            classroom.setup(0)
+            chosen.append(torch.get_num_threads())
+    finally:
+        torch.set_num_threads(threads)
+    assert chosen == [1, 2, 4]
 
 
 # --- predictions -----------------------------------------------------------------------------------
@@ -119,10 +133,10 @@ def test_a_damaged_file_is_kept_aside_and_said(damage: str | bytes, capsys: pyte
 
 
 def test_a_file_that_cannot_be_written_is_said_in_the_form_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: Any) -> None:
+    def refuse(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(classroom.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(prediction, "write_whole", refuse)
     assert choose(OPTIONS[0]).status == "Not recorded: predictions.json cannot be written (Permission denied)."
 
 
@@ -130,12 +144,14 @@ def test_an_interrupted_write_leaves_the_old_file(monkeypatch: pytest.MonkeyPatc
     choose(OPTIONS[0])
     before = stored()
 
-    def stop(*_: Any, **__: Any) -> None:
+    def stop(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[:3])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(classroom.json, "dump", stop)
+    monkeypatch.setattr(Path, "write_bytes", stop)
     with pytest.raises(KeyboardInterrupt):
-        classroom._record(KEY, guess=OPTIONS[1])
+        prediction._record(KEY, guess=OPTIONS[1])
     assert stored() == before
     assert [path.name for path in Path().iterdir()] == ["predictions.json"]
 
@@ -175,7 +191,7 @@ def test_calibration_is_the_brier_score_of_the_stated_confidence() -> None:
 
 def test_the_form_has_a_stable_repr_and_its_script_puts_text_in_as_text() -> None:
     assert repr(choose(OPTIONS[0])) == "PredictionForm('Predict. How much larger?')"
-    script = Path(classroom.__file__).with_name("predict.js").read_text(encoding="utf-8")
+    script = Path(prediction.__file__).with_name("prediction.js").read_text(encoding="utf-8")
     assert "innerHTML" not in script and "legend" in script and 'setAttribute("role", "status")' in script
 
 
