@@ -133,7 +133,10 @@ def test_files_in_a_form_of_their_own_stop_nothing(groups: Path) -> None:
 
 
 def test_it_comes_without_torch() -> None:
-    asked = "import sys, autoencoder_lab.machine as m; print(m.processors() >= 1 and 'torch' not in sys.modules, m.memory())"
+    asked = """
+import sys, autoencoder_lab.machine as machine
+print(machine.processors() >= 1 and "torch" not in sys.modules, machine.memory())
+"""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     printed = subprocess.run(
         [sys.executable, "-c", asked], env=environment, capture_output=True, encoding="utf-8", check=True, timeout=60
