@@ -79,7 +79,7 @@ assert (model(x) - x).pow(2).mean() < 0.05 * x.pow(2).mean()
 '''
 JUDGE = '''import numpy as np
 
-from autoencoder_lab.grading.judge import Mark, Part, compared
+from autoencoder_lab.grading.judge import Judge, Mark, Part, compared
 
 CALL = """
 def probe(names, **x):
@@ -113,11 +113,13 @@ def judge_centred(given, inputs):
     return compared(given["result"], inputs["x"] - inputs["x"].mean(axis=0), {})
 
 
-PARTS = [
-    Part("test_mse", 2, ("mse",), CALL % "mse", judge_mse, two),
-    Part("test_centred", 3, ("centred",), CALL % "centred", judge_centred, one),
-    Part("test_model", 5, ("model",), CALL % "model", judge_model, of_rank_two),
-]
+JUDGE = Judge(
+    parts=[
+        Part("test_mse", 2, ("mse",), CALL % "mse", judge_mse, two),
+        Part("test_centred", 3, ("centred",), CALL % "centred", judge_centred, one),
+        Part("test_model", 5, ("model",), CALL % "model", judge_model, of_rank_two),
+    ]
+)
 '''
 MINIMAL = TEXT[: TEXT.index('# %% answer="centred"')]
 
@@ -127,7 +129,7 @@ def make_course(root: Path, text: str) -> Course:
     (root / "source" / "small").mkdir(parents=True)
     (root / "judges").mkdir()
     (root / "source" / "small" / "small.py").write_text(text, encoding="utf-8")
-    parts = JUDGE if text == TEXT else JUDGE.partition('    Part("test_centred"')[0] + "]\n"
+    parts = JUDGE if text == TEXT else JUDGE.partition('        Part("test_centred"')[0] + "    ]\n)\n"
     (root / "judges" / "small.py").write_text(parts, encoding="utf-8")
     course = Course(root)
     source = source_notebook(course.text("small"))

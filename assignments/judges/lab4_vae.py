@@ -6,7 +6,7 @@ import torch
 from autoencoder_lab import losses, own_images
 from autoencoder_lab.checks import lab4
 from autoencoder_lab.grading.drawings import alphabet, written
-from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, function_part
+from autoencoder_lab.grading.judge import Ask, Judge, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # −ELBO as a share of what a model pays that knows each letter's mean picture and nothing else, and the share of new
@@ -114,11 +114,13 @@ def judge_reading(given: Arrays, _: Arrays) -> Mark:
     return Mark(1 - len(wrong) / 3, "; ".join(wrong), "misread" if wrong else "")
 
 
-REPLACED = ("train",)  # by TRAINED
-PARTS = [
-    function_part("test_best_prior", 4, ("best_prior",), lab4.best_prior),
-    function_part("test_equivalent_beta", 4, ("equivalent_beta",), lab4.equivalent_beta),
-    function_part("test_importance_bound", 4, ("importance_bound",), lab4.importance_bound),
-    StagedPart("test_conditional", 4, ("conditional",), judge_conditional),
-    Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
-]
+JUDGE = Judge(
+    parts=[
+        function_part("test_best_prior", 4, ("best_prior",), lab4.best_prior),
+        function_part("test_equivalent_beta", 4, ("equivalent_beta",), lab4.equivalent_beta),
+        function_part("test_importance_bound", 4, ("importance_bound",), lab4.importance_bound),
+        StagedPart("test_conditional", 4, ("conditional",), judge_conditional),
+        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+    ],
+    replaced=["train"],  # by TRAINED
+)

@@ -42,13 +42,13 @@ def page(result: Result, lab: str, by_hand: Mapping[str, Mapping[str, Any]]) -> 
             continue
         waits = marked["needs"] or marked["score"] is None
         reached = 0.0 if marked["score"] is None else marked["score"]
-        told = "not marked yet" if waits else f"{reached:g} of {marked['max_score']:g}"
-        rows.append((name, told, marked.get("comment") or ("a person will read this" if waits else "")))
+        shown = "not marked yet" if waits else f"{reached:g} of {marked['max_score']:g}"
+        rows.append((name, shown, marked.get("comment") or ("a person will read this" if waits else "")))
         points, of = points + reached, of + marked["max_score"]
     table = "".join(
-        f"<tr><th scope='row'>{escape(name.removeprefix('test_'))}</th><td class='points'>{escape(told)}</td>"
+        f"<tr><th scope='row'>{escape(name.removeprefix('test_'))}</th><td class='points'>{escape(shown)}</td>"
         f"<td>{escape(said)}</td></tr>"
-        for name, told, said in rows
+        for name, shown, said in rows
     )
     reason = f"<p><strong>Not graded: {escape(result.reason)}</strong></p>" if result.reason else ""
     answers = "".join(

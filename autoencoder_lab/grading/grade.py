@@ -22,10 +22,10 @@ from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.judge import Judge, Mark, Part, ProbeFailed, StagedPart, load_judge
 from autoencoder_lab.grading.sandbox import Answer, Arrays, Isolation, Job, Probe, Sandbox
 from autoencoder_lab.grading.submission import SourceCell, Submission, Unreadable, cells_of
+from autoencoder_lab.protocol import NOT_DONE
 
 Submit = Callable[..., Any]
 
-NOT_DONE = "not done yet"
 FAILURES = {
     "time": "your code did not end in time",
     "result": "your code returned more data than can be taken",

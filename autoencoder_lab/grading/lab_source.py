@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from autoencoder_lab.files import whole
+from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB
 
 NBGRADER_SCHEMA = 3
-CODE_STUB = "...  # your code here"
-TEXT_STUB = "*Your answer here.*"
 PREPROCESSORS = (  # those of `nbgrader generate_assignment`, in its order, without its database and its header
     "CheckCellMetadata",
     "LockCells",

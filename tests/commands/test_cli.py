@@ -97,8 +97,8 @@ def test_without_a_command_the_help_names_both() -> None:
 
 def test_doctor_starts_where_torch_does_not(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise OSError('[WinError 126] Error loading c10.dll')", encoding="utf-8")
-    paths = os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[1])])
-    command = [sys.executable, "-m", "autoencoder_lab.cli", "doctor"]
+    paths = os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[2])])
+    command = [sys.executable, "-m", "autoencoder_lab.commands.cli", "doctor"]
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "torch does not start: [WinError 126] Error loading c10.dll" in done.stdout
