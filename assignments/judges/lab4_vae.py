@@ -5,7 +5,7 @@ import torch
 
 from autoencoder_lab import losses, own_images
 from autoencoder_lab.checks import lab4
-from autoencoder_lab.grading.drawings import alphabet, written
+from autoencoder_lab.grading.drawings import alphabet, handwritten
 from autoencoder_lab.grading.judge import Ask, Judge, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
@@ -75,7 +75,7 @@ def judge_conditional(ask: Ask, random: np.random.Generator) -> Mark:
     generator = torch.Generator().manual_seed(int(random.integers(2**31)))
     letters = alphabet(random, 10)
     classes, labels = torch.from_numpy(random.integers(0, 10, 3000)).split((2000, 1000))
-    pictures, new = (written(letters[which], random, UNSTEADY) for which in (classes, labels))
+    pictures, new = (handwritten(letters[which], random, UNSTEADY) for which in (classes, labels))
     images = torch.bernoulli(new, generator=generator)
     given = {"letters": (255 * pictures).byte().numpy(), "classes": classes.numpy()}
     named = ask(ENCODE, **given, images=images.numpy(), labels=labels.numpy())["codes"]

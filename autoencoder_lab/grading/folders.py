@@ -1,4 +1,4 @@
-"""Where everything of a graded course lies: nbgrader's folders, and the two it does not know."""
+"""Where everything of a graded course lies: nbgrader's own folders, with judges/ and results/ beside them."""
 
 import secrets
 from contextlib import suppress

@@ -275,12 +275,12 @@ def command(library: Path) -> list[str]:
     if sys.platform != "linux" or bwrap is None:
         raise SandboxError(f"isolation needs Linux and bubblewrap, and there is no bwrap here. {MEND}")
     prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("purelib"))}
-    # where the package stands, its checks are, and in a clone its labs, notebooks and tests: never shown as a part of
-    # some folder that is, as site-packages of a wheel, or a clone in the environment's src
+    # the package's folder holds the checks, that of a clone also labs, notebooks and tests. It may lie inside a folder
+    # that is shown, as a wheel does in site-packages and a clone in the environment's src: it is hidden there
     home = library.parent if (library.parent / "pyproject.toml").is_file() else library
     if home in prefixes:
         raise SandboxError(f"the environment stands in {home}, as the labs' answers do; make it in a folder of its own")
-    # a path below one that is bound already, or below /usr, is there already, unless it is hidden with the package
+    # what lies below a folder that is shown, or below /usr, is there with it, unless it is hidden with the package
     above = {*prefixes, Path("/usr")}
     shown = {p for p in prefixes if p.is_relative_to(home) or not any(q in p.parents for q in above)}
     arguments = [bwrap, "--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-all", "--die-with-parent"]
