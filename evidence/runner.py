@@ -24,6 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from autoencoder_lab.files import write_whole
 from evidence.dependencies import Tree
 
 Row = dict[str, Any]
@@ -78,9 +79,7 @@ def write_row(row: Row) -> None:
     rows = {old["seed"]: old for old in read_rows(row["id"])} | {row["seed"]: row}
     file = RESULTS / f"{row['id']}.jsonl"
     file.parent.mkdir(exist_ok=True)
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text("".join(json.dumps(rows[seed]) + "\n" for seed in sorted(rows)), encoding="utf-8")
-    partial.replace(file)
+    write_whole(file, "".join(json.dumps(rows[seed]) + "\n" for seed in sorted(rows)))
 
 
 def figures(name: str) -> list[dict[str, float]]:

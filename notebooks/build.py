@@ -28,6 +28,8 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
+from autoencoder_lab.files import write_whole
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks beside this file alone
 from autoencoder_lab.commands.notebook_runner import CellFailed, run_cells  # noqa: E402
@@ -397,9 +399,7 @@ def _take_outputs(fresh: NotebookNode, old: NotebookNode) -> bool:
 
 def _write(notebook: NotebookNode, target: Path) -> None:
     nbformat.validate(notebook)
-    beside = target.with_suffix(".ipynb.part")
-    beside.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
-    beside.replace(target)
+    write_whole(target, nbformat.writes(notebook) + "\n")
 
 
 # --- the command -----------------------------------------------------------------------------------

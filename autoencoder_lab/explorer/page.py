@@ -17,6 +17,7 @@ from autoencoder_lab.explorer.explored import ExploredModel
 from autoencoder_lab.explorer.packing import COARSE, FINE, compress
 from autoencoder_lab.explorer.scene import BROWSER_MACS
 from autoencoder_lab.explorer.scene_keys import Scene
+from autoencoder_lab.files import write_whole
 
 if TYPE_CHECKING:
     from autoencoder_lab.explorer.standalone import StandaloneWidget
@@ -180,5 +181,5 @@ def write(path: Path, content: bytes, beginning: bytes) -> Path:
         with path.open("rb") as file:
             if not file.read(len(beginning)) == beginning:
                 raise FileExistsError(f"{path} exists and was not made by this function; choose another name")
-    path.write_bytes(content)
+    write_whole(path, content)
     return path
