@@ -6,21 +6,24 @@ ae = lab.ConvAutoencoder(latent=32)
 lab.fit(ae, data)
 """
 
+import ast
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-if TYPE_CHECKING:  # the public names, as editors and mypy see them
-    from autoencoder_lab import augmentations as augment
-    from autoencoder_lab import checks, classroom, controls, datasets, losses, metrics
-    from autoencoder_lab import corruptions as corrupt
+if TYPE_CHECKING:  # the public names, each once: editors and mypy read them here, and so does `_homes`
+    from autoencoder_lab import checks, classroom, losses, metrics, models
     from autoencoder_lab import plotting as plot
     from autoencoder_lab.classroom import calibration, outcome, own_images, predict, quiz, setup, show_source
     from autoencoder_lab.comparison import compare
-    from autoencoder_lab.datasets import load, load_folder
+    from autoencoder_lab.data import augmentations as augment
+    from autoencoder_lab.data import corruptions as corrupt
+    from autoencoder_lab.data import datasets
+    from autoencoder_lab.data.datasets import load, load_folder
+    from autoencoder_lab.data.split import ImageData, Split
     from autoencoder_lab.explorer import explore, show_game
-    from autoencoder_lab.images import ImageData, Split
     from autoencoder_lab.models import (
         CCAE,
         GAN,
@@ -30,76 +33,40 @@ if TYPE_CHECKING:  # the public names, as editors and mypy see them
         ConvAutoencoder,
         DenseAutoencoder,
         LatentMixture,
+        LatentModel,
         LinearAutoencoder,
+        Loss,
         MixturePriorVAE,
+        PlanarGAN,
         ResidualAutoencoder,
         VICReg,
+        controls,
+        layers,
     )
     from autoencoder_lab.training import History, TrainingDiverged, fit
 
-__all__ = [
-    "CCAE",
-    "GAN",
-    "PCA",
-    "VAE",
-    "Autoencoder",
-    "ConvAutoencoder",
-    "DenseAutoencoder",
-    "History",
-    "ImageData",
-    "LatentMixture",
-    "LinearAutoencoder",
-    "MixturePriorVAE",
-    "ResidualAutoencoder",
-    "Split",
-    "TrainingDiverged",
-    "VICReg",
-    "augment",
-    "calibration",
-    "checks",
-    "classroom",
-    "compare",
-    "controls",
-    "corrupt",
-    "datasets",
-    "explore",
-    "fit",
-    "load",
-    "load_folder",
-    "losses",
-    "metrics",
-    "outcome",
-    "own_images",
-    "plot",
-    "predict",
-    "quiz",
-    "setup",
-    "show_game",
-    "show_source",
-]
+
+def _homes() -> dict[str, tuple[str, str]]:
+    """Each public name, and the module and the name under which it is found: the imports above."""
+    tree = ast.parse(Path(__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {alias.asname or alias.name: (node.module or "", alias.name) for node in imports for alias in node.names}
+
 
 # At run time a name comes from its module when it is first used: so `autoencoder-lab doctor` starts where torch does
 # not, `autoencoder-lab open` does not wait for it, and matplotlib loads only when something is drawn
-_MODULES = {"augment": "augmentations", "corrupt": "corruptions", "plot": "plotting"}
-_MODULES |= {name: name for name in ("checks", "classroom", "controls", "datasets", "losses", "metrics")}
-_HOMES = {
-    "classroom": ("calibration", "outcome", "own_images", "predict", "quiz", "setup", "show_source"),
-    "comparison": ("compare",),
-    "datasets": ("load", "load_folder"),
-    "explorer": ("explore", "show_game"),
-    "images": ("ImageData", "Split"),
-    "training": ("History", "TrainingDiverged", "fit"),
-}
+_HOMES = _homes()
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _MODULES:
-        value: Any = import_module(f"autoencoder_lab.{_MODULES[name]}")
-    else:
-        home = next((module for module, names in _HOMES.items() if name in names), "models")
-        value = getattr(import_module(f"autoencoder_lab.{home}"), name)
+    module, own_name = _HOMES[name]
+    found = vars(import_module(module))
+    # a submodule is no name in its package before somebody imports it
+    value = found[own_name] if own_name in found else import_module(f"{module}.{own_name}")
     globals()[name] = value  # from now on found without asking here
     return value
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autoencoder_lab import metrics
-from autoencoder_lab.corruptions import Corruption
+from autoencoder_lab.data.corruptions import Corruption
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 import autoencoder_lab as lab
-from autoencoder_lab.images import Split
+from autoencoder_lab.data.split import Split
 from benchmarks import rivals
 from benchmarks.rivals import timed
 from benchmarks.table import Row

@@ -14,9 +14,9 @@ from torchvision.datasets.utils import extract_archive
 from torchvision.transforms import ToTensor
 
 import autoencoder_lab as lab
-from autoencoder_lab.datasets import SETS
-from autoencoder_lab.downloads import IDX, cache_folder
-from autoencoder_lab.training import pick_device
+from autoencoder_lab.data.datasets import SETS
+from autoencoder_lab.data.downloads import IDX, cache_folder
+from autoencoder_lab.training.device import pick_device
 
 BATCH = 128
 

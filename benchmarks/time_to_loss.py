@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import autoencoder_lab as lab
-from autoencoder_lab.training import pick_device
+from autoencoder_lab.training.device import pick_device
 from benchmarks.rivals import BATCH, ExampleVAE, LinkedAutoencoder, from_memory, timed, train_by_hand
 from benchmarks.table import Row
 

@@ -23,7 +23,9 @@ import torch
 
 import autoencoder_lab as lab
 from autoencoder_lab import training
-from autoencoder_lab.training import NumberFormat, evaluate, pick_device
+from autoencoder_lab.training.device import pick_device
+from autoencoder_lab.training.evaluation import evaluate
+from autoencoder_lab.training.number_format import NumberFormat
 from benchmarks import rivals
 from benchmarks.rivals import BATCH, LinkedAutoencoder, from_loader, from_memory, train_by_hand
 from benchmarks.table import Row

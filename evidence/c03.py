@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autoencoder_lab import metrics
-from autoencoder_lab.corruptions import gaussian
+from autoencoder_lab.data.corruptions import gaussian
 from autoencoder_lab.models import DenseAutoencoder, LinearAutoencoder, Loss
 from evidence.common import (
     CONDITION,

@@ -7,7 +7,7 @@ once in [0, 1].
 import torch.nn.functional as F
 from torch import Tensor
 
-from autoencoder_lab.datasets import load
+from autoencoder_lab.data.datasets import load
 from evidence.common import RIGHT, UNDECIDED, Figures, Rows, Verdict, dense, difference, over_seeds, ratio, test_mse
 
 SLIDE = "001"

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from autoencoder_lab.images import ImageData, Split
+from autoencoder_lab.data.split import ImageData, Split
 from autoencoder_lab.models import PCA, LinearAutoencoder
 from evidence.common import (
     RIGHT,

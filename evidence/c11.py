@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autoencoder_lab import metrics
-from autoencoder_lab.datasets import load
-from autoencoder_lab.images import FactorSplit
+from autoencoder_lab.data.datasets import load
+from autoencoder_lab.data.shapes import FactorSplit
 from autoencoder_lab.models import PCA, LinearAutoencoder
 from evidence.common import (
     CONDITION,

@@ -14,8 +14,8 @@ import numpy as np
 import sklearn.base
 import torch
 
-from autoencoder_lab.augmentations import affine
-from autoencoder_lab.images import ImageData, Split
+from autoencoder_lab.data.augmentations import affine
+from autoencoder_lab.data.split import ImageData, Split
 from evidence.common import CONDITION, UNDECIDED, Figures, Rows, Verdict, dense, digits, over_seeds, ratio, test_mse
 
 SLIDE = "001"

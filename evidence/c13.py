@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from autoencoder_lab import metrics
-from autoencoder_lab.augmentations import affine
+from autoencoder_lab.data.augmentations import affine
 from autoencoder_lab.models import ConvAutoencoder, DenseAutoencoder
 from evidence.common import (
     CONDITION,

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from autoencoder_lab import metrics
-from autoencoder_lab.controls import Gaussian, LinearDenoiser, Median, NonLocalMeans
-from autoencoder_lab.corruptions import gaussian
+from autoencoder_lab.data.corruptions import gaussian
 from autoencoder_lab.models import PCA, ConvAutoencoder, ResidualAutoencoder
+from autoencoder_lab.models.controls import Gaussian, LinearDenoiser, Median, NonLocalMeans
 from evidence.common import (
     CONDITION,
     RIGHT,

@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from autoencoder_lab import metrics
-from autoencoder_lab.controls import Biharmonic, MeanFill, PCAFill
-from autoencoder_lab.corruptions import box_mask
+from autoencoder_lab.data.corruptions import box_mask
 from autoencoder_lab.models import ConvAutoencoder
+from autoencoder_lab.models.controls import Biharmonic, MeanFill, PCAFill
 from evidence.common import (
     CONDITION,
     RIGHT,

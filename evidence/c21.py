@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from autoencoder_lab import metrics
-from autoencoder_lab.corruptions import box_mask
+from autoencoder_lab.data.corruptions import box_mask
 from autoencoder_lab.models import ConvAutoencoder, ResidualAutoencoder
 from evidence.common import (
     CONDITION,

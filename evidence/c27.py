@@ -6,7 +6,7 @@ digits trained on and on test digits: reconstruction −log p(x|z) at draws z fr
 
 import itertools
 
-from autoencoder_lab.training import evaluate
+from autoencoder_lab.training.evaluation import evaluate
 from evidence.common import (
     CONDITION,
     RIGHT,

@@ -10,7 +10,7 @@ from typing import Any
 import torch.nn.functional as F
 
 from autoencoder_lab import metrics
-from autoencoder_lab.datasets import load
+from autoencoder_lab.data.datasets import load
 from autoencoder_lab.models import PCA, VAE, ConvAutoencoder, MixturePriorVAE
 from evidence.common import (
     CONDITION,

@@ -7,7 +7,7 @@ without a penalty at 64. Width: over how many of the five learning rates games s
 were set on games with other seeds.
 """
 
-from autoencoder_lab.planar_game import PlanarGAN
+from autoencoder_lab.models.planar_game import PlanarGAN
 from evidence.common import (
     CONDITION,
     RIGHT,

@@ -9,7 +9,8 @@ points' standard deviation over that of the ring. Jump: how far their centre of 
 
 import torch
 
-from autoencoder_lab.planar_game import PlanarGAN, ring_points
+from autoencoder_lab.data.plane import ring_points
+from autoencoder_lab.models.planar_game import PlanarGAN
 from evidence.common import (
     CONDITION,
     RIGHT,

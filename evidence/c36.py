@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from autoencoder_lab.datasets import load
+from autoencoder_lab.data.datasets import load
 from autoencoder_lab.models import PCA
 from evidence.common import (
     CONDITION,

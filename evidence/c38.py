@@ -11,7 +11,7 @@ invariance the twin is found less than half as often, and the probe is lower.
 import torch
 
 from autoencoder_lab import metrics
-from autoencoder_lab.augmentations import crop
+from autoencoder_lab.data.augmentations import crop
 from autoencoder_lab.models import VICReg
 from evidence.common import (
     CONDITION,

@@ -7,7 +7,7 @@ for 1,500 steps of 64, without and with augmentation, convolutional (width 8, hi
 import torch
 
 from autoencoder_lab import metrics
-from autoencoder_lab.augmentations import affine
+from autoencoder_lab.data.augmentations import affine
 from autoencoder_lab.models import PCA, ConvAutoencoder
 from evidence.common import (
     CONDITION,

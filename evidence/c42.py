@@ -17,9 +17,9 @@ import torch
 from torch import Generator, Tensor
 
 from autoencoder_lab import metrics
-from autoencoder_lab.controls import LinearDenoiser
-from autoencoder_lab.images import ImageData, Split
+from autoencoder_lab.data.split import ImageData, Split
 from autoencoder_lab.models import DenseAutoencoder
+from autoencoder_lab.models.controls import LinearDenoiser
 from evidence.common import (
     CONDITION,
     RIGHT,

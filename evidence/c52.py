@@ -12,7 +12,7 @@ import torch
 
 from autoencoder_lab import metrics
 from autoencoder_lab.models import ConvAutoencoder
-from autoencoder_lab.training import draw_weights
+from autoencoder_lab.training.first_weights import draw_weights
 from evidence.common import (
     CONDITION,
     RIGHT,

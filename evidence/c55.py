@@ -11,7 +11,7 @@ test digits. Variety: the samples' mean distance from one another, over that of 
 import torch
 
 from autoencoder_lab import metrics
-from autoencoder_lab.images import ImageData
+from autoencoder_lab.data.split import ImageData
 from autoencoder_lab.models import GAN
 from evidence.common import (
     RIGHT,

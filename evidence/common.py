@@ -15,11 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from autoencoder_lab import metrics
-from autoencoder_lab.datasets import load
-from autoencoder_lab.images import ImageData
+from autoencoder_lab.data.datasets import load
+from autoencoder_lab.data.split import ImageData
 from autoencoder_lab.models import GAN, VAE, ConvAutoencoder, DenseAutoencoder, ResidualAutoencoder
 from autoencoder_lab.models.convolutional import halve
-from autoencoder_lab.training import History, fit
+from autoencoder_lab.training.history import History
+from autoencoder_lab.training.loop import fit
 
 Figures = dict[str, float]
 Rows = Sequence[Mapping[str, float]]

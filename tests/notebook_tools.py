@@ -225,7 +225,7 @@ def _exercise_problems(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _closing_problems(parts: list[Section]) -> Iterator[str]:
-    from autoencoder_lab.classroom import _checked_question
+    from autoencoder_lab.classroom.questions import _checked_question
 
     closing = {part.heading: part for part in parts if part.heading in CLOSING}
     text = {heading: "\n".join(cell.source for cell in part.cells) for heading, part in closing.items()}

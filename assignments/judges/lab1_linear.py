@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 from autoencoder_lab import own_images
-from autoencoder_lab.augmentations import affine
 from autoencoder_lab.checks import lab1
+from autoencoder_lab.data.augmentations import affine
 from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 

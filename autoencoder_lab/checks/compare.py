@@ -141,7 +141,7 @@ def show(value: Any) -> str:
 
 def numbered_images() -> Any:
     """A small ImageData of four digits whose every image is known by its grey: image i holds i / 1000 everywhere."""
-    from autoencoder_lab.images import ImageData, Split
+    from autoencoder_lab.data.split import ImageData, Split
 
     def split(first: int, count: int) -> Split:
         grey = torch.arange(first, first + count).float() / 1000
@@ -152,7 +152,7 @@ def numbered_images() -> Any:
 
 def noise_images() -> Any:
     """A small ImageData of noise, to watch what an experiment does with its splits: 6, 3 and 4 images."""
-    from autoencoder_lab.images import ImageData, Split
+    from autoencoder_lab.data.split import ImageData, Split
 
     generator = torch.Generator().manual_seed(0)
     train, val, test = (

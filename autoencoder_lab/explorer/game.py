@@ -18,10 +18,11 @@ from matplotlib.colors import LinearSegmentedColormap
 from torch import Generator, Tensor
 
 from autoencoder_lab import metrics
+from autoencoder_lab.data.plane import ENOUGH, NEAR, ring_centres, ring_points
 from autoencoder_lab.explorer import bundle, page
 from autoencoder_lab.explorer.widget import _close_former_of_this_cell
-from autoencoder_lab.planar_game import ENOUGH, NEAR, PlanarGAN, ring_centres, ring_points
-from autoencoder_lab.plotting import Figure
+from autoencoder_lab.models.planar_game import PlanarGAN
+from autoencoder_lab.plotting.figure import Figure
 
 EDGE, CELLS = 3.2, 32  # the critic's belief is shown at CELLS × CELLS places over ±EDGE
 POINTS = 300  # of each kind that are shown

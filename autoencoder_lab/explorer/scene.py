@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autoencoder_lab.data.batches import in_batches
 from autoencoder_lab.explorer import program
-from autoencoder_lab.metrics import in_batches
-from autoencoder_lab.training import is_fresh
+from autoencoder_lab.training.first_weights import is_fresh
 
 BROWSER_MACS = 8_000_000  # about 8 ms in plain JavaScript: the most that leaves a frame of 1/60 s its time
 LARGEST_CODE = 64  # codes longer than this are moved along their strongest principal directions only

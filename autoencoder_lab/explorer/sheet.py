@@ -8,7 +8,8 @@ import torch
 from matplotlib.axes import Axes
 
 from autoencoder_lab.explorer.scene import ExploredModel
-from autoencoder_lab.plotting import COLOURS, MARKERS, Figure, show_image
+from autoencoder_lab.plotting.figure import COLOURS, MARKERS, Figure
+from autoencoder_lab.plotting.pictures import show_image
 
 PICTURES = 8  # in a row
 

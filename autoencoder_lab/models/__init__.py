@@ -6,6 +6,7 @@ from autoencoder_lab.models.contrastive import CCAE, VICReg
 from autoencoder_lab.models.convolutional import ConvAutoencoder, ResidualAutoencoder
 from autoencoder_lab.models.latent_density import LatentMixture
 from autoencoder_lab.models.linear import PCA, DenseAutoencoder, LinearAutoencoder
+from autoencoder_lab.models.planar_game import PlanarGAN
 from autoencoder_lab.models.variational import VAE, MixturePriorVAE
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "LinearAutoencoder",
     "Loss",
     "MixturePriorVAE",
+    "PlanarGAN",
     "ResidualAutoencoder",
     "VICReg",
 ]

@@ -10,7 +10,8 @@ from torch import Generator, Tensor, nn
 
 from autoencoder_lab import losses
 from autoencoder_lab.models.base import OUTPUTS, LatentModel, Loss, Output, Step
-from autoencoder_lab.models.convolutional import Crop, begin_at_mean_brightness, pad_to_multiple_of_4
+from autoencoder_lab.models.convolutional import begin_at_mean_brightness
+from autoencoder_lab.models.layers import Crop, pad_to_multiple_of_4
 
 Game = Literal["relativistic", "non_saturating", "saturating", "hinge"]
 # (what the critic minimises, what the generator minimises), of scores (real, fake)

@@ -1,7 +1,7 @@
 """What every model of the course shares: encode, decode, reconstruct, loss, steps."""
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -9,18 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from autoencoder_lab import losses
+from autoencoder_lab.models.layers import check_choice
 
 Output = Literal["sigmoid", "linear", "tanh"]
 ReconstructionLoss = Literal["squared_error", "cross_entropy"]
-Activation = Literal["silu", "relu", "sigmoid", "tanh", "identity"]
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "silu": nn.SiLU,
-    "relu": nn.ReLU,
-    "sigmoid": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "identity": nn.Identity,
-}
 OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "sigmoid": torch.sigmoid,
     "linear": lambda logits: logits,
@@ -80,7 +73,7 @@ class LatentModel(nn.Module, metaclass=_RemembersFirstWeights):
             raise ValueError(f"latent is the number of values in the code and must be at least 1, got {latent}")
         if len(image_shape) != 3 or min(image_shape) < 1:
             raise ValueError(f"image_shape must be (C, H, W), got {tuple(image_shape)}; pass image_shape=data.shape")
-        _check_choice("output", output, OUTPUTS)
+        check_choice("output", output, OUTPUTS)
         self.latent = latent
         self.image_shape = (image_shape[0], image_shape[1], image_shape[2])
         self.output = output
@@ -137,7 +130,7 @@ class Autoencoder(LatentModel):
         loss: ReconstructionLoss = "squared_error",
     ) -> None:
         super().__init__(latent, image_shape, output)
-        _check_choice("loss", loss, ("squared_error", "cross_entropy"))
+        check_choice("loss", loss, ("squared_error", "cross_entropy"))
         if loss == "cross_entropy" and output != "sigmoid":
             raise ValueError(f'loss="cross_entropy" scores probabilities and needs output="sigmoid", got {output!r}')
         self.loss_name = loss
@@ -174,14 +167,3 @@ class Autoencoder(LatentModel):
         Frozen parameters (`requires_grad_(False)`) are left out.
         """
         return [([parameter for parameter in self.parameters() if parameter.requires_grad], self.loss)]
-
-
-def _check_choice(name: str, given: str, known: Sequence[str] | Mapping[str, object]) -> None:
-    if given not in known:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {given!r}")
-
-
-def activation(name: Activation) -> nn.Module:
-    """A fresh activation layer by name."""
-    _check_choice("activation", name, ACTIVATIONS)
-    return ACTIVATIONS[name]()

@@ -12,17 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from autoencoder_lab import losses
-from autoencoder_lab.augmentations import crop
+from autoencoder_lab.data.augmentations import crop
 from autoencoder_lab.models.base import Autoencoder, LatentModel, Loss, Output, Step
-from autoencoder_lab.models.convolutional import (
-    Crop,
-    begin_at_mean_brightness,
-    enlarge,
-    from_code,
-    halve,
-    pad_to_multiple_of_4,
-    to_code,
-)
+from autoencoder_lab.models.convolutional import begin_at_mean_brightness
+from autoencoder_lab.models.layers import Crop, enlarge, from_code, halve, pad_to_multiple_of_4, to_code
 
 VICREG_WEIGHTS = (25.0, 25.0, 1.0)  # variance, invariance, covariance: Bardes, Ponce and LeCun (2022), section 4.2
 

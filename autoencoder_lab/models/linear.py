@@ -1,6 +1,5 @@
 """PCA and the autoencoders made of matrices: linear and dense."""
 
-import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -10,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autoencoder_lab.models.base import Activation, Autoencoder, Output, ReconstructionLoss, activation
+from autoencoder_lab.models.base import Autoencoder, Output, ReconstructionLoss
+from autoencoder_lab.models.layers import Activation, code_layer, dense_layers
 
 
 class PCA(Autoencoder):
@@ -174,18 +174,3 @@ class DenseAutoencoder(Autoencoder):
         outward = inward[::-1]
         self.encoder = nn.Sequential(nn.Flatten(), *dense_layers(inward, activation), *code_layer(code_activation))
         self.decoder = nn.Sequential(*dense_layers(outward, activation), nn.Unflatten(1, self.image_shape))
-
-
-def dense_layers(widths: Sequence[int], activation_name: Activation) -> list[nn.Module]:
-    """Linear layers of these widths with an activation between them, none after the last."""
-    layers: list[nn.Module] = []
-    for i, (width_in, width_out) in enumerate(itertools.pairwise(widths)):
-        if i > 0:
-            layers.append(activation(activation_name))
-        layers.append(nn.Linear(width_in, width_out))
-    return layers
-
-
-def code_layer(name: Activation) -> list[nn.Module]:
-    """The activation on the code, or nothing where it is the identity."""
-    return [] if name == "identity" else [activation(name)]

@@ -9,15 +9,8 @@ from torch import Generator, Tensor, nn
 
 from autoencoder_lab import losses
 from autoencoder_lab.models.base import OUTPUTS, Autoencoder, Loss, Output
-from autoencoder_lab.models.convolutional import (
-    Crop,
-    begin_at_mean_brightness,
-    enlarge,
-    from_code,
-    halve,
-    pad_to_multiple_of_4,
-    to_code,
-)
+from autoencoder_lab.models.convolutional import begin_at_mean_brightness
+from autoencoder_lab.models.layers import Crop, enlarge, from_code, halve, pad_to_multiple_of_4, to_code
 
 Likelihood = Literal["bernoulli", "gaussian"]
 

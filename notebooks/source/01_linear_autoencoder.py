@@ -34,7 +34,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 import autoencoder_lab as lab
-from autoencoder_lab.models import Loss
 
 lab.setup(seed=0)
 data = lab.load("mnist-5k")
@@ -644,7 +643,7 @@ class Colleague(lab.DenseAutoencoder):
     """An autoencoder trained on that loss; the clamp keeps the logarithm finite."""
 
     def loss(self, x, target=None):
-        return Loss(cross_entropy_of_a_colleague(self.reconstruct(x).clamp(1e-6, 1 - 1e-6), x))
+        return lab.Loss(cross_entropy_of_a_colleague(self.reconstruct(x).clamp(1e-6, 1 - 1e-6), x))
 
 
 suspicious = Colleague(32, hidden=())
@@ -712,7 +711,7 @@ class SparseAutoencoder(lab.DenseAutoencoder):
     def loss(self, x, target=None):
         reconstruction = super().loss(x, target).total
         activity = self.encode(x).abs().sum() / len(x)
-        return Loss(reconstruction + 0.1 * activity, {"reconstruction": reconstruction, "activity": activity})
+        return lab.Loss(reconstruction + 0.1 * activity, {"reconstruction": reconstruction, "activity": activity})
 
 
 bent = {"latent": 800, "hidden": (), "code_activation": "relu"}

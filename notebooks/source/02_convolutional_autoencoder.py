@@ -27,7 +27,6 @@ import torch.nn.functional as F
 from torch import nn
 
 import autoencoder_lab as lab
-from autoencoder_lab.models import convolutional
 
 lab.setup(seed=0)
 data = lab.load("mnist-5k")  # 3,500 digits to train on
@@ -271,7 +270,7 @@ lab.outcome("02-2-checkerboard", "all three" if resize else some)
 # zeros. It is elegant, and it comes with a catch: the places travel from encoder to decoder **beside** the code.
 
 # %%
-lab.show_source(convolutional.UnpoolingDecoder.forward)
+lab.show_source(lab.layers.UnpoolingDecoder.forward)
 
 # %% [markdown]
 # How much is that? Two poolings of 8 and 16 maps, 14×14 and 7×7 blocks, each with four possible places, 2 bits:
@@ -361,7 +360,7 @@ except TypeError as refusal:
 # rotations, shifts and stretches.
 
 # %%
-lab.show_source(lab.ConvAutoencoder.__init__, convolutional.halve, convolutional.enlarge)
+lab.show_source(lab.ConvAutoencoder.__init__, lab.layers.halve, lab.layers.enlarge)
 
 # %%
 lab.predict(
@@ -523,7 +522,7 @@ lab.checks.shuffled_pixels(experiment, hurt)
 # Slide 002's words, *as the image grows back into the original size*, describe the second kind.
 
 # %%
-lab.show_source(convolutional.ResidualBlock, lab.ResidualAutoencoder.logits)
+lab.show_source(lab.layers.ResidualBlock, lab.ResidualAutoencoder.logits)
 
 # %%
 lab.predict(

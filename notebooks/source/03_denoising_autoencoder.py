@@ -30,15 +30,12 @@ from dataclasses import dataclass
 import torch
 
 import autoencoder_lab as lab
-from autoencoder_lab import controls
-from autoencoder_lab.images import ImageData, Split
-from autoencoder_lab.models.base import Loss
 
 lab.setup(seed=0)
 data = lab.load("mnist-5k")
 noise = lab.corrupt.gaussian(0.5)
 hole = lab.corrupt.box_mask(10, fill=0.5)  # grey, so that a network can see where it is
-untouched = controls.Gaussian(sigma=0)  # a blur of no width: the damaged image as it is
+untouched = lab.controls.Gaussian(sigma=0)  # a blur of no width: the damaged image as it is
 
 
 def best_on_validation(candidates, split, corrupt):
@@ -168,11 +165,11 @@ lab.predict(
 
 # %%
 chosen = {
-    "Gaussian": best_on_validation([controls.Gaussian(s) for s in (0.6, 0.8, 1.0, 1.5)], data.val, noise),
-    "median": best_on_validation([controls.Median(size) for size in (3, 5, 7)], data.val, noise),
-    "non-local means": best_on_validation([controls.NonLocalMeans(s) for s in (0.15, 0.2, 0.25)], data.val, noise),
+    "Gaussian": best_on_validation([lab.controls.Gaussian(s) for s in (0.6, 0.8, 1.0, 1.5)], data.val, noise),
+    "median": best_on_validation([lab.controls.Median(size) for size in (3, 5, 7)], data.val, noise),
+    "non-local means": best_on_validation([lab.controls.NonLocalMeans(s) for s in (0.15, 0.2, 0.25)], data.val, noise),
     "PCA": best_on_validation([lab.PCA(k).fit(data.train) for k in (16, 32, 64, 128)], data.val, noise),
-    "best linear map": controls.LinearDenoiser(noise).fit(data.train),
+    "best linear map": lab.controls.LinearDenoiser(noise).fit(data.train),
 }
 test = data.test[:400]  # non-local means takes its time
 figures = {"nothing": lab.metrics.psnr(untouched, test, noise)}
@@ -318,8 +315,8 @@ lab.predict(
 
 # %%
 three, eight = (data.train.images[data.train.labels == digit][0] for digit in (3, 8))
-both = Split(torch.stack([three, eight]).repeat(500, 1, 1, 1), torch.arange(1000) % 2, ("3", "8"))
-two_images = ImageData("two images", both, both[:100], both)
+both = lab.Split(torch.stack([three, eight]).repeat(500, 1, 1, 1), torch.arange(1000) % 2, ("3", "8"))
+two_images = lab.ImageData("two images", both, both[:100], both)
 strong = Noise(sigma=4.0)
 network = lab.DenseAutoencoder(latent=8, hidden=(64,))
 lab.fit(network, two_images, corrupt=strong, steps=400, batch_size=64, learning_rate=2e-3, progress=False)
@@ -410,11 +407,11 @@ by_level = {name: [] for name in [*trained, "linear, for 0.5", "linear, for each
 networks = {name: lab.ResidualAutoencoder(latent=64, skips="around") for name in trained}
 for name, corrupt in trained.items():
     lab.fit(networks[name], data, corrupt=corrupt, steps=100, batch_size=64, learning_rate=5e-3, progress=False)
-linear = controls.LinearDenoiser(noise).fit(data.train)
+linear = lab.controls.LinearDenoiser(noise).fit(data.train)
 for sigma in levels:
     corrupt = lab.corrupt.gaussian(sigma)
     methods = networks | {"linear, for 0.5": linear, "the input": untouched}
-    methods["linear, for each level"] = controls.LinearDenoiser(corrupt).fit(data.train)
+    methods["linear, for each level"] = lab.controls.LinearDenoiser(corrupt).fit(data.train)
     for name, method in methods.items():
         by_level[name].append(lab.metrics.psnr(method, data.test[:500], corrupt))
 lab.plot.curves(levels, by_level, "σ in the test", "PSNR, dB", log="x")
@@ -436,7 +433,7 @@ lab.outcome("03-4-almost-clean", "as good as its input, within 1 dB" if abs(diff
 # But look at the left end again: at σ = 0.05 a *matrix made for that level* is far ahead of both. Slide 001's *remove
 # noise* holds **under a condition**: for noise like that of the training, and only where there is enough of it.
 #
-# **Try it.** Give both networks salt-and-pepper noise, `lab.corrupt.salt_pepper(0.2)`. Is a `controls.Median(3)`
+# **Try it.** Give both networks salt-and-pepper noise, `lab.corrupt.salt_pepper(0.2)`. Is a `lab.controls.Median(3)`
 # better?
 
 # %% [markdown]
@@ -471,11 +468,11 @@ lab.predict(
 inpainters = {f"skips {where}": lab.ResidualAutoencoder(latent=64, skips=where) for where in ("inside", "around")}
 for model in inpainters.values():
     lab.fit(model, data, corrupt=hole, steps=190, batch_size=64, learning_rate=4e-3, progress=False)
-by_size = [controls.PCAFill(k).fit(data.train) for k in (64, 128, 200)]
+by_size = [lab.controls.PCAFill(k).fit(data.train) for k in (64, 128, 200)]
 pca_fill = min(by_size, key=lambda method: lab.metrics.hole_errors(method, data.val[:100], hole)[0].value)
 fills = {
-    "mean fill": controls.MeanFill().fit(data.train),
-    "biharmonic": controls.Biharmonic(),
+    "mean fill": lab.controls.MeanFill().fit(data.train),
+    "biharmonic": lab.controls.Biharmonic(),
     pca_fill.label: pca_fill,
 }
 test = data.test[:300]
@@ -559,7 +556,7 @@ def fit_inpainter(model, data, loss_on="everywhere", **settings):
 
     def on_the_hole(x, target):
         total = ((model.reconstruct(x) - target).square() * (x != target)).flatten(1).sum(dim=1).mean()
-        return Loss(total, {"reconstruction": total})
+        return lab.Loss(total, {"reconstruction": total})
 
     if loss_on == "hole":
         model.loss = on_the_hole
@@ -639,12 +636,15 @@ def photos_without(name):
     """All photos but one to train on, "coffee" to choose the controls by, the one left out to test on."""
     test, val = photo == names.index(name), photo == names.index("coffee")
     parts = {"train": ~test & ~val, "val": val, "test": test}
-    return ImageData(
-        f"without {name}", **{part: Split(patches[rows], photo[rows], names) for part, rows in parts.items()}
+    return lab.ImageData(
+        f"without {name}", **{part: lab.Split(patches[rows], photo[rows], names) for part, rows in parts.items()}
     )
 
 
-filters = [controls.Gaussian(s) for s in (1.0, 1.5, 2.0)] + [controls.Median(5), controls.NonLocalMeans(0.25)]
+filters = [lab.controls.Gaussian(s) for s in (1.0, 1.5, 2.0)] + [
+    lab.controls.Median(5),
+    lab.controls.NonLocalMeans(0.25),
+]
 best_filter = best_on_validation(filters, photos_without("cat").val, grain)  # the same "coffee" for all
 left_out = ["cat", "temple", "tissue"]
 gains, pictures = {"best filter or PCA": [], "best linear map": [], "network": []}, []
@@ -654,7 +654,7 @@ for name in left_out:
     network = lab.ResidualAutoencoder(64, image_shape=part.shape, skips="around", width=8, output="linear")
     lab.fit(network, part, corrupt=grain, steps=250, batch_size=32, learning_rate=8e-3, progress=False)
     methods = {"best filter or PCA": best_on_validation(candidates, part.val, grain)}
-    methods |= {"best linear map": controls.LinearDenoiser(grain).fit(part.train), "network": network}
+    methods |= {"best linear map": lab.controls.LinearDenoiser(grain).fit(part.train), "network": network}
     before = lab.metrics.psnr(untouched, part.test, grain).value
     for kind, method in methods.items():
         gains[kind].append(lab.metrics.psnr(method, part.test, grain).value - before)
@@ -812,19 +812,19 @@ def strings(count, seed, length=128):
     overtones = (m * math.pi * pluck).sin() / m * (-decay * m.sqrt() * t).exp() * (2 * math.pi * pitch * m * t).cos()
     tone = overtones.sum(dim=1)
     sound = 0.5 + 0.4 * tone / tone.abs().amax(dim=1, keepdim=True)
-    return Split(sound.view(count, 1, 1, length), torch.zeros(count, dtype=torch.long), ("string",))
+    return lab.Split(sound.view(count, 1, 1, length), torch.zeros(count, dtype=torch.long), ("string",))
 
 
-sounds = ImageData("strings", strings(4000, seed=0), strings(200, seed=1), strings(500, seed=2))
+sounds = lab.ImageData("strings", strings(4000, seed=0), strings(200, seed=1), strings(500, seed=2))
 hiss = lab.corrupt.gaussian(0.2)
 dense = lab.DenseAutoencoder(16, image_shape=sounds.shape, hidden=(256,))
 lab.fit(dense, sounds, corrupt=hiss, steps=700, learning_rate=2e-3, progress=False)
 methods = {
     "nothing": untouched,
-    "blur": best_on_validation([controls.Gaussian(s) for s in (0.5, 1, 2)], sounds.val, hiss),
+    "blur": best_on_validation([lab.controls.Gaussian(s) for s in (0.5, 1, 2)], sounds.val, hiss),
 }
 methods["PCA"] = best_on_validation([lab.PCA(k).fit(sounds.train) for k in (8, 16, 32)], sounds.val, hiss)
-methods |= {"best linear map": controls.LinearDenoiser(hiss).fit(sounds.train), "autoencoder": dense}
+methods |= {"best linear map": lab.controls.LinearDenoiser(hiss).fit(sounds.train), "autoencoder": dense}
 power = -10 * math.log10(float((sounds.test.images - 0.5).square().mean()))
 snr = {name: lab.metrics.psnr(method, sounds.test, hiss) for name, method in methods.items()}
 snr = {name: lab.metrics.Estimate(figure.value - power, figure.error) for name, figure in snr.items()}

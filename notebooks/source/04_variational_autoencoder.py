@@ -319,7 +319,7 @@ class Colleague(lab.VAE):
         z = draw_of_a_colleague(mu, log_var, torch.randn_like(mu))
         parts = {"reconstruction": -self.log_likelihood(observed, z).mean()}
         parts["kl"] = losses.gaussian_kl(mu, log_var).sum(dim=1).mean()
-        return lab.models.base.Loss(parts["reconstruction"] + self.beta * parts["kl"], parts)
+        return lab.Loss(parts["reconstruction"] + self.beta * parts["kl"], parts)
 
 
 pair = {"ours": lab.VAE(20, width=8, hidden=128), "the colleague's": Colleague(20, width=8, hidden=128)}

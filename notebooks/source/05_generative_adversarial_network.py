@@ -34,7 +34,6 @@ from torch import nn
 
 import autoencoder_lab as lab
 from autoencoder_lab import losses
-from autoencoder_lab.planar_game import PlanarGAN
 
 lab.setup(seed=0)
 data = lab.load("mnist-5k")  # 3,500 digits to train on, 1,000 to judge by
@@ -410,10 +409,10 @@ lab.outcome("05-3-loss-at-equality", "log 4 = 1.39" if abs(-found["V(D*)"][0] - 
 # [modes]({{glossary}}#mode-collapse) of the density.
 
 # %%
-lab.show_source(PlanarGAN.step, PlanarGAN.train_critic, PlanarGAN.train_generator, docstrings=False)
+lab.show_source(lab.PlanarGAN.step, lab.PlanarGAN.train_critic, lab.PlanarGAN.train_generator, docstrings=False)
 
 # %%
-fair = PlanarGAN(seeds=range(20))  # twenty games side by side, each with its own random numbers
+fair = lab.PlanarGAN(seeds=range(20))  # twenty games side by side, each with its own random numbers
 lab.show_game(fair, rounds=1000, title="One step each: D, then G")
 
 # %% [markdown]
@@ -437,7 +436,7 @@ lab.predict(
 )
 
 # %%
-eager = PlanarGAN(seeds=range(20), generator_steps=3)
+eager = lab.PlanarGAN(seeds=range(20), generator_steps=3)
 lab.show_game(eager, rounds=1000, title="One step of D, then three of G")
 
 # %%
@@ -467,11 +466,11 @@ lab.outcome(
 # is one number. **The slide is right under a condition**: collapse is not the fate of GANs but of games out of balance.
 # A hundred games of each kind say the same (C35 in `docs/claims.md`).
 #
-# There is another way to lose. `PlanarGAN(momentum=0.9)`, with the momentum that Adam has if nobody says otherwise,
+# There is another way to lose. `lab.PlanarGAN(momentum=0.9)`, with the momentum that Adam has if nobody says otherwise,
 # also finds few modes, but its points are spread over the plane: the two networks overshoot and circle round each
 # other. The slide's *non-convergence* is that one, and it looks different.
 #
-# **Try it.** Watch it: `lab.show_game(PlanarGAN(momentum=0.9))`. Then `game="relativistic"` or `penalty=0.1` with
+# **Try it.** Watch it: `lab.show_game(lab.PlanarGAN(momentum=0.9))`. Then `game="relativistic"` or `penalty=0.1` with
 # `generator_steps=3`: does a better loss help against a bad balance?
 
 # %% [markdown]
@@ -484,7 +483,7 @@ lab.outcome(
 
 
 # %% tags=["exercise"]
-def steps_experiment(counts, game=PlanarGAN):
+def steps_experiment(counts, game=lab.PlanarGAN):
     """For each number of generator steps in `counts` the share of games with all eight modes. Return {count: share}."""
     # solution-begin
     shares = {}
@@ -915,7 +914,7 @@ stored = {
     "a penalty, γ = 0.1": ((0.0, 0.0), (0.54, 0.11), (0.3, 0.1), (0.0, 0.0), (0.0, 0.0)),
     "twice the rounds": ((0.68, 0.08), (0.92, 0.08), (0.66, 0.09), (0.2, 0.12), (0.0, 0.0)),
 }
-games = [PlanarGAN(range(8), learning_rate=rate).play(500) for rate in rates]
+games = [lab.PlanarGAN(range(8), learning_rate=rate).play(500) for rate in rates]
 today = [float((each.covered().covered == 8).double().mean()) for each in games]
 low, high = ([m + sign * sd for m, sd in stored["batches of 64"]] for sign in (-1, 1))
 series = {"batches of 64": today} | {f"{name}, stored": [m for m, _ in stored[name]] for name in list(stored)[1:]}

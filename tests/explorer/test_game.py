@@ -13,8 +13,9 @@ import torch
 from torch import Generator, Tensor
 
 import autoencoder_lab as lab
+from autoencoder_lab.data.plane import ring_points
 from autoencoder_lab.explorer.game import CELLS, EDGE, GamePlayer, look, record, scene
-from autoencoder_lab.planar_game import PlanarGAN, ring_points
+from autoencoder_lab.models.planar_game import PlanarGAN
 from explorer.browser import Watch
 from explorer.jupyterlab import JupyterLab
 
@@ -266,7 +267,7 @@ IN_LAB = (
     """
 import torch
 import autoencoder_lab as lab
-from autoencoder_lab.planar_game import PlanarGAN
+from autoencoder_lab.models.planar_game import PlanarGAN
 torch.set_num_threads(1)
 """,
     "lab.show_game(PlanarGAN([0], hidden=8), rounds=30, kept=8, title='In the notebook')",

@@ -19,7 +19,7 @@ import pytest
 from labs.sources import answers_of, handed_in, release_of
 
 import autoencoder_lab as lab
-from autoencoder_lab.checks.lab1 import numbers_to_read
+from autoencoder_lab.checks.labs.lab1 import numbers_to_read
 from autoencoder_lab.grading import grade as grading
 from autoencoder_lab.grading import sandbox as sandboxes
 from autoencoder_lab.grading.grade import Paper, Result, Task, grade_class
@@ -601,9 +601,9 @@ def test_the_answers_cannot_be_imported(name: str, sandbox: Sandbox) -> None:
 def test_a_check_called_in_an_answer_costs_nothing(sandbox: Sandbox) -> None:
     calls = """
 lab.checks.lab1.best_error.check(best_error)
-import autoencoder_lab.checks.lab1
+import autoencoder_lab.checks.labs.lab1
 from autoencoder_lab.checks import CheckFailed, lab1
-from autoencoder_lab.checks.lab1 import best_error as question
+from autoencoder_lab.checks.labs.lab1 import best_error as question
 try: question.check(best_error)
 except CheckFailed: pass
 assert lab1.nested(None, None) is None

@@ -13,8 +13,8 @@ pytest.importorskip(
     "nbgrader", reason="the instructor's commands need nbgrader: pip install 'autoencoder_lab[grading]'"
 )
 
-from autoencoder_lab.cli import app
-from autoencoder_lab.grading import commands
+from autoencoder_lab.commands import grading as commands
+from autoencoder_lab.commands.cli import app
 from autoencoder_lab.grading.grade import Task, grade_class
 from autoencoder_lab.grading.sandbox import Sandbox, SandboxError
 from autoencoder_lab.grading.submission import find

@@ -17,7 +17,8 @@ pytest.importorskip(
     "nbgrader", reason="the instructor's commands need nbgrader: pip install 'autoencoder_lab[grading]'"
 )
 
-from autoencoder_lab.grading import commands, export, feedback
+from autoencoder_lab.commands import grading as commands
+from autoencoder_lab.grading import export, feedback
 from autoencoder_lab.grading import gradebook as gradebook_module
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import PartResult, Result, write_result

@@ -16,14 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoencoder_lab.grading.grade import Paper, PartResult, Result, assembled, paper, read_result, write_result
-from autoencoder_lab.grading.submission import (
-    MOST_MEMBERS,
-    Unreadable,
-    cells_of,
-    find,
-    is_id,
-    student_of,
-)
+from autoencoder_lab.grading.submission import MOST_MEMBERS, Unreadable, cells_of, find, is_id, student_of
 from grading.small_lab import RIGHT, STUBS, notebook
 
 LAB = "small_lab"

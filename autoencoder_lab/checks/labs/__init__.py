@@ -1,0 +1,1 @@
+"""The checks of the graded labs, a file a lab."""

@@ -1,0 +1,614 @@
+"""The checks of notebook 06, VICReg and the CCAE: right functions beside the commonest wrong ones."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autoencoder_lab.checks.compare import CheckFailed, answer_of, compare_with, conclusion_names, show
+
+TERMS = ("variance", "invariance", "covariance")
+EPS = 1e-4  # under VICReg's square root
+Term = Callable[[Tensor, Tensor], Tensor]
+
+# --- 1: the three terms of VICReg ------------------------------------------------------------------------------------
+
+
+def vicreg_terms(student: Callable[[Tensor, Tensor], Any]) -> None:
+    """Exercise 06.1: student(z, other), (B, D) each, gives VICReg's variance, invariance and covariance, three scalars.
+
+    variance and covariance of both batches added up, invariance averaged over B and D. Bardes, Ponce and LeCun (2022).
+    """
+    name = "vicreg_terms"
+    right = {"variance": _variance, "invariance": _invariance, "covariance": _covariance}
+    mistakes = {
+        "variance": _variance_mistakes(),
+        "invariance": _invariance_mistakes(),
+        "covariance": _covariance_mistakes(),
+    }
+    first = answer_of(name, student, *(batch.clone() for batch in _embeddings()[0]))
+    if first is None:
+        return
+    if isinstance(first, Mapping):
+        first = tuple(first.values())
+    if not isinstance(first, tuple | list) or len(first) != 3:
+        raise CheckFailed(f"{name}: return three numbers, (variance, invariance, covariance), got {show(first)}")
+    _complain_of_order(name, first, [term(*_embeddings()[0]) for term in right.values()])
+
+    def one(place: int) -> Callable[[Tensor, Tensor], Any]:
+        def watched(z: Tensor, other: Tensor) -> Any:
+            answer = student(z, other)
+            value = list(answer.values() if isinstance(answer, Mapping) else answer)[place]
+            return value.detach() if isinstance(value, Tensor) else value
+
+        return watched
+
+    for place, (term, formula) in enumerate(right.items()):
+        compare_with(f"{name}, {term}", one(place), formula, mistakes[term], _embeddings(), tolerance=2e-5)
+    if not any(term is None or term is Ellipsis for term in first):
+        _check_gradients(name, student)
+
+
+def _embeddings() -> list[tuple[Tensor, Tensor]]:
+    """Pairs of batches whose dimensions spread by less and by more than 1, hang together, and are not centred."""
+    generator = torch.Generator().manual_seed(0)
+    cases = []
+    for rows, columns in ((6, 3), (5, 4)):
+        mix = torch.randn(columns, columns, generator=generator)
+        z, other = (torch.randn(rows, columns, generator=generator) @ mix for _ in range(2))
+        spread = torch.linspace(0.1, 1.6, columns)
+        z, other = z / z.std(dim=0) * spread + 0.4, other / other.std(dim=0) * spread.flip(0) * 0.9 - 0.3
+        z[:, 1] = 0.7  # a dimension that says nothing: only ε is under its root
+        cases.append((z, other))
+    return cases
+
+
+def _both(of_one: Callable[[Tensor], Tensor]) -> Term:
+    return lambda z, other: of_one(z) + of_one(other)
+
+
+def _hinge(deviation: Callable[[Tensor], Tensor]) -> Term:
+    return _both(lambda z: (1 - deviation(z)).clamp(min=0).mean())
+
+
+def _deviation(z: Tensor) -> Tensor:
+    return (z.var(dim=0) + EPS).sqrt()
+
+
+def _variance(z: Tensor, other: Tensor) -> Tensor:
+    return _hinge(_deviation)(z, other)
+
+
+def _invariance(z: Tensor, other: Tensor) -> Tensor:
+    return (z - other).square().mean()
+
+
+def _off_diagonal(c: Tensor) -> Tensor:
+    return c - torch.diag(torch.diagonal(c))
+
+
+def _of_covariance(measure: Callable[[Tensor], Tensor]) -> Term:
+    return _both(lambda z: measure(torch.cov(z.T)) / z.shape[1])
+
+
+def _covariance(z: Tensor, other: Tensor) -> Tensor:
+    return _of_covariance(lambda c: _off_diagonal(c).square().sum())(z, other)
+
+
+def _variance_mistakes() -> dict[str, Term]:
+    def joint(z: Tensor, other: Tensor) -> Tensor:
+        return 2 * (1 - _deviation(torch.cat([z, other]))).clamp(min=0).mean()
+
+    return {
+        "ε is missing under the root, √(Var + ε): at a constant batch the root has an infinite slope, and torch.sqrt a "
+        "gradient of nan": _hinge(lambda z: z.std(dim=0)),
+        "ε stands outside the root, where it cannot save the gradient: √(Var + ε)": _hinge(
+            lambda z: z.std(dim=0) + EPS
+        ),
+        "you take the spread within each image (dim=1); what must not collapse is a dimension over the batch, dim=0": (
+            _hinge(lambda z: (z.var(dim=1) + EPS).sqrt())
+        ),
+        "that is one spread of all numbers together; a constant dimension could hide behind the others. Take it for "
+        "each dimension, dim=0": _hinge(lambda z: (z.var() + EPS).sqrt()),
+        "you take the variance; the hinge is on the standard deviation, its root. Near a collapse the variance has "
+        "hardly a slope": _hinge(lambda z: z.var(dim=0) + EPS),
+        "the hinge is squared; VICReg takes it as it is": _both(
+            lambda z: (1 - _deviation(z)).clamp(min=0).square().mean()
+        ),
+        "the hinge max(0, ·) is missing: dimensions that spread by more than 1 are rewarded and pay for those that "
+        "collapse": _both(lambda z: (1 - _deviation(z)).mean()),
+        "the hinge is missing, and the square pulls large spreads down to 1 as well": _both(
+            lambda z: (1 - _deviation(z)).square().mean()
+        ),
+        "the hinge is the wrong way round: it must cost to spread by less than 1, max(0, 1 − √…)": _both(
+            lambda z: (_deviation(z) - 1).clamp(min=0).mean()
+        ),
+        "the variance is divided by B; here by B − 1, as torch.var does unless told otherwise": _hinge(
+            lambda z: (z.var(dim=0, correction=0) + EPS).sqrt()
+        ),
+        "the mean is not taken off: that is √(mean of z²), and a constant far from 0 would look spread out": _hinge(
+            lambda z: (z.square().mean(dim=0) + EPS).sqrt()
+        ),
+        "you sum over the dimensions; average, or the term grows with D": lambda z, o: _variance(z, o) * z.shape[1],
+        "you average the two batches' terms, as the authors' program does; here, as in their paper, v(Z) + v(Z')": (
+            lambda z, o: _variance(z, o) / 2
+        ),
+        "only v(Z) counts; add v(Z')": lambda z, o: _variance(z, z) / 2,
+        "only v(Z') counts; add v(Z)": lambda z, o: _variance(o, o) / 2,
+        "Z and Z' are put into one batch; take each by itself and add up": joint,
+        "you take the spread of Z − Z'; it is Z and Z' that must stay spread": lambda z, o: _variance(z - o, z - o) / 2,
+        "that is the mean of the spreads; VICReg asks by how much they fall short of 1": _both(
+            lambda z: _deviation(z).mean()
+        ),
+        "the sign is the wrong way round": lambda z, o: -_variance(z, o),
+        "that is the term times 25; the weights come later": lambda z, o: 25 * _variance(z, o),
+    }
+
+
+def _invariance_mistakes() -> dict[str, Term]:
+    def squares(z: Tensor, other: Tensor) -> Tensor:
+        return (z - other).square()
+
+    return {
+        "you sum over the dimensions; here the mean is taken over B and D": lambda z, o: (
+            squares(z, o).sum(dim=1).mean()
+        ),
+        "you sum over the images; take the mean": lambda z, o: squares(z, o).mean(dim=1).sum(),
+        "you sum over everything; take the mean over B and D": lambda z, o: squares(z, o).sum(),
+        "that is the distance; its square is wanted": lambda z, o: squares(z, o).sum(dim=1).sqrt().mean(),
+        "the root of the mean is taken; VICReg takes none": lambda z, o: squares(z, o).mean().sqrt(),
+        "absolute differences; square them": lambda z, o: (z - o).abs().mean(),
+        "the differences are not squared: positive and negative ones cancel": lambda z, o: (z - o).mean(),
+        "there is no factor ½": lambda z, o: squares(z, o).mean() / 2,
+        "you compare the mean embeddings of the two batches; compare image by image, then average": lambda z, o: (
+            squares(z.mean(dim=0), o.mean(dim=0)).mean()
+        ),
+        "you compare every image with every other: that would bring all of them to one point. Row i of Z goes with "
+        "row i of Z'": lambda z, o: squares(z[:, None], o[None]).mean(),
+        "the embeddings are scaled to length 1 first, as in contrastive methods; VICReg does not scale": lambda z, o: (
+            squares(nn.functional.normalize(z), nn.functional.normalize(o)).mean()
+        ),
+        "that is the cosine similarity; VICReg takes the squared difference": lambda z, o: (
+            nn.functional.cosine_similarity(z, o).mean()
+        ),
+        "that is one minus the cosine similarity; VICReg takes the squared difference": lambda z, o: (
+            1 - nn.functional.cosine_similarity(z, o).mean()
+        ),
+        "you take the means off before comparing; then a shift between the two would cost nothing": lambda z, o: (
+            squares(z - z.mean(dim=0), o - o.mean(dim=0)).mean()
+        ),
+        "the sign is the wrong way round: it would drive the two views apart": lambda z, o: -squares(z, o).mean(),
+        "that is the term times 25; the weights come later": lambda z, o: 25 * squares(z, o).mean(),
+        "you divide by B − 1; here by B": lambda z, o: squares(z, o).mean() * len(z) / (len(z) - 1),
+    }
+
+
+def _covariance_mistakes() -> dict[str, Term]:
+    def not_centred(z: Tensor) -> Tensor:
+        return _off_diagonal(z.T @ z / (len(z) - 1)).square().sum() / z.shape[1]
+
+    def over_rows(z: Tensor) -> Tensor:
+        centred = z - z.mean(dim=1, keepdim=True)
+        return _off_diagonal(centred.T @ centred / (len(z) - 1)).square().sum() / z.shape[1]
+
+    def across(z: Tensor, other: Tensor) -> Tensor:
+        a, b = z - z.mean(dim=0), other - other.mean(dim=0)
+        return _off_diagonal(a.T @ b / (len(z) - 1)).square().sum() / z.shape[1]
+
+    def correlation(z: Tensor) -> Tensor:
+        spread = _deviation(z)
+        return _off_diagonal(torch.cov(z.T) / spread[:, None] / spread).square().sum() / z.shape[1]
+
+    def by_number(z: Tensor) -> Tensor:
+        return _off_diagonal(z.T.cov(correction=0)).square().sum() / z.shape[1]
+
+    return {
+        "the diagonal is included: that punishes the variance of each dimension, which the variance term asks for. "
+        "Leave i = j out": _of_covariance(lambda c: c.square().sum()),
+        "only the diagonal counts; that is the one part to leave out": _of_covariance(
+            lambda c: c.diagonal().square().sum()
+        ),
+        "C is divided by B; the covariance divides by B − 1": _both(by_number),
+        "the sum is divided by D²; by D": lambda z, o: _covariance(z, o) / z.shape[1],
+        "the sum is divided by D (D − 1); by D": lambda z, o: _covariance(z, o) / (z.shape[1] - 1),
+        "the sum is not divided by D": lambda z, o: _covariance(z, o) * z.shape[1],
+        "the embeddings are not centred: take the mean over the batch off first, z − z.mean(dim=0)": _both(not_centred),
+        "each image is centred by itself (dim=1); take off the mean over the batch, dim=0": _both(over_rows),
+        "the entries of C are not squared: positive and negative ones cancel": _of_covariance(
+            lambda c: _off_diagonal(c).sum()
+        ),
+        "absolute values; square the entries of C": _of_covariance(lambda c: _off_diagonal(c).abs().sum()),
+        "the sum is squared; square each entry, then sum": _of_covariance(lambda c: _off_diagonal(c).sum().square()),
+        "a root is taken of the sum of squares; VICReg takes none": _of_covariance(lambda c: _off_diagonal(c).norm()),
+        "each pair (i, j) is counted once; the sum over i ≠ j has (i, j) and (j, i)": lambda z, o: (
+            _covariance(z, o) / 2
+        ),
+        "only c(Z) counts; add c(Z')": lambda z, o: _covariance(z, z) / 2,
+        "only c(Z') counts; add c(Z)": lambda z, o: _covariance(o, o) / 2,
+        "that is the covariance between Z and Z'; each batch has its own": across,
+        "that is the correlation; VICReg takes the covariance": _both(correlation),
+        "C is the covariance between images, (B, B): transpose, it is between dimensions, (D, D)": _both(
+            lambda z: _off_diagonal(torch.cov(z)).square().sum() / z.shape[1]
+        ),
+        "the sign is the wrong way round": lambda z, o: -_covariance(z, o),
+    }
+
+
+def _complain_of_order(name: str, given: Sequence[Any], wanted: Sequence[Tensor]) -> None:
+    """CheckFailed where the three are right but in another order."""
+    try:
+        values = [float(value) for value in given]
+    except (TypeError, ValueError, RuntimeError):
+        return
+    right = [float(value) for value in wanted]
+    close = [abs(v - r) < 1e-4 * (1 + abs(r)) for v, r in zip(values, right, strict=True)]
+    shuffled = [abs(v - r) < 1e-4 * (1 + abs(r)) for v, r in zip(sorted(values), sorted(right), strict=True)]
+    if all(shuffled) and not all(close):
+        raise CheckFailed(f"{name}: the three terms are right, but the order is {', '.join(TERMS)}")
+
+
+def _check_gradients(name: str, student: Callable[[Tensor, Tensor], Any]) -> None:
+    """CheckFailed where a right value would not train: no gradient, or none that is finite for a constant batch."""
+    for z, other in (_embeddings()[0], (torch.full((5, 3), 0.3), torch.full((5, 3), 0.4))):
+        leaves = z.clone().requires_grad_(), other.clone().requires_grad_()
+        answer = student(leaves[0] * 1, leaves[1] * 1)
+        values = answer.values() if isinstance(answer, Mapping) else answer
+        for term, value in zip(TERMS, values, strict=True):
+            if not isinstance(value, Tensor) or not value.requires_grad:
+                raise CheckFailed(
+                    f"{name}: the {term} has the right value but no gradient; compute it without item(), detach(), "
+                    "numpy or torch.no_grad()"
+                )
+            reached = torch.autograd.grad(value, leaves, retain_graph=True, allow_unused=True)
+            if any(gradient is None for gradient in reached):
+                raise CheckFailed(f"{name}: the {term} passes no gradient to one of the two batches; detach neither")
+            if not all(torch.isfinite(gradient).all() for gradient in reached):
+                raise CheckFailed(
+                    f"{name}: the {term} has the right value, but for a constant batch its gradient is nan. The root "
+                    "of a variance of 0 has no slope, and squaring it afterwards comes too late: √(z.var(dim=0) + ε)"
+                )
+
+
+# --- 2: a loss that teaches the decoder alone ------------------------------------------------------------------------
+
+Networks = tuple[nn.Module, nn.Module, nn.Module]
+
+
+def decoder_loss(student: Callable[..., Any]) -> None:
+    """Exercise 06.2: student(f, p, d, x, view) gives mean (Z − Z')², on one crop of x and x', for the decoder d alone.
+
+    Z = p(f(crop of x)), X' = d(f(x)), Z' = p(f(the same crop of X')): a scalar whose backward() reaches d and neither
+    the encoder f nor the projector p. Slide 000, equations (4)–(8), with a frozen judge.
+    """
+    name = "decoder_loss"
+    x = torch.rand(6, 1, 4, 4, generator=torch.Generator().manual_seed(0)).double()
+    networks = _small_networks()
+    before = [parameter.detach().clone() for network in networks for parameter in network.parameters()]
+    answer = answer_of(name, student, *networks, x.clone(), _fixed_view)
+    if answer is None:
+        return
+    if not isinstance(answer, Tensor) or answer.ndim:
+        raise CheckFailed(f"{name}: return the loss, one number as a tensor, got {show(answer)}")
+    after = [parameter.detach() for network in networks for parameter in network.parameters()]
+    if not all(torch.equal(a, b) for a, b in zip(before, after, strict=True)):
+        raise CheckFailed(f"{name}: your function changes weights; return the loss, the step is taken by the caller")
+    if flaw := _value_flaw(answer, x) or _gradient_flaw(answer, networks, x) or _crop_flaw(student):
+        raise CheckFailed(f"{name}: {flaw}")
+    print(f"✓ {name}: correct, the decoder learns and the judge does not")
+
+
+def _small_networks(exact: bool = False) -> Networks:
+    """f: (B, 1, 4, 4) → (B, 3), p: → (B, 5), d: back; exact: d gives f's input back. Weights are always the same."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        code = 16 if exact else 3
+        f = nn.Sequential(nn.Flatten(), nn.Linear(16, code), nn.Identity() if exact else nn.Tanh())
+        p = nn.Sequential(nn.Linear(code, 5), nn.Tanh())
+        d = nn.Sequential(nn.Linear(code, 16), nn.Unflatten(1, (1, 4, 4)))
+    if exact:
+        for layer in (f[1], d[0]):
+            assert isinstance(layer, nn.Linear)
+            nn.init.eye_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return f.double(), p.double(), d.double()
+
+
+def _fixed_view(x: Tensor, generator: Any = None) -> Tensor:
+    return 0.8 * x.roll((1, 1), (2, 3))
+
+
+def _random_view(x: Tensor, generator: Any = None) -> Tensor:
+    """Another part of each image at every call; images stacked as channels get the same."""
+    parts = torch.randint(16, (len(x),), generator=generator).tolist()
+    return torch.stack([image.roll((part // 4, part % 4), (1, 2)) for image, part in zip(x, parts, strict=True)])
+
+
+def _value_flaw(answer: Tensor, x: Tensor) -> str | None:
+    """What is wrong with the loss's value, or None."""
+    f, p, d = _small_networks()
+    with torch.no_grad():
+        x_hat = d(f(x))
+        seen, seen_hat = _fixed_view(x), _fixed_view(x_hat)
+        z, z_hat = p(f(seen)), p(f(seen_hat))
+        square = (z - z_hat).square()
+        wrong = {
+            "you compare pixels; what the decoder is to be judged by is how the judge sees x and x'": (
+                (x - x_hat).square().mean(),
+                (seen - seen_hat).square().mean(),
+                (x - x_hat).square().sum() / len(x),
+            ),
+            "there is no crop in it: the judge sees the whole images. Use the view you are given": (
+                (p(f(x)) - p(f(x_hat))).square().mean(),
+            ),
+            "only x is cropped; x' needs the same crop": ((z - p(f(x_hat))).square().mean(),),
+            "only x' is cropped; x needs the same crop": ((p(f(x)) - z_hat).square().mean(),),
+            "the decoder gets the code of a crop and draws the crop; it is to draw the whole image, x' = d(f(x))": (
+                (z - p(f(d(f(seen))))).square().mean(),
+                (z - p(f(_fixed_view(d(f(seen)))))).square().mean(),
+            ),
+            "you compare the codes Y and Y'; the projector is missing: Z = p(Y)": (
+                (f(seen) - f(seen_hat)).square().mean(),
+            ),
+            "the squares are summed; take the mean over images and dimensions": (
+                square.sum(),
+                square.sum(dim=1).mean(),
+                square.sum() / 2,
+            ),
+            "that is a distance, or absolute differences; take the mean of squares": (
+                square.sqrt().mean(),
+                square.mean().sqrt(),
+                square.sum(dim=1).sqrt().mean(),
+            ),
+            "the sign is the wrong way round": (-square.mean(),),
+            "the loss is 0: you compare the judge's view of one image with itself": (torch.zeros(()).double(),),
+        }
+    if torch.allclose(answer.detach().double(), square.mean(), rtol=1e-5, atol=1e-9):
+        return None
+    for flaw, values in wrong.items():
+        if any(torch.allclose(answer.detach().double(), value, rtol=1e-5, atol=1e-9) for value in values):
+            return flaw
+    return f"on a fixed crop the loss should be {float(square.mean()):.5g}, got {answer.item():.5g}"
+
+
+def _gradient_flaw(answer: Tensor, networks: Networks, x: Tensor) -> str | None:
+    """Whom the loss teaches, where its value is right: what is wrong with that, or None."""
+    f, p, d = networks
+    if not answer.requires_grad:
+        return (
+            "the value is right, but no gradient reaches the decoder. Frozen means that the judge's weights are "
+            "constants, requires_grad_(False); with no_grad() or detach() on Z' you cut the way through it as well"
+        )
+    for network in networks:  # so that a network that was frozen only while the loss was computed is not mistaken
+        network.requires_grad_(True)
+    of_f, of_p, of_d = (_gradient(answer, network) for network in (f, p, d))
+    if of_d is None or not of_d.any():
+        return (
+            "the value is right, but no gradient reaches the decoder: x' (or Z') is detached, or the decoder frozen. "
+            "The gradient must pass *through* the judge into x'"
+        )
+    if of_f is not None and of_f.any():
+        ways = _ways_into_the_encoder(x)
+        way = next((how for how, gradient in ways.items() if torch.allclose(of_f, gradient, atol=1e-9)), "")
+        return f"the value is right, but the encoder is not frozen: the gradient reaches it {way or 'as well'}"
+    if of_p is not None and of_p.any():
+        return "the encoder is frozen but the projector is not: it can learn to make Z and Z' alike by itself"
+    wanted = _gradient(_reference(*(networks := _small_networks()), x), networks[2])
+    assert wanted is not None
+    return None if torch.allclose(of_d, wanted, atol=1e-9) else "the decoder's gradient is not that of mean (Z − Z')²"
+
+
+def _gradient(loss: Tensor, network: nn.Module) -> Tensor | None:
+    gradients = torch.autograd.grad(loss, list(network.parameters()), retain_graph=True, allow_unused=True)
+    present = [gradient.flatten() for gradient in gradients if gradient is not None]
+    return torch.cat(present) if present else None
+
+
+def _reference(
+    f: nn.Module, p: nn.Module, d: nn.Module, x: Tensor, view: Callable[[Tensor], Tensor] = _fixed_view
+) -> Tensor:
+    seen, seen_hat = view(torch.cat([x, d(f(x))], dim=1)).chunk(2, dim=1)
+    loss: Tensor = (p(f(seen)) - p(f(seen_hat))).square().mean()
+    return loss
+
+
+def _ways_into_the_encoder(x: Tensor) -> dict[str, Tensor]:
+    """{by which ways: the encoder's gradient}: through Y into the decoder, through Z, and as judge of x'."""
+    ways = {"through_y": "through Y = f(x), the decoder's input", "through_z": "through Z", "judge": "through Z'"}
+    found = {}
+    for chosen in range(1, 8):
+        f, p, d = _small_networks()
+        through_y, through_z, judge = (bool(chosen >> bit & 1) for bit in range(3))
+        y = f(x) if through_y else f(x).detach()
+        x_hat = d(y)
+        z = p(f(_fixed_view(x)))
+        weights = {name: value if judge else value.detach() for name, value in f.state_dict(keep_vars=True).items()}
+        z_hat = p(torch.func.functional_call(f, weights, _fixed_view(x_hat)))
+        gradient = _gradient(((z if through_z else z.detach()) - z_hat).square().mean(), f)
+        named = [text for bit, text in enumerate(ways.values()) if chosen >> bit & 1]
+        assert gradient is not None
+        found[" and ".join(named)] = gradient
+    return found
+
+
+def _crop_flaw(student: Callable[..., Any]) -> str | None:
+    """With a decoder that gives x back exactly, the same crop of x and x' gives a loss of 0, whatever the crop."""
+    x = torch.rand(6, 1, 4, 4, generator=torch.Generator().manual_seed(1)).double()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        loss = student(*_small_networks(exact=True), x, _random_view)
+    if loss.item() < 1e-9:
+        return None
+    return (
+        "x and x' get two different crops: with a decoder that gives x back exactly the loss should be 0, and it is "
+        f"{loss.item():.3g}. view draws anew at every call and for every image; stack the two as channels, "
+        "view(torch.cat([x, x_hat], dim=1)), and take them apart again with chunk(2, dim=1)"
+    )
+
+
+# --- 3: an experiment ------------------------------------------------------------------------------------------------
+
+
+def term_experiment(experiment: Callable[..., Any], result: Any = None, conclusion: str | None = None) -> None:
+    """Exercise 06.3: experiment(data, term, fit, measure) trains two CCAEs, one without `term`; gives (full, without).
+
+    Watched, not trained: CCAEs are built but stand-ins for fit(model, data, …) and measure(model, split) write down
+    what they are given. result: what the real run returned; conclusion: a sentence that names the factor
+    without / full. Slide 000, "VICReg Loss".
+    """
+    name = "term_experiment"
+    for term in TERMS:
+        if _watch(name, experiment, term) is None:
+            return
+    if result is None and conclusion is None:
+        print(f"✓ {name}: a fair design")
+        return
+    if result is None or not isinstance(conclusion, str) or not conclusion.strip():
+        print(f"{name}: the experiment is sound; its conclusion is not done yet")
+        return
+    try:
+        full, without = map(_number, result)
+    except (TypeError, ValueError) as error:
+        raise CheckFailed(f"{name}: result is what your function returned, (full, without), got {result!r}") from error
+    hint = f"how many times as large is the error without the term? You measured {full:.4g} and {without:.4g}"
+    conclusion_names(name, conclusion, without / full, hint)
+
+
+class _Watched:
+    """Stand-ins for fit and measure that write down what they are given."""
+
+    def __init__(self, name: str, data: Any) -> None:
+        self.name, self.data, self.runs = name, data, list[dict[str, Any]]()
+
+    def fail(self, flaw: str) -> CheckFailed:
+        return CheckFailed(f"{self.name}: {flaw}")
+
+    def run_of(self, model: Any) -> dict[str, Any] | None:
+        return next((run for run in self.runs if run["model"] is model), None)
+
+    def fit(self, model: Any, trained_on: Any, **settings: Any) -> None:
+        from autoencoder_lab.data.split import ImageData
+
+        if not isinstance(trained_on, ImageData):
+            raise self.fail(f"fit(model, data) takes the whole data set, got {type(trained_on).__name__}")
+        if type(model).__name__ != "CCAE":
+            raise self.fail(f"{type(model).__name__} has no decoder that VICReg teaches; build lab.CCAE(latent, …)")
+        if self.run_of(model):
+            raise self.fail("one model is trained twice; the second run goes on from the first: build two CCAEs")
+        settings = {"seed": 0} | {key: value for key, value in settings.items() if key != "progress"}
+        run = {"model": model, "weights": tuple(model.weights), "settings": settings, "made": _made(model)}
+        self.runs.append(run | {"images": trained_on.train.images})
+
+    def measure(self, model: Any, split: Any, *args: Any, **kwargs: Any) -> float:
+        from autoencoder_lab.data.split import Split
+
+        run = self.run_of(model)
+        if run is None:
+            raise self.fail("a model is measured before it was trained with the `fit` handed to your function")
+        if not isinstance(split, Split):
+            raise self.fail(f"measure(model, split) takes a split, data.test; got {type(split).__name__}")
+        if not torch.equal(split.images, self.data.test.images):
+            known = {"training": self.data.train, "validation": self.data.val}
+            which = next((kind for kind, part in known.items() if torch.equal(split.images, part.images)), "other")
+            raise self.fail(f"you measure on {which} images; new ones decide, all of data.test")
+        if tuple(model.weights) != run["weights"]:
+            raise self.fail("the weights were changed after the training; that changes nothing the model has learned")
+        run["error"] = 0.02 if all(run["weights"]) else 0.05
+        return float(run["error"])
+
+
+def _made(model: Any) -> tuple[Any, ...]:
+    """All that a CCAE is made with, but for the weights of the three terms."""
+    shapes = [tuple(value.shape) for value in model.state_dict().values()]
+    given = any(not parameter.requires_grad for parameter in model.parameters())
+    return (shapes, given, *(getattr(model, name, None) for name in ("views", "judge", "pixel", "agreement", "output")))
+
+
+def _watch(name: str, experiment: Callable[..., Any], term: str) -> Any:
+    """The answer of a fair experiment, None for a stub; CheckFailed names the first flaw of the design."""
+    from autoencoder_lab.data.split import ImageData, Split
+
+    generator = torch.Generator().manual_seed(0)
+    train, val, test = (
+        Split(torch.rand(n, 1, 28, 28, generator=generator), torch.arange(n) % 2, ("a", "b")) for n in (8, 3, 5)
+    )
+    data = ImageData("check", train, val, test)
+    watched = _Watched(name, data)
+    answer = answer_of(name, lambda: experiment(data, term, fit=watched.fit, measure=watched.measure))
+    if answer is None:
+        return None
+    if flaw := _design_flaw(data, watched.runs, term) or _wrong_errors(watched.runs, answer):
+        raise watched.fail(flaw)
+    return answer
+
+
+def _design_flaw(data: Any, runs: list[dict[str, Any]], term: str) -> str | None:
+    """What is wrong with the design of these runs, or None."""
+    if not runs:
+        return "nothing was trained with the fit handed to your function; call fit(model, data, …), not lab.fit"
+    if len(runs) == 1:
+        return "there is no control: train two CCAEs, one with all three terms and one without"
+    if len(runs) > 2:
+        return f"train two CCAEs, one with all three terms and one without `term`; you train {len(runs)}"
+    if flaw := _weight_flaw([run["weights"] for run in runs], term):
+        return flaw
+    one, two = runs
+    if one["settings"]["seed"] != two["settings"]["seed"]:
+        return "the runs have different seeds; then chance is a second difference"
+    if one["settings"] != two["settings"]:
+        return f"the runs are trained differently, {one['settings']} and {two['settings']}; only the term may differ"
+    if not torch.equal(one["images"], two["images"]):
+        return "the runs learn from different images; only the term may differ"
+    if one["made"] != two["made"]:
+        return "the models differ in more than the term: give both the same code, views, judge, pixel and projector"
+    if one["model"].pixel:
+        return f"pixel={one['model'].pixel:g}: a pixel error does the decoder's teaching here; leave it at 0"
+    if not torch.equal(one["images"], data.train.images):
+        return "train on data.train as it is; its images were changed, or some left out"
+    if any("error" not in run for run in runs):
+        return "measure both models with the `measure` handed to your function: measure(model, data.test)"
+    return None
+
+
+def _weight_flaw(weights: Sequence[tuple[float, ...]], term: str) -> str | None:
+    """What is wrong with the weights of the two models, or None."""
+    place, names = TERMS.index(term), ", ".join(TERMS)
+    if weights[0] == weights[1]:
+        if not all(weights[0]):
+            return "both models miss a term, so there is no control; give one of them all three"
+        return f"both models have the weights {weights[0]}: nothing is removed. CCAE(…, weights=({names}))"
+    complete = [each for each in weights if all(each)]
+    if not complete:
+        return "neither model has all three terms, so there is no control"
+    if len(complete) == 2:
+        return f"a weight is changed, {weights[0]} and {weights[1]}, but none is 0: then the term is not removed"
+    lacking = next(each for each in weights if not all(each))
+    zeros = [TERMS[i] for i, weight in enumerate(lacking) if weight == 0]
+    if zeros != [term]:
+        what = " and ".join(zeros)
+        return f"asked to remove the {term}, you remove the {what}; weights stand in the order ({names})"
+    if any(a != b for i, (a, b) in enumerate(zip(complete[0], lacking, strict=True)) if i != place):
+        return f"the other weights differ as well, {complete[0]} and {lacking}; change that of the {term} alone"
+    return None
+
+
+def _wrong_errors(runs: list[dict[str, Any]], answer: Any) -> str | None:
+    """What is wrong with the numbers returned, or None."""
+    by_completeness = {all(run["weights"]): run["error"] for run in runs}
+    wanted = [by_completeness[True], by_completeness[False]]
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
+        return f"return two numbers, (full, without), got {show(answer)}"
+    try:
+        given = [_number(value) for value in answer]
+    except (TypeError, ValueError):
+        return f"return two numbers, (full, without), got {answer!r}"
+    if given == wanted:
+        return None
+    if given == wanted[::-1]:
+        return "the two are the wrong way round: first with all three terms, then without"
+    return f"the numbers returned, {given}, are not those that `measure` gave, {wanted}"
+
+
+def _number(value: Any) -> float:
+    """A plain number, or an Estimate's."""
+    return float(getattr(value, "value", value))

@@ -1,0 +1,12 @@
+"""What a notebook needs and a script does not: set-up, predictions that are kept, quizzes, a class's own source.
+
+Everything here works without a front end too: in a script, under nbclient and under nbval nothing blocks or raises.
+"""
+
+from autoencoder_lab.classroom.lab_data import own_images
+from autoencoder_lab.classroom.prediction import Calibration, calibration, outcome, predict
+from autoencoder_lab.classroom.questions import quiz
+from autoencoder_lab.classroom.session import setup
+from autoencoder_lab.classroom.source import show_source
+
+__all__ = ["Calibration", "calibration", "outcome", "own_images", "predict", "quiz", "setup", "show_source"]

@@ -1,0 +1,47 @@
+"""The first line of every notebook: seeds, threads, versions."""
+
+import importlib.util
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import torch
+
+
+def setup(seed: int = 0) -> None:
+    """Seed Python, NumPy and PyTorch, choose a thread count, and say in one line what this notebook runs on.
+
+    Threads: never more than the processors this process may use, nor more than 8; small models only wait on more.
+    """
+    random.seed(seed)
+    np.random.seed(seed)  # the global generator, which scikit-learn and others draw from
+    torch.manual_seed(seed)
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), _usable_processors(), 8)))
+    print(_summary())
+
+
+def _summary() -> str:
+    from autoencoder_lab import __version__
+    from autoencoder_lab.training.device import pick_device
+
+    threads = torch.get_num_threads()
+    ready = "ready" if importlib.util.find_spec("mlxtend") else "missing; pip install mlxtend"
+    return " · ".join(
+        [
+            f"autoencoder_lab {__version__}",
+            f"torch {torch.__version__.partition('+')[0]}",
+            f"{pick_device().type}, {threads} thread{'s' * (threads > 1)}",
+            f"mnist-5k offline: {ready}",
+        ]
+    )
+
+
+def _usable_processors() -> int:
+    """Processors this process may use; a container's share (cgroup v2) counts, which os.cpu_count() overlooks."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
+        return max(1, min(count, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such file, or "max": no limit
+        return count

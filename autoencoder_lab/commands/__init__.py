@@ -1,0 +1,1 @@
+"""The command line, `autoencoder-lab`: a file a command, or a few of one kind."""

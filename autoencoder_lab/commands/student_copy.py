@@ -1,0 +1,129 @@
+"""The course in a folder of the student's own: copied once, updated where untouched, never overwritten where changed.
+
+`.course.json` in that folder remembers, for each notebook, the SHA-256 of the version last laid there and of the
+version last laid beside a changed one. Without it nothing is lost: a notebook that differs then counts as changed.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+MANIFEST = ".course.json"
+Manifest = dict[str, dict[str, str]]
+
+
+class CourseError(Exception):
+    """The course cannot be laid where it was asked for. The message says what to do."""
+
+
+def course_folder() -> Path:
+    """Where the notebooks lie: inside the installed package, or in the clone of an editable install."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "course", package.parent / "notebooks"):
+        if any(folder.glob("*.ipynb")):
+            return folder
+    raise CourseError(
+        f"no notebooks came with the package in {package}: install it from the repository again (pip install .), "
+        "or build them there (make notebooks)"
+    )
+
+
+def lay_out(folder: Path, source: Path | None = None) -> list[str]:
+    """Copy the course into folder, and say in a sentence each what that changed; nothing new, nothing said.
+
+    A missing notebook is copied (also one the student deleted); an untouched one is replaced by its new version; a
+    changed one is left alone, and its new version, once for each version, laid beside it as `….new.ipynb`.
+    Every file appears whole or not at all. Raises CourseError where that cannot be done.
+    """
+    source = source or course_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if folder.resolve() == source.resolve():
+            raise CourseError(f"{folder} holds the course itself; choose another folder for your copy: --dir my-course")
+        before = _read_manifest(folder / MANIFEST)
+        manifest: Manifest = {name: dict(entry) for name, entry in before.items()}
+        said = []
+        for original in sorted(source.glob("*.ipynb")):
+            said += _lay_one(folder / original.name, original.read_bytes(), manifest.setdefault(original.name, {}))
+        if manifest != before:
+            _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode(), replace=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise CourseError(f"{folder} is not a folder; choose another one with --dir, or move that file away") from error
+    except OSError as error:
+        raise CourseError(f"cannot write to {folder} ({error.strerror}); choose another folder with --dir") from error
+    return said
+
+
+def _lay_one(target: Path, content: bytes, entry: dict[str, str]) -> list[str]:
+    """Bring one notebook up to date; entry, its line of the manifest, is brought up to date with it."""
+    new, laid, current = _sha256(content), entry.get("laid"), _digest(target)
+    if current == new:
+        entry["laid"] = new
+        return []
+    if current is None:
+        if not _write(target, content, replace=False):  # another `open` laid something there meanwhile: look again
+            return _lay_one(target, content, entry)
+        entry["laid"] = new
+        return [f"{target.name}: restored" if laid else f"{target.name}: copied"]
+    if current == laid:
+        _write(target, content, replace=True)
+        entry["laid"] = new
+        return [f"{target.name}: updated (you had not changed it)"]
+    if new in (laid, entry.get("beside")):  # the student's own work on this very version, or the version was offered
+        return []
+    entry["beside"] = new
+    beside = _beside(target, content)
+    return [f"{target.name}: you changed it, so it stays; the new version lies beside it as {beside.name}"]
+
+
+def _beside(target: Path, content: bytes) -> Path:
+    """Lay content beside target under the first free name: x.new.ipynb, x.new2.ipynb, …"""
+    number = 1
+    while True:
+        path = target.with_name(f"{target.stem}.new{number if number > 1 else ''}{target.suffix}")
+        if _digest(path) == _sha256(content) or _write(path, content, replace=False):
+            return path
+        number += 1
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _digest(path: Path) -> str | None:
+    """What stands at path: nothing (None), a file (its hash), or a link or folder, which is the student's own."""
+    if path.is_symlink() or path.is_dir():
+        return "the student's own"
+    return _sha256(path.read_bytes()) if path.exists() else None
+
+
+def _read_manifest(path: Path) -> Manifest:
+    with suppress(OSError, ValueError):  # missing or damaged: what differs then counts as the student's
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return {name: entry for name, entry in found.items() if isinstance(entry, dict)}
+    return {}
+
+
+def _write(path: Path, content: bytes, *, replace: bool) -> bool:
+    """Let a whole file appear at path at once. False, and nothing done, if one is there and must not be replaced."""
+    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
+    try:
+        part.write_bytes(content)
+        if replace:
+            part.replace(path)
+            return True
+        try:
+            os.link(part, path)  # unlike rename, refuses to overwrite a file that appeared meanwhile
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links (exFAT)
+            if os.path.lexists(path):
+                return False
+            part.replace(path)
+        return True
+    finally:
+        part.unlink(missing_ok=True)

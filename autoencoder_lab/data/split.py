@@ -1,0 +1,118 @@
+"""What a data set is here: three splits of images, each checked when it is put together."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Range = tuple[float, float] | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Split:
+    """Images that serve one purpose (to train on, to choose by, to judge by), checked when they are put together.
+
+    images: float32 (N, C, H, W), N ≥ 1, inside value_range; labels: int64 (N,), each the index of its name in classes;
+    value_range: the smallest and largest value allowed; None for real-valued images, such as standardised ones.
+    Raises TypeError for anything but tensors, ValueError for images that no model here could take.
+    """
+
+    images: Tensor
+    labels: Tensor
+    classes: tuple[str, ...]
+    value_range: Range = (0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.images, Tensor) or not isinstance(self.labels, Tensor):
+            kinds = f"{type(self.images).__name__} and {type(self.labels).__name__}"
+            raise TypeError(f"images and labels must be tensors, got {kinds}; torch.from_numpy(array) makes one")
+        check_images(self.images, self.value_range)
+        if self.labels.shape != self.images.shape[:1] or self.labels.dtype != torch.int64:
+            raise ValueError(
+                f"labels must be int64 of shape ({len(self.images)},), one for each image, "
+                f"got {_dtype(self.labels)} of shape {tuple(self.labels.shape)}"
+            )
+        low, high = int(self.labels.min()), int(self.labels.max())
+        if low < 0 or high >= len(self.classes):
+            raise ValueError(f"labels must be 0 … {len(self.classes) - 1}, an index into classes, got {low} … {high}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: slice) -> "Split":
+        """`split[:100]`: a smaller Split. A loaded split is ordered so that every beginning of it is stratified."""
+        if not isinstance(index, slice):
+            raise TypeError(f"a Split is cut by a slice, split[:100]; for one image take split.images[{index!r}]")
+        columns = {column.name: getattr(self, column.name) for column in fields(self)}
+        shorter = {name: value[index] for name, value in columns.items() if isinstance(value, Tensor)}
+        return replace(self, **shorter)  # type: ignore[arg-type]  # only tensors are replaced
+
+    def take(self, n: int) -> "Split":
+        """The first n images, stratified over the classes. Raises ValueError if there are fewer."""
+        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= len(self):
+            raise ValueError(f"n must be a whole number from 1 to the {len(self)} images there are, got {n!r}")
+        return self[:n]
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.images.shape[1:]))
+        return f"{type(self).__name__}({len(self)} images {shape}, {len(self.classes)} classes)"
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def check_images(images: Tensor, value_range: Range) -> None:
+    wanted = "real values" if value_range is None else f"[{value_range[0]:g}, {value_range[1]:g}]"
+    if images.ndim != 4 or 0 in images.shape:
+        hint = "; images[:, None] adds the channel" if images.ndim == 3 else ""
+        raise ValueError(f"images must be (N, C, H, W), none of them 0, got shape {tuple(images.shape)}{hint}")
+    if images.dtype != torch.float32:
+        low, high = images.min().item(), images.max().item()
+        hint = "divide by 255" if images.dtype == torch.uint8 else "call images.float()"
+        raise ValueError(f"images must be float32 in {wanted}, got {_dtype(images)} in [{low:g}, {high:g}]; {hint}")
+    low, high = (extreme.item() for extreme in images.aminmax())  # NaN and infinity both show in the extremes
+    if not np.isfinite([low, high]).all():
+        index = int((~images.flatten(1).isfinite()).any(dim=1).nonzero()[0, 0])
+        raise ValueError(f"images must be finite, but image {index} holds NaN or infinity; repair it or leave it out")
+    if value_range is not None and (low < value_range[0] or high > value_range[1]):
+        hint = "divide by 255" if high > 2 else "clamp or rescale them, or say value_range=None if that is meant"
+        raise ValueError(f"images must be float32 in {wanted}, got float32 in [{low:g}, {high:g}]; {hint}")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageData:
+    """A data set: three splits that share no image, and where it comes from."""
+
+    name: str
+    train: Split
+    val: Split
+    test: Split
+    licence: str = "not stated"
+    source: str = "not stated"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image, read off the training split alone."""
+        channels, height, width = self.train.images.shape[1:]
+        return channels, height, width
+
+    def map(self, fn: Callable[[Tensor], Tensor], value_range: Range | Literal["same"] = "same") -> "ImageData":
+        """The data with fn(images) in place of the images in every split; labels stay, so fn must keep the order.
+
+        value_range: what fn's result must lie in; "same" as before, None for real values.
+        """
+
+        def mapped(split: Split) -> Split:
+            allowed = split.value_range if value_range == "same" else value_range
+            return replace(split, images=fn(split.images), value_range=allowed)
+
+        return replace(self, train=mapped(self.train), val=mapped(self.val), test=mapped(self.test))
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.shape))
+        counts = " / ".join(f"{len(split):,}" for split in (self.train, self.val, self.test))
+        return f"ImageData({self.name}: {counts} images {shape}, {len(self.train.classes)} classes)"

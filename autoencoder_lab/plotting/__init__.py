@@ -1,0 +1,14 @@
+"""Figures that describe themselves: every one carries an `alt` text made from what it shows.
+
+Each function returns a `Figure` that appears as the last expression of a cell (or through `display`).
+"""
+
+from autoencoder_lab.plotting.charts import bars, codes, curves, history
+from autoencoder_lab.plotting.figure import COLOURS, LINES, MARKERS, Figure
+from autoencoder_lab.plotting.live import LiveCurve
+from autoencoder_lab.plotting.pictures import basis, image_rows, images, reconstructions, show_image
+
+__all__ = [
+    "COLOURS", "LINES", "MARKERS", "Figure", "LiveCurve", "bars", "basis", "codes", "curves", "history", "image_rows",
+    "images", "reconstructions", "show_image",
+]  # fmt: skip

@@ -1,0 +1,160 @@
+"""Figures made of numbers: training curves, codes, lines, bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autoencoder_lab import metrics
+from autoencoder_lab.comparison import named
+from autoencoder_lab.plotting.figure import COLOURS, LINES, MARKERS, Figure, log_y
+
+
+def history(histories: Any, baselines: Sequence[Any] = (), data: Any = None, quantity: str = "mse") -> Figure:
+    """Training curves with their baselines.
+
+    histories: a History or {name: History}; quantity: "mse" (squared error per validation pixel) or the name of a part
+    of the loss, drawn for training and validation. baselines: fitted models (PCA, say) whose validation error is drawn
+    as a horizontal line; with `data` the error of the mean image is drawn too.
+    """
+    series = dict(histories) if isinstance(histories, Mapping) else {histories.model: histories}
+    figure = Figure(figsize=(6.4, 3.6))
+    axes = figure.subplots()
+    facts = []
+    for i, (name, record) in enumerate(series.items()):
+        every = max(1, len(record.step) // 12)
+        style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "markevery": every, "markersize": 4}
+        axes.plot(record.step, record.val[quantity], label=f"{name}, validation", **style)
+        if quantity in record.train:
+            axes.plot(record.step, record.train[quantity], ":", color=COLOURS[i], label=f"{name}, training")
+        facts.append(f"{name} goes from {record.val[quantity][0]:.4g} to {record.val[quantity][-1]:.4g}")
+    for i, (name, level) in enumerate(_baseline_levels(baselines, data).items() if quantity == "mse" else ()):
+        axes.axhline(level, color="#444444", linestyle=LINES[1 + i % 3], linewidth=1.2, label=f"{name}: {level:.4f}")
+        facts.append(f"{name} stays at {level:.4f}")
+    axes.set(xlabel="training step", ylabel="squared error per pixel" if quantity == "mse" else f"{quantity} per image")
+    log_y(axes)
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8)
+    figure.alt = f"Training curves, {quantity} on the validation images: {'; '.join(facts)}."
+    return figure
+
+
+def codes(
+    model: Any, split: Any, axes_shown: tuple[int, int] = (0, 1), limit: int = 1000, name: str | None = None
+) -> Figure:
+    """The codes of a split in the plane of two code values, classes told apart by colour, marker and number."""
+    points = metrics.encode(model, split)[:limit, list(axes_shown)]
+    labels = split.labels[:limit]
+    figure = Figure(figsize=(5.4, 4.6))
+    axes = figure.subplots()
+    for k, class_name in enumerate(split.classes):
+        mine = points[labels == k]
+        style: dict[str, Any] = {
+            "color": COLOURS[k % 10],
+            "marker": MARKERS[k % 10],
+            "s": 14,
+            "alpha": 0.65,
+            "linewidths": 0,
+        }
+        axes.scatter(*mine.T.numpy(), label=class_name, **style)
+        if len(mine):
+            centre = mine.median(dim=0).values
+            box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": COLOURS[k % 10], "alpha": 0.85}
+            axes.annotate(
+                class_name, (float(centre[0]), float(centre[1])), fontsize=9, ha="center", va="center", bbox=box
+            )
+    axes.set(xlabel=f"code value {axes_shown[0] + 1}", ylabel=f"code value {axes_shown[1] + 1}")
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5), title="class")
+    title = name or model.label
+    axes.set_title(title, fontsize=10)
+    figure.alt = (
+        f"Codes of {len(points)} images by {title}, code value {axes_shown[0] + 1} against {axes_shown[1] + 1}, "
+        f"in {len(split.classes)} classes marked by colour, marker and label."
+    )
+    return figure
+
+
+def curves(
+    x: Sequence[float],
+    series: Mapping[str, Sequence[Any]],
+    xlabel: str,
+    ylabel: str,
+    baselines: Mapping[str, float] | None = None,
+    bands: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    log: str = "",
+    alt: str | None = None,
+) -> Figure:
+    """Lines over x, with error bars where the values are `Estimate`s.
+
+    series: {name: one value or Estimate for each x}; baselines: {name: level} drawn across; bands: {name: (low, high)},
+    the stored spread over seeds, drawn shaded behind the line of that name; log: "x", "y", "xy" or "".
+    """
+    figure = Figure(figsize=(6.0, 3.6))
+    axes = figure.subplots()
+    facts = []
+    for i, (name, entries) in enumerate(series.items()):
+        values = [entry.value if isinstance(entry, metrics.Estimate) else float(entry) for entry in entries]
+        errors = [entry.error if isinstance(entry, metrics.Estimate) else 0.0 for entry in entries]
+        style: dict[str, Any] = {
+            "color": COLOURS[i],
+            "marker": MARKERS[i],
+            "linestyle": LINES[i % 4],
+            "markersize": 5,
+            "capsize": 2,
+        }
+        axes.errorbar(x, values, yerr=errors if any(errors) else None, label=name, **style)
+        facts.append(f"{name} goes from {values[0]:.4g} at {x[0]:g} to {values[-1]:.4g} at {x[-1]:g}")
+        if bands and name in bands:
+            axes.fill_between(x, *bands[name], color=COLOURS[i], alpha=0.18, label=f"{name}, stored runs")
+    for i, (name, level) in enumerate((baselines or {}).items()):
+        axes.axhline(level, color="#444444", linestyle=LINES[1 + i % 3], linewidth=1.2, label=f"{name}: {level:.4g}")
+        facts.append(f"{name} is at {level:.4g}")
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    if "x" in log:
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(list(x), [f"{value:g}" for value in x])
+    if "y" in log:
+        log_y(axes)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    figure.alt = alt or f"{ylabel} against {xlabel}: {'; '.join(facts)}."
+    return figure
+
+
+def bars(
+    values: Mapping[str, Any], ylabel: str, baselines: Mapping[str, float] | None = None, alt: str | None = None
+) -> Figure:
+    """One horizontal bar a name, its value written at its end; Estimates get an error bar."""
+    figure = Figure(figsize=(6.0, 0.4 * len(values) + 1.0))
+    axes = figure.subplots()
+    facts = []
+    for i, (name, entry) in enumerate(values.items()):
+        estimate = entry if isinstance(entry, metrics.Estimate) else metrics.Estimate(float(entry), 0.0)
+        axes.barh(i, estimate.value, xerr=estimate.error or None, color=COLOURS[0], alpha=0.8, height=0.6)
+        end = max(0.0, estimate.value + (estimate.error if estimate.error > 0 else 0.0))  # past bar and error bar
+        axes.text(end, i, f"  {estimate}", va="center", fontsize=8)
+        facts.append(f"{' '.join(name.split())} {estimate}")  # a name may be broken into lines
+    for i, (name, level) in enumerate((baselines or {}).items()):
+        axes.axvline(level, color="#444444", linestyle=LINES[1 + i % 3], label=f"{name}: {level:.4g}")
+        facts.append(f"{name} {level:.4g}")
+    if baselines:
+        figure.legend(fontsize=8, loc="outside upper center", ncols=2)  # beside the bars, never on them
+        figure.set_figheight(figure.get_figheight() + 0.4)
+    axes.set_yticks(range(len(values)), list(values))
+    axes.invert_yaxis()
+    axes.margins(x=0.35)
+    axes.set_xlabel(ylabel)
+    figure.alt = alt or f"{ylabel}: {'; '.join(facts)}."
+    return figure
+
+
+def _baseline_levels(baselines: Sequence[Any], data: Any) -> dict[str, float]:
+    """Squared error per validation pixel of fitted models and, where the data are given, of the mean image."""
+    levels = {}
+    if data is not None:
+        levels["mean image"] = float((data.val.images - data.train.images.mean(dim=0)).square().mean())
+    for name, model in named(list(baselines)).items():
+        if data is None:
+            raise ValueError("baselines are measured on the validation images: pass data=data as well")
+        levels[name] = metrics.mse(model, data.val).value
+    return levels

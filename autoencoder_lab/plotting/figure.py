@@ -1,0 +1,55 @@
+"""A figure that describes itself, and the colours and markers all figures share.
+
+No pyplot, hence no global state: figures may be made in callbacks and threads. Colours are Okabe and Ito's
+colour-blind-safe set, and every line and class has a marker of its own as well.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import matplotlib
+import matplotlib.figure
+import matplotlib.ticker
+from matplotlib.axes import Axes
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8A6D00", "#7F3C8D", "#666666")
+
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+
+
+LINES = ("-", "--", "-.", ":")
+
+
+DPI = 110
+
+
+class Figure(matplotlib.figure.Figure):
+    """A matplotlib figure that shows itself as a PNG with its `alt` text, without pyplot."""
+
+    def __init__(self, alt: str = "", **kwargs: Any) -> None:
+        settings: dict[str, Any] = {"layout": "constrained", "dpi": DPI} | kwargs
+        super().__init__(**settings)
+        self.alt = alt
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        if not self.alt:
+            raise ValueError("this figure has no alt text: set figure.alt to a sentence that says what it shows")
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", metadata={"Software": None, "Description": self.alt})
+        png = base64.b64encode(buffer.getvalue()).decode()
+        return {"image/png": png, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+
+
+def log_y(axes: Axes) -> None:
+    """A logarithmic y axis that is labelled even where it spans less than a power of ten."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    axes.yaxis.set_major_locator(
+        matplotlib.ticker.LogLocator(subs=(1, 2, 5) if high > 15 * low else (1, 1.5, 2, 3, 5, 7))
+    )
+    axes.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%.3g"))
+    axes.yaxis.set_minor_locator(matplotlib.ticker.NullLocator())

@@ -1,0 +1,69 @@
+"""A training that was killed goes on where it was."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from autoencoder_lab.training.optimiser import Adam
+
+if TYPE_CHECKING:
+    pass
+
+from autoencoder_lab.training.history import History
+
+
+def described(thing: object) -> str | None:
+    """Its repr without memory addresses, which differ from run to run; None for None."""
+    return None if thing is None else re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(thing))
+
+
+def save(path: Path, model: nn.Module, optimisers: list[Adam], history: History, done: int) -> None:
+    """Write to a neighbour, then rename: a kill in between leaves the old checkpoint whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    torch.save(
+        {
+            "model": model.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in optimisers],
+            "history": asdict(history),
+            "done": done,
+        },
+        partial,
+    )
+    partial.replace(path)
+
+
+def resume(path: str | Path, model: nn.Module, optimisers: list[Adam], history: History) -> int:
+    """Load a checkpoint into all three and return the steps done; 0 where there is none yet."""
+    if not Path(path).exists():
+        return 0
+    try:
+        saved = torch.load(path, weights_only=True, map_location="cpu")
+        stored, done = saved["history"], int(saved["done"])
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged or no checkpoint of fit; not used. "
+            "Give another checkpoint file, or delete it to start over"
+        ) from error
+    compared = history.settings.keys() - {"threads", "torch"}
+    differing = sorted(k for k in compared if stored["settings"].get(k) != history.settings[k])
+    if stored["model"] != history.model or differing:
+        then = {k: stored["settings"].get(k) for k in differing} | {"model": stored["model"]}
+        now = {k: history.settings[k] for k in differing} | {"model": history.model}
+        raise ValueError(
+            f"{path} belongs to another run: it has {then}, this run has {now}. "
+            "Give another checkpoint file, or delete it"
+        )
+    model.load_state_dict(saved["model"])
+    for optimiser, state in zip(optimisers, saved["optimisers"], strict=True):
+        optimiser.load_state_dict(state)
+    for name in ("step", "epoch", "train", "val", "seconds"):
+        setattr(history, name, stored[name])
+    return done

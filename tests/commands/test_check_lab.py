@@ -1,0 +1,76 @@
+"""`autoencoder-lab check`: what is done, what is wrong, what is missing."""
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from typer.testing import CliRunner
+
+from autoencoder_lab.commands.check_lab import PartState, check
+from autoencoder_lab.commands.cli import app
+
+
+def cell(source: str, name: str = "", points: float = 0, kind: str = "code") -> Any:
+    made = (nbformat.v4.new_code_cell if kind == "code" else nbformat.v4.new_markdown_cell)(source)
+    if name:
+        marked = {"grade_id": name, "grade": bool(points), "solution": kind != "code" or not points, "points": points}
+        made.metadata["nbgrader"] = marked
+    return made
+
+
+def lab(folder: Path, *cells: Any) -> Path:
+    path = folder / "lab.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=list(cells)), path)
+    return path
+
+
+def test_each_part_is_done_wrong_or_missing(tmp_path: Path) -> None:
+    path = lab(
+        tmp_path,
+        cell("from autoencoder_lab.checks import CheckFailed"),
+        cell("print('✓ a: correct')", "test_a", 2),
+        cell("raise CheckFailed('b: the sum for the mean')", "test_b", 3),
+        cell("print('c: not done yet')", "test_c", 1),
+        cell("1 / 0", "answer_d"),
+        cell("d(3)", "test_d", 1),
+        cell("Because.", "words", 4, "markdown"),
+        cell("*Your answer here.*", "more", 4, "markdown"),
+    )
+    before = path.read_bytes()
+    assert check(path) == [
+        PartState("a", 2, "done", "✓ a: correct"),
+        PartState("b", 3, "wrong", "b: the sum for the mean"),
+        PartState("c", 1, "missing", "c: not done yet"),
+        PartState(
+            "d",
+            1,
+            "wrong",
+            "NameError: name 'd' is not defined; an earlier cell stopped with ZeroDivisionError: division by zero",
+        ),
+        PartState("words", 4, "done", "a person will read it"),
+        PartState("more", 4, "missing", "nothing is written yet"),
+    ]
+    assert path.read_bytes() == before
+
+
+def test_a_notebook_that_does_not_end_is_told(tmp_path: Path) -> None:
+    (state,) = check(lab(tmp_path, cell("while True: pass"), cell("pass", "test_a", 2)), timeout=2)
+    assert state.state == "wrong" and "did not end" in state.said
+
+
+def test_the_command_sums_up_and_its_status_tells(tmp_path: Path) -> None:
+    path = lab(tmp_path, cell("print('✓ a: correct')", "test_a", 2), cell("print('b: not done yet')", "test_b", 3))
+    told = CliRunner().invoke(app, ["check", str(path)])
+    assert told.exit_code == 1 and "2 of 5 points are done" in told.output and "· missing b" in told.output
+
+
+@pytest.mark.parametrize(("content", "said"), [("{", "cannot be read as a notebook"), (None, "No such file")])
+def test_what_is_no_lab_is_told(tmp_path: Path, content: str | None, said: str) -> None:
+    path = tmp_path / "lab.ipynb"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    told = CliRunner().invoke(app, ["check", str(path)])
+    assert told.exit_code == 1 and said in told.output
+    with pytest.raises(ValueError, match="has no cell that carries points"):
+        check(lab(tmp_path, cell("1")))

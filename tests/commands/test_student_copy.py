@@ -1,0 +1,268 @@
+"""The student's copy: nothing they made is ever lost, nothing half-written is ever seen, nothing new is never said."""
+
+import json
+import multiprocessing
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from autoencoder_lab.commands import student_copy as course
+from autoencoder_lab.commands.student_copy import MANIFEST, CourseError, lay_out
+
+NAMES = ("00_start_here.ipynb", "01_linear_autoencoder.ipynb")
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    release(folder, "first edition")
+    return folder
+
+
+@pytest.fixture
+def mine(tmp_path: Path, source: Path) -> Path:
+    """A student's folder with the first edition laid out."""
+    folder = tmp_path / "my-course"
+    lay_out(folder, source)
+    return folder
+
+
+def release(source: Path, edition: str) -> None:
+    for name in NAMES:
+        (source / name).write_text(f"{name}, {edition}", encoding="utf-8")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir()) if path.name != MANIFEST}
+
+
+def test_first_time_everything_is_copied_and_said(tmp_path: Path, source: Path) -> None:
+    said = lay_out(tmp_path / "deep" / "my-course", source)
+    assert contents(tmp_path / "deep" / "my-course") == contents(source)
+    assert said == [f"{name}: copied" for name in NAMES]
+
+
+def test_second_time_nothing_is_written_or_said(mine: Path, source: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in mine.iterdir()}
+    assert lay_out(mine, source) == []
+    assert {path: path.stat().st_mtime_ns for path in mine.iterdir()} == before
+
+
+def test_untouched_notebooks_follow_the_course(mine: Path, source: Path) -> None:
+    release(source, "second edition")
+    said = lay_out(mine, source)
+    assert contents(mine) == contents(source)
+    assert said == [f"{name}: updated (you had not changed it)" for name in NAMES]
+
+
+def test_changed_notebook_stays_and_the_new_version_lies_beside_it(mine: Path, source: Path) -> None:
+    changed = mine / NAMES[1]
+    changed.write_text("my answers", encoding="utf-8")
+    assert lay_out(mine, source) == [], "their own work on the version they were given is no news"
+    release(source, "second edition")
+    said = lay_out(mine, source)
+    assert changed.read_text(encoding="utf-8") == "my answers"
+    assert (mine / "01_linear_autoencoder.new.ipynb").read_bytes() == (source / NAMES[1]).read_bytes()
+    assert "01_linear_autoencoder.new.ipynb" in said[1] and "stays" in said[1]
+    assert lay_out(mine, source) == [], "the same version is offered once"
+
+
+def test_new_version_that_the_student_deleted_does_not_come_back(mine: Path, source: Path) -> None:
+    (mine / NAMES[1]).write_text("my answers", encoding="utf-8")
+    release(source, "second edition")
+    lay_out(mine, source)
+    (mine / "01_linear_autoencoder.new.ipynb").unlink()
+    assert lay_out(mine, source) == []
+    assert not (mine / "01_linear_autoencoder.new.ipynb").exists()
+
+
+def test_new_version_that_the_student_changed_stays_too(mine: Path, source: Path) -> None:
+    beside = mine / "01_linear_autoencoder.new.ipynb"
+    (mine / NAMES[1]).write_text("my answers", encoding="utf-8")
+    release(source, "second edition")
+    lay_out(mine, source)
+    beside.write_text("more answers", encoding="utf-8")
+    release(source, "third edition")
+    lay_out(mine, source)
+    assert beside.read_text(encoding="utf-8") == "more answers"
+    assert (mine / "01_linear_autoencoder.new2.ipynb").read_bytes() == (source / NAMES[1]).read_bytes()
+
+
+def test_deleted_notebook_is_restored(mine: Path, source: Path) -> None:
+    (mine / NAMES[0]).unlink()
+    assert lay_out(mine, source) == [f"{NAMES[0]}: restored"]
+    assert contents(mine) == contents(source)
+
+
+def test_taking_the_new_version_makes_it_follow_the_course_again(mine: Path, source: Path) -> None:
+    (mine / NAMES[1]).write_text("my answers", encoding="utf-8")
+    release(source, "second edition")
+    lay_out(mine, source)
+    (mine / "01_linear_autoencoder.new.ipynb").replace(mine / NAMES[1])
+    assert lay_out(mine, source) == []
+    release(source, "third edition")
+    assert lay_out(mine, source)[1] == f"{NAMES[1]}: updated (you had not changed it)"
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"00_start_here.ipynb": "not an entry"}', "\0\xff"])
+def test_without_its_manifest_nothing_is_lost(mine: Path, source: Path, damage: str) -> None:
+    (mine / NAMES[0]).write_text("my answers", encoding="utf-8")
+    (mine / MANIFEST).write_text(damage, encoding="latin-1")
+    release(source, "second edition")
+    lay_out(mine, source)
+    laid = contents(mine)
+    assert laid[NAMES[0]] == "my answers"
+    assert laid[NAMES[1]] == f"{NAMES[1]}, first edition", "unknown origin counts as the student's"
+    assert laid["00_start_here.new.ipynb"] == f"{NAMES[0]}, second edition"
+
+
+def test_other_files_are_left_alone(mine: Path, source: Path) -> None:
+    (mine / "predictions.json").write_text("{}", encoding="utf-8")
+    (mine / "99_my_own.ipynb").write_text("mine", encoding="utf-8")
+    release(source, "second edition")
+    lay_out(mine, source)
+    assert contents(mine)["predictions.json"] == "{}" and contents(mine)["99_my_own.ipynb"] == "mine"
+
+
+# --- folders that are not as they should be --------------------------------------------------------
+
+
+def test_a_file_in_the_way(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "my-course").write_text("notes", encoding="utf-8")
+    for folder in (tmp_path / "my-course", tmp_path / "my-course" / "below"):
+        with pytest.raises(CourseError, match=r"not a folder; choose another one with --dir"):
+            lay_out(folder, source)
+    assert (tmp_path / "my-course").read_text(encoding="utf-8") == "notes"
+
+
+def test_read_only_folder(mine: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, content: bytes) -> int:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    assert lay_out(mine, source) == [], "with nothing to write, read-only is good enough"
+    release_by_text = source / NAMES[0]
+    release_by_text.write_text("second edition", encoding="utf-8")
+    with pytest.raises(CourseError, match=r"cannot write to .*Permission denied.*--dir"):
+        lay_out(mine, source)
+
+
+def test_the_course_itself_is_not_a_place_to_work_in(source: Path, tmp_path: Path) -> None:
+    before = contents(source)
+    (tmp_path / "link").symlink_to(source, target_is_directory=True)
+    for folder in (source, tmp_path / "link"):
+        with pytest.raises(CourseError, match="holds the course itself"):
+            lay_out(folder, source)
+    assert contents(source) == before and not (source / MANIFEST).exists()
+
+
+def test_links_are_the_students_own(mine: Path, source: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.ipynb"
+    shutil.copy(mine / NAMES[0], elsewhere)
+    for name, goal in ((NAMES[0], elsewhere), (NAMES[1], tmp_path / "nowhere")):
+        (mine / name).unlink()
+        (mine / name).symlink_to(goal)
+    release(source, "second edition")
+    lay_out(mine, source)
+    assert elsewhere.read_text(encoding="utf-8") == f"{NAMES[0]}, first edition"
+    assert (mine / NAMES[0]).is_symlink() and (mine / NAMES[1]).is_symlink()
+    assert not (tmp_path / "nowhere").exists()
+    assert (mine / "00_start_here.new.ipynb").exists()
+
+
+def test_a_folder_that_is_a_link_is_followed(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "my-course").symlink_to(tmp_path / "real", target_is_directory=True)
+    lay_out(tmp_path / "my-course", source)
+    assert contents(tmp_path / "real") == contents(source)
+
+
+# --- interruptions and races -----------------------------------------------------------------------
+
+
+def test_interrupted_copy_leaves_no_half_notebook(
+    mine: Path, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_full(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[:3])
+        raise OSError(28, "No space left on device")
+
+    release(source, "second edition")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", disk_full)
+        for folder in (mine, tmp_path / "new"):
+            with pytest.raises(CourseError, match="No space left"):
+                lay_out(folder, source)
+    assert set(contents(mine).values()) == {f"{name}, first edition" for name in NAMES}
+    assert contents(tmp_path / "new") == {}
+    lay_out(mine, source)
+    assert contents(mine) == contents(source)
+
+
+def test_killed_between_notebook_and_manifest(mine: Path, source: Path) -> None:
+    manifest = (mine / MANIFEST).read_bytes()
+    release(source, "second edition")
+    lay_out(mine, source)
+    (mine / MANIFEST).write_bytes(manifest)  # the new notebooks were laid, but nobody wrote it down
+    assert lay_out(mine, source) == []
+    release(source, "third edition")
+    lay_out(mine, source)
+    assert contents(mine) == contents(source), "they still count as untouched"
+
+
+def test_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "x.ipynb"
+    target.write_text("mine", encoding="utf-8")
+    assert not course._write(target, b"theirs", replace=False)
+
+    def no_hard_links(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_hard_links)
+    assert not course._write(target, b"theirs", replace=False)
+    assert target.read_text(encoding="utf-8") == "mine"
+    assert course._write(tmp_path / "y.ipynb", b"theirs", replace=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.ipynb", "y.ipynb"]
+
+
+def test_a_notebook_that_another_open_lays_just_now_is_no_change_of_the_students(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, write = tmp_path / "my-course", course._write
+
+    def overtaken(path: Path, content: bytes, *, replace: bool) -> bool:
+        if path.suffix == ".ipynb" and not path.exists():
+            path.write_bytes(content)  # the other one, between our look and our write
+        return write(path, content, replace=replace)
+
+    monkeypatch.setattr(course, "_write", overtaken)
+    assert lay_out(folder, source) == []
+    assert contents(folder) == contents(source)
+    assert lay_out(folder, source) == []
+
+
+def test_two_opens_at_once(tmp_path: Path, source: Path) -> None:
+    folder = tmp_path / "my-course"
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        pool.starmap(lay_out, [(folder, source)] * 8, chunksize=1)
+    assert contents(folder) == contents(source)
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    assert set(manifest) == set(NAMES) and all("laid" in entry for entry in manifest.values())
+
+
+# --- where the course lies -------------------------------------------------------------------------
+
+
+def test_course_is_found_in_the_clone_or_else_in_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "autoencoder_lab"
+    monkeypatch.setattr(course, "__file__", str(package / "course.py"))
+    with pytest.raises(CourseError, match="no notebooks came with the package"):
+        course.course_folder()
+    for folder in (tmp_path / "notebooks", package / "course"):  # the installed package's own comes first
+        folder.mkdir(parents=True)
+        (folder / NAMES[0]).touch()
+        assert course.course_folder() == folder
