@@ -13,6 +13,15 @@ import torch
 import autoencoder_lab as lab
 from autoencoder_lab.grading.sandbox import Sandbox, SandboxError
 
+pytest_plugins = ["long_tests"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks for a browser or a sandbox is slow: `make quick` leaves it out."""
+    for item in items:
+        if {"browser", "sandbox"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_raises() -> Iterator[None]:
