@@ -42,7 +42,7 @@ def main() -> int:
                 "anew"
             )
     if arguments.rerun_some:
-        found += runner.rerun_some(arguments.minutes)
+        found += runner.rerun_some(arguments.minutes, jobs=arguments.jobs)
     if arguments.confirm:
         found += runner.confirm(names, arguments.against, arguments.jobs)
     if not (arguments.check or arguments.rerun_some or arguments.confirm):

@@ -14,11 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, as_completed, wait
 from contextlib import ExitStack, contextmanager
 from datetime import date
 from functools import cache
 from importlib.metadata import version
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
@@ -296,26 +297,40 @@ def outside_band(name: str, new: dict[str, float]) -> list[str]:
     return found
 
 
-def rotation(day: date, minutes: float) -> list[tuple[str, int]]:
-    """The claims and seeds to run again today: as many as fit by their stored seconds, another start every day."""
-    chosen, left = [], 60 * minutes
+def rotation(day: date, minutes: float, jobs: int = 1) -> list[tuple[str, int]]:
+    """The claims and seeds to run again today: as many as fit by their stored seconds, another start every day.
+
+    `jobs` run at a time, each for so many minutes. The day's first is among them even if it takes longer by itself, or
+    its turn would never come.
+    """
+    chosen: list[tuple[str, int]] = []
+    left = [60 * minutes] * jobs
     for i in range(len(IDS)):
         turn = day.toordinal() + i
         name, seed = IDS[turn % len(IDS)], SEEDS[turn // len(IDS) % len(SEEDS)]
         needed = max((row["seconds"] for row in read_rows(name)), default=math.inf)
-        if needed <= left:
+        job = left.index(max(left))
+        if needed <= left[job] or i == 0:
             chosen.append((name, seed))
-            left -= needed
+            left[job] -= needed
     return chosen
 
 
-def rerun_some(minutes: float, day: date | None = None) -> list[str]:
-    """Run a rotating few again without storing them; the figures that left their band."""
+def rerun_some(minutes: float, day: date | None = None, jobs: int = 1) -> list[str]:
+    """Run a rotating few again, `jobs` at a time, without storing them; the figures that left their band.
+
+    None is begun once the minutes are over.
+    """
     found, deadline = [], time.monotonic() + 60 * minutes
-    for name, seed in rotation(day or date.today(), minutes):
-        if time.monotonic() > deadline:
-            break
-        row = run_one(name, seed)
-        found += outside_band(name, row["figures"])
-        print(f"{name} seed {seed} again: {row['seconds']} s", flush=True)
+    os.environ["OMP_NUM_THREADS"] = "1"  # before the workers start: their libraries read it once
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        turns = iter(rotation(day or date.today(), minutes, jobs))
+        running = {pool.submit(run_one, *turn) for turn in islice(turns, jobs)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for row in (one.result() for one in done):
+                found += outside_band(row["id"], row["figures"])
+                print(f"{row['id']} seed {row['seed']} again: {row['seconds']} s", flush=True)
+            if time.monotonic() < deadline:
+                running |= {pool.submit(run_one, *turn) for turn in islice(turns, len(done))}
     return found

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -269,9 +270,34 @@ def test_band_takes_in_every_stored_row_and_leaves_out_a_change(results: Path) -
     assert runner.outside_band("C13", {"mse": 0.0075})
 
 
-def test_every_claim_and_seed_takes_its_turn_within_the_minutes() -> None:
+@pytest.mark.parametrize(("minutes", "jobs"), [(5, 1), (3, 2)])
+def test_every_claim_and_seed_takes_its_turn_within_the_minutes(minutes: int, jobs: int) -> None:
     days = [date(2024, 1, 1) + timedelta(days=i) for i in range(len(runner.IDS) * len(runner.SEEDS))]
     longest = {name: max(one["seconds"] for one in runner.read_rows(name)) for name in runner.IDS}
-    turns = [runner.rotation(day, minutes=5) for day in days]
-    assert all(sum(longest[name] for name, _ in turn) <= 300 for turn in turns)
+    turns = [runner.rotation(day, minutes, jobs) for day in days]
+    for (first, _), *rest in turns:
+        assert sum(longest[name] for name, _ in rest) <= jobs * 60 * minutes - min(longest[first], 60 * minutes)
+        assert all(longest[name] <= 60 * minutes for name, _ in rest)
     assert {pair for turn in turns for pair in turn} == {(name, seed) for name in runner.IDS for seed in runner.SEEDS}
+    assert all(len(runner.rotation(day, 0.01, jobs)) == 1 for day in days), "the day's first runs whatever it takes"
+
+
+def test_two_are_run_again_at_a_time_and_none_is_begun_after_the_minutes(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in runner.SEEDS:
+        runner.write_row(row(seed=seed, mse=0.25))
+    both_run, begun = Barrier(2), []
+
+    def run_one(name: str, seed: int) -> runner.Row:
+        begun.append(seed)
+        both_run.wait(timeout=60)
+        return row(name, seed, mse=0.25 + seed)
+
+    monkeypatch.setattr(runner, "run_one", run_one)
+    monkeypatch.setattr(runner, "ProcessPoolExecutor", lambda jobs, **_: ThreadPoolExecutor(jobs))
+    monkeypatch.setattr(runner, "rotation", lambda day, minutes, jobs: [("C13", seed) for seed in range(4)])
+    told = runner.rerun_some(1, jobs=2)
+    assert sorted(begun) == [0, 1, 2, 3] and len(told) == 3 and all("mse is" in one for one in told)
+    begun.clear()
+    assert len(runner.rerun_some(0, jobs=2)) == 1 and sorted(begun) == [0, 1]
