@@ -109,29 +109,31 @@ def _varying_draws(mu: Tensor, log_var: Tensor) -> int:
 ACTIVE_UNITS_MISTAKES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "you measure how much drawn codes z vary. A dead dimension has σ = 1, so its draws vary a lot and say nothing; "
     "measure how much the mean μ varies": _varying_draws,
-    "you take the variance over the dimensions; it is to be taken over the images, dim=0": lambda m, s: int(
-        (m.var(dim=1) > 0.01).sum()
+    "you take the variance over the dimensions; it is to be taken over the images, dim=0": lambda mu, log_var: int(
+        (mu.var(dim=1) > 0.01).sum()
     ),
-    "you look at the standard deviation of μ; the threshold 0.01 is one for the variance": lambda m, s: int(
-        (m.std(dim=0) > 0.01).sum()
+    "you look at the standard deviation of μ; the threshold 0.01 is one for the variance": lambda mu, log_var: int(
+        (mu.std(dim=0) > 0.01).sum()
     ),
     "you look at the size of μ, not at how much it varies: a dimension whose μ is the same for every image says "
-    "nothing, however far from 0 it lies": lambda m, s: int((m.square().mean(dim=0) > 0.01).sum()),
-    "you look at the mean of μ over the images; what counts is how much μ varies": lambda m, s: int(
-        (m.mean(dim=0).abs() > 0.01).sum()
+    "nothing, however far from 0 it lies": lambda mu, log_var: int((mu.square().mean(dim=0) > 0.01).sum()),
+    "you look at the mean of μ over the images; what counts is how much μ varies": lambda mu, log_var: int(
+        (mu.mean(dim=0).abs() > 0.01).sum()
     ),
-    "you count by σ alone: that σ differs from 1 does not say that μ moves": lambda m, s: int(
-        (s.exp().mean(dim=0) < 0.99).sum()
+    "you count by σ alone: that σ differs from 1 does not say that μ moves": lambda mu, log_var: int(
+        (log_var.exp().mean(dim=0) < 0.99).sum()
     ),
-    "you look at how much log σ² varies; what counts is the mean μ": lambda m, s: int((s.var(dim=0) > 0.01).sum()),
-    "you count the inactive dimensions": lambda m, s: int((m.var(dim=0) <= 0.01).sum()),
-    "the threshold is 0.01, not 0.1": lambda m, s: int((m.var(dim=0) > 0.1).sum()),
-    "the threshold is 0.01; with 0 every dimension counts, for no μ is ever exactly constant": lambda m, s: int(
-        (m.var(dim=0) > 0).sum()
+    "you look at how much log σ² varies; what counts is the mean μ": lambda mu, log_var: int(
+        (log_var.var(dim=0) > 0.01).sum()
     ),
-    "you count images with |μ| > 0.01, not dimensions": lambda m, s: int((m.abs() > 0.01).any(dim=1).sum()),
-    "you give the share of active dimensions; give their number": lambda m, s: float(
-        (m.var(dim=0) > 0.01).float().mean()
+    "you count the inactive dimensions": lambda mu, log_var: int((mu.var(dim=0) <= 0.01).sum()),
+    "the threshold is 0.01, not 0.1": lambda mu, log_var: int((mu.var(dim=0) > 0.1).sum()),
+    "the threshold is 0.01; with 0 every dimension counts, for no μ is ever exactly constant": lambda mu, log_var: int(
+        (mu.var(dim=0) > 0).sum()
+    ),
+    "you count images with |μ| > 0.01, not dimensions": lambda mu, log_var: int((mu.abs() > 0.01).any(dim=1).sum()),
+    "you give the share of active dimensions; give their number": lambda mu, log_var: float(
+        (mu.var(dim=0) > 0.01).float().mean()
     ),
 }
 
