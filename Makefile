@@ -1,6 +1,6 @@
 # make lab        work through the course          make lab ARGS="--no-browser --port=8890"
 # make test       everything that must hold
-# make notebooks  rebuild the notebooks whose inputs changed
+# make notebooks  rebuild the notebooks whose inputs changed, and write the tables of notebooks and labs anew
 # make bench      how fast it is beside the usual ways, in about five minutes; ARGS="--json new.json" keeps the figures
 # Every line below can be typed by hand; PYTHON=python3.12 chooses another interpreter for a new .venv.
 
@@ -22,6 +22,7 @@ test: .venv/installed-test
 
 notebooks: .venv/installed-test
 	$(BIN)/python notebooks/build.py $(ARGS)
+	$(BIN)/python -m notebooks.tables
 
 bench: .venv/installed-test
 	$(BIN)/python -m benchmarks --short $(ARGS)
