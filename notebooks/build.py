@@ -2,26 +2,25 @@
 
 notebooks/source/NN_name.py (jupytext py:percent, the only thing one edits) becomes notebooks/NN_name.ipynb without its
 solutions, executed from top to bottom and stored with its outputs. Only what changed is built: a notebook keeps a hash
-of its source and of the library's code (comments and docstrings do not count). If only prose changed, the outputs stay.
+of its source and one of all that its code reaches in the library (evidence/dependencies.py says how). If only prose
+changed, the outputs stay.
 
---check runs nothing: it fails where a notebook's cells are not what its source gives now, and warns where the library's
-code has changed since. notebooks/source/README.md has the conventions for authors.
+--check runs nothing: it fails where a notebook's cells are not what its source gives now, and warns where something it
+uses in the library has changed since. notebooks/source/README.md has the conventions for authors.
 """
 
 import argparse
-import ast
 import hashlib
 import html
-import io
 import math
 import os
 import re
 import shutil
 import sys
 import tempfile
-import tokenize
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +31,8 @@ from nbformat import NotebookNode
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks beside this file alone
 from autoencoder_lab.commands.notebook_runner import CellFailed, run_cells  # noqa: E402
+from autoencoder_lab.files import write_whole  # noqa: E402
+from evidence.dependencies import Tree  # noqa: E402
 from notebooks.catalogue import built_path, core_cells, notebook_sources, reckoned_minutes  # noqa: E402
 
 BUILDER_VERSION = 2  # raise it when the builder would now store something else for the same source
@@ -158,46 +159,22 @@ def student_minutes(cells: list[NotebookNode], seconds: float) -> int:
 # --- what a notebook was built from ----------------------------------------------------------------
 
 
-def library_hash(package: Path = ROOT / "autoencoder_lab") -> str:
-    """A hash of the library's code as a notebook sees it; the same on every Python version.
-
-    Comments, docstrings and blank lines do not count, nor do the command line and the grading engine.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        name = path.relative_to(package).as_posix()
-        if name not in ("cli.py", "__main__.py") and not name.startswith("grading/"):
-            digest.update(f"{name}\n{code_alone(path.read_text(encoding='utf-8'))}\n".encode())
-    return digest.hexdigest()[:16]
+@cache
+def _tree() -> Tree:
+    return Tree(shown=True)
 
 
-def code_alone(text: str) -> str:
-    """Python text without its comments, docstrings, blank lines and trailing blanks."""
-    lines = text.splitlines()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            own_line = getattr(node, "lineno", 0)
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-                and first.lineno > own_line  # `def f(): "text"` keeps its line
-            ):
-                for row in range(first.lineno - 1, first.end_lineno or first.lineno):
-                    lines[row] = ""
-    return "\n".join(line.rstrip() for line in lines if line.strip())
+def library_hash(source: Path) -> str:
+    """A hash of all that a notebook's code, as students get it, uses of the library; moving code does not change it."""
+    cells = [cell.source for cell in read_source(source).cells if cell.cell_type == "code"]
+    return _tree().notebook("\n".join(map(without_solutions, cells)))
 
 
 def built_from(source: Path) -> dict[str, str | int]:
     """What decides whether a notebook must be built anew."""
     return {
         "source": hashlib.sha256(source.read_text(encoding="utf-8").encode()).hexdigest()[:16],
-        "library": library_hash(),
+        "library": library_hash(source),
         "builder": BUILDER_VERSION,
     }
 
@@ -231,8 +208,8 @@ def check(source: Path, target: Path) -> Findings:
             failures.append(
                 f"{target.name} has {len(built.cells)} cells, its source gives {len(expected.cells)}; {rebuild}"
             )
-    if stored.get("built_from", {}).get("library") != library_hash():
-        return Findings(failures, [f"{target.name}: the library's code changed since it was built; {rebuild}"])
+    if stored.get("built_from", {}).get("library") != library_hash(source):
+        return Findings(failures, [f"{target.name}: what it uses of the library changed since it was built; {rebuild}"])
     return Findings(failures, [])
 
 
@@ -421,9 +398,7 @@ def _take_outputs(fresh: NotebookNode, old: NotebookNode) -> bool:
 
 def _write(notebook: NotebookNode, target: Path) -> None:
     nbformat.validate(notebook)
-    beside = target.with_suffix(".ipynb.part")
-    beside.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
-    beside.replace(target)
+    write_whole(target, nbformat.writes(notebook) + "\n")
 
 
 # --- the command -----------------------------------------------------------------------------------

@@ -91,6 +91,12 @@ class Watcher:
         return next((record.model for record in self.measured if record.figure == round(float(figure), 6)), None)
 
 
+def alike_but_for(argument: str, one: Any, other: Any) -> bool:
+    """Whether two models of the course are of one kind and made with the same arguments, but for this one."""
+    made = [{name: value for name, value in model.arguments.items() if name != argument} for model in (one, other)]
+    return type(one) is type(other) and made[0] == made[1]
+
+
 # --- the conclusion ------------------------------------------------------------------------------------------------
 
 
@@ -129,11 +135,11 @@ def numbered_images() -> ImageData:
 def noise_images(train: int = 6, val: int = 3, test: int = 4) -> ImageData:
     """A small data set of noise, so many images in each split, for experiments that build models of 28 × 28 pixels."""
     generator = torch.Generator().manual_seed(0)
-    splits = (
-        Split(torch.rand(count, 1, 28, 28, generator=generator), torch.arange(count) % 2, ("a", "b"))
-        for count in (train, val, test)
-    )
-    return ImageData("check", *splits)
+
+    def split(count: int) -> Split:
+        return Split(torch.rand(count, 1, 28, 28, generator=generator), torch.arange(count) % 2, ("a", "b"))
+
+    return ImageData("check", split(train), split(val), split(test))
 
 
 def numbers_in(images: Tensor) -> frozenset[int]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from autoencoder_lab.protocol import NOT_DONE, TEXT_STUB
+
 State = Literal["done", "wrong", "missing"]
 SIGNS = {"done": "✓", "wrong": "✗", "missing": "·"}
 
@@ -65,7 +67,7 @@ def _first_error(notebook: Any) -> str:
 def _state(cell: Any, before: str) -> PartState:
     name, points = _name(cell), _points(cell)
     if cell.cell_type != "code":
-        untouched = "Your answer here" in cell.source or not cell.source.strip()
+        untouched = TEXT_STUB in cell.source or not cell.source.strip()
         said = "nothing is written yet" if untouched else "a person will read it"
         return PartState(name, points, "missing" if untouched else "done", said)
     for output in cell.get("outputs", []):
@@ -74,13 +76,12 @@ def _state(cell: Any, before: str) -> PartState:
                 return PartState(name, points, "wrong", output.evalue)
             reason = f"{output.ename}: {output.evalue}" + (f"; an earlier cell stopped with {before}" if before else "")
             return PartState(name, points, "wrong", reason)
-    told = "".join(output.get("text", "") for output in cell.get("outputs", [])).strip()
-    return PartState(
-        name, points, "missing" if "not done yet" in told else "done", told.splitlines()[-1] if told else ""
-    )
+    printed = "".join(output.get("text", "") for output in cell.get("outputs", [])).strip()
+    state: State = "missing" if NOT_DONE in printed else "done"
+    return PartState(name, points, state, printed.splitlines()[-1] if printed else "")
 
 
-def told(states: list[PartState]) -> str:
+def summary(states: list[PartState]) -> str:
     """A line a part, and how much is done."""
     lines = [f"{SIGNS[one.state]} {one.state:8}{one.name:24}({one.points:g} points)  {one.said}" for one in states]
     done = sum(one.points for one in states if one.state == "done")

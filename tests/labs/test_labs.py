@@ -136,6 +136,7 @@ def test_the_release_holds_no_solution(lab: str) -> None:
             assert len(line) < 20 or line in stub or line not in text or line in given, line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lab", LABS)
 def test_the_release_runs_and_says_not_done_yet(lab: str, tmp_path: Path) -> None:
     notebook = nbformat.from_dict(release_of(lab))
@@ -145,6 +146,7 @@ def test_the_release_runs_and_says_not_done_yet(lab: str, tmp_path: Path) -> Non
             assert "not done yet" in "".join(output.get("text", "") for output in cell.outputs), cell.source
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lab", LABS)
 def test_the_source_runs_under_nbval_and_every_check_passes(lab: str, tmp_path: Path) -> None:
     """After each cell that checks a part stands one more, which wants to see its ✓."""

@@ -249,7 +249,7 @@ def nested(model: Any, images: Tensor) -> None:
             if shown.shape != images.shape:
                 raise CheckFailed(f"nested: decode must return {tuple(images.shape)}, got {tuple(shown.shape)}")
             ratios[j] = float((shown - images).square().mean() / _best_error(images, j))
-    told = ", ".join(f"{j}: {ratio:.2f}" for j, ratio in ratios.items())
+    by_size = ", ".join(f"{j}: {ratio:.2f}" for j, ratio in ratios.items())
     if ratios[8] > 1.45:
         raise CheckFailed(
             f"nested: with all 8 numbers the error is {ratios[8]:.2f} times the best possible, so it is hardly "
@@ -258,9 +258,9 @@ def nested(model: Any, images: Tensor) -> None:
     if max(ratios.values()) > 1.45 or ratios[1] > 1.2:
         raise CheckFailed(
             "nested: all 8 numbers together do well, but the first ones alone do not (error against the best possible "
-            f"with so many numbers: {told}); does the loss hold every beginning j = 1 … 8, the others set to 0?"
+            f"with so many numbers: {by_size}); does the loss hold every beginning j = 1 … 8, the others set to 0?"
         )
-    print(f"✓ nested: the error against the best possible with so many numbers: {told}")
+    print(f"✓ nested: the error against the best possible with so many numbers: {by_size}")
 
 
 def reading(images: Tensor, smallest_k: Any, share_of_two: Any) -> None:

@@ -105,7 +105,7 @@ OUTPUT_PADDING_MISTAKES: Mapping[str, Wrong] = {
 
 
 def _telling(draw: Callable[[], list[Inputs]], functions: Sequence[Callable[..., Any]]) -> list[Inputs]:
-    """Calls to which no two of the functions give the same answers, so that every mistake can be told by name."""
+    """Calls to which no two of the functions give the same answers, so that every mistake can be named."""
     while True:
         calls = draw()
         answers = [tuple(function(*inputs) for inputs in calls) for function in functions]

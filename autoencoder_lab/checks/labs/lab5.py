@@ -489,10 +489,10 @@ def pictures(generator: nn.Module | None, real: Tensor, train: Tensor) -> None:
     if not drawn.isfinite().all():
         raise CheckFailed("pictures: they hold nan or infinity: the game has blown up. Does each player lower its own?")
     found = quality(drawn, real, train)
-    told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+    figures = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
     if shortcoming := short_of(found, BOUNDS):
-        raise CheckFailed(f"pictures: {shortcoming[1]} ({told})")
-    print(f"✓ pictures: {told}")
+        raise CheckFailed(f"pictures: {shortcoming[1]} ({figures})")
+    print(f"✓ pictures: {figures}")
 
 
 def short_of(found: dict[str, float], bounds: dict[str, float]) -> tuple[str, str] | None:

@@ -275,7 +275,8 @@ def _waves(images: Tensor) -> Tensor:
 
 def _waves_per_pixel(images: Tensor) -> Tensor:
     row, column = (torch.fft.fftfreq(size) for size in images.shape[2:])
-    return (row[:, None].square() + column.square()).sqrt()
+    frequency: Tensor = (row[:, None].square() + column.square()).sqrt()
+    return frequency
 
 
 def _powers(images: Tensor) -> Tensor:
