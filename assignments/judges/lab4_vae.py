@@ -94,16 +94,18 @@ def judge_conditional(ask: Ask, random: np.random.Generator) -> Mark:
     def nearest(shown: torch.Tensor) -> torch.Tensor:
         return torch.cdist(shown.flatten(1), means.flatten(1)).argmin(dim=1)
 
-    it = lab4.told(images, mu, log_var, torch.from_numpy(logits.astype("f4")), wanted, nearest)
+    found = lab4.measure(images, mu, log_var, torch.from_numpy(logits.astype("f4")), wanted, nearest)
     alone = float(losses.cross_entropy(means[labels].clamp(0.001, 0.999).logit(), images))
-    name, said = lab4.told_amiss(it, MOST * alone, LEAST_HEEDED)
+    name, said = lab4.shortcoming(found, MOST * alone, LEAST_HEEDED)
     if not name:
-        return Mark(1.0, f"−ELBO {it.nats:.1f} nats per image; the letter asked for in {it.heeded:.0%} of new images")
-    if it.at_mean > UNTRAINED * alone:
+        return Mark(
+            1.0, f"−ELBO {found.nats:.1f} nats per image; the letter asked for in {found.heeded:.0%} of new images"
+        )
+    if found.at_mean > UNTRAINED * alone:
         return Mark(0.0, f"{said}; the mean picture of each letter would pay {alone:.0f}", name)
-    if name == "price" and it.price > 4:  # stored pictures, each with a cell of its own among the codes: 13
+    if name == "price" and found.price > 4:  # stored pictures, each with a cell of its own among the codes: 13
         return Mark(0.0, f"{said} Beside the codes of the images it was trained on it knows nothing", name)
-    half = name in ("price", "label not heeded") and it.nats < MOST * alone + 10
+    half = name in ("price", "label not heeded") and found.nats < MOST * alone + 10
     return Mark(0.5 if half else 0.25, said, name)
 
 

@@ -103,10 +103,10 @@ def judge_halves(ask: Ask, generator: np.random.Generator) -> Mark:
     found = lab6.measures(codes["left"], codes["right"][order.argsort()], labels)
     missed = [name for name, (mean, spread) in REFERENCE.items() if not found[name] >= mean - 3 * spread]
     if not missed:
-        return Mark(1.0, lab6.told(found))
+        return Mark(1.0, lab6.in_words(found))
     share = 0.0 if "twins" in missed else 1 - sum(WORTH[name] for name in missed)
     expected = "; ".join(f"{lab6.MISSED[name]}" for name in missed)
-    return Mark(share, f"{expected} ({lab6.told(found)})", missed[0])
+    return Mark(share, f"{expected} ({lab6.in_words(found)})", missed[0])
 
 
 def probe_images(generator: np.random.Generator, count: int = 400) -> tuple[torch.Tensor, torch.Tensor]:

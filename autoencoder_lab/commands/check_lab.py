@@ -26,8 +26,8 @@ def check(path: Path, timeout: int = 300) -> list[PartState]:
     Raises ValueError for a file that is no lab. Needs nothing but Jupyter, which the course brings.
     """
     import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    from autoencoder_lab.commands.notebook_runner import CellFailed, run_cells
 
     try:
         notebook = nbformat.read(path, as_version=4)
@@ -36,13 +36,10 @@ def check(path: Path, timeout: int = 300) -> list[PartState]:
     graded = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
     if not graded:
         raise ValueError(f"{path} is no lab: it has no cell that carries points; check the notebook you were given")
-    client = NotebookClient(
-        notebook, timeout=timeout, allow_errors=True, resources={"metadata": {"path": str(path.resolve().parent)}}
-    )
     try:
-        client.execute()
-    except (CellTimeoutError, DeadKernelError) as error:
-        stopped = str(error).splitlines()[0]
+        run_cells(notebook, path.resolve().parent, timeout=timeout, allow_errors=True)
+    except CellFailed as error:
+        stopped = error.reason.splitlines()[0]
         return [
             PartState(_name(cell), _points(cell), "wrong", f"the notebook did not end: {stopped}") for cell in graded
         ]

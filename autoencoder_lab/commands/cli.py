@@ -13,7 +13,6 @@ import typer
 from autoencoder_lab.commands import student_copy
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-FIRST = "00_start_here.ipynb"
 
 
 @app.callback()
@@ -44,7 +43,7 @@ def open_(
 def start_jupyterlab(folder: Path, arguments: list[str]) -> None:
     """JupyterLab of this very interpreter, in folder, on the first notebook; arguments come last and so prevail."""
     os.chdir(folder)
-    here = [f"--ServerApp.root_dir={Path.cwd()}", f"--LabApp.default_url=/lab/tree/{FIRST}"]
+    here = [f"--ServerApp.root_dir={Path.cwd()}", f"--LabApp.default_url=/lab/tree/{student_copy.first_notebook()}"]
     command = [sys.executable, "-m", "jupyterlab", *here, *arguments]
     if os.name == "posix":
         os.execv(sys.executable, command)  # become JupyterLab: signals and the exit status are its own

@@ -31,6 +31,11 @@ def course_folder() -> Path:
     )
 
 
+def first_notebook() -> str:
+    """The file name of the notebook that a student opens first."""
+    return min(path.name for path in course_folder().glob("*.ipynb"))
+
+
 def lay_out(folder: Path, source: Path | None = None) -> list[str]:
     """Copy the course into folder, and say in a sentence each what that changed; nothing new, nothing said.
 

@@ -1,4 +1,4 @@
-"""A training that was killed goes on where it was."""
+"""A training that was killed goes on where it was. No figure depends on this."""
 
 from __future__ import annotations
 

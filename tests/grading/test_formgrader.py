@@ -59,6 +59,7 @@ def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError(f"the server did not start, exit status {process.poll()}")
 
 
+@pytest.mark.slow
 def test_formgrader_shows_marks_and_keeps_those_of_a_person(server: str, course: Course) -> None:
     api = pytest.importorskip("playwright.sync_api", reason="Playwright is missing: pip install playwright")
     for rows in grades(course):
