@@ -44,7 +44,7 @@ def main() -> int:
     if arguments.rerun_some:
         found += runner.rerun_some(arguments.minutes, jobs=arguments.jobs)
     if arguments.confirm:
-        found += runner.confirm(names, arguments.against)
+        found += runner.confirm(names, arguments.against, arguments.jobs)
     if not (arguments.check or arguments.rerun_some or arguments.confirm):
         found += runner.run(names, arguments.seeds, arguments.jobs)
         report.write()

@@ -4,7 +4,7 @@
 uses of this project. Evidence and notebooks are made anew when theirs changes.
 
 - A function, a class (its methods and bases too) or a constant counts whole, and what it names is followed: through
-  imports, at the top or inside a function, re-exports and the tables of a package that loads its names lazily.
+  imports (at the top or inside a function), re-exports, and what a package loads lazily and tells type checkers of.
 - A module that is handed on as a value, as in `getattr(metrics, column)`, counts with all its public names.
 - Statements that define nothing count where any name of their module, or of one below it, is reached.
 - A file of the package that is no Python counts, byte by byte, where the strings of the reached code spell its name:
@@ -14,12 +14,12 @@ uses of this project. Evidence and notebooks are made anew when theirs changes.
   count, and the words of what `show_source` shows.
 - No module's or file's name counts: moving code changes no hash. Nor does the version of Python.
 
-Two comments, on the line above a definition or at the end of its first line, say what no rule can know:
+The code itself says what no rule can know:
 
-    # no figure depends on this                      a progress bar, say: it is not looked into
-    # a figure depends on the entries it names only  for a table {"name": …}: an entry counts if its name is reached
-
-`# no figure depends on this file`, alone on a line, says it of a whole file.
+- "No figure depends on this." in the docstring of a function, a class or a file, such as a progress bar's: it does not
+  count, and what it names is not followed.
+- `# a figure depends on the entries it names only`, a comment above a table {"name": entry}: an entry counts where a
+  string of the reached code is its name.
 """
 
 import ast
@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARY, PROJECT = "autoencoder_lab", ("autoencoder_lab", "evidence")
-NO_FIGURE = "# no figure depends on this"
+NO_FIGURE = "No figure depends on this."
 BY_ENTRY = "# a figure depends on the entries it names only"
 TUNED = {"learning_rate", "suggested_steps"}
 UNREAD = {"annotation", "returns", "type_comment", "type_params", "ctx", "kind", "simple"}  # fields of a syntax tree
@@ -40,7 +40,6 @@ NOTEBOOK = "a notebook"  # in place of a module's name
 # of the module that define nothing
 Target = tuple[str, str | None]
 Scope = dict[str, Target | None]  # what a function's own names are bound to: None, unless they were imported
-
 
 DEFINING = (
     ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import,
@@ -97,6 +96,12 @@ def _for_types_alone(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
 
 
+def _says_no_figure(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return False
+    return NO_FIGURE in " ".join((ast.get_docstring(node) or "").split())
+
+
 class Module:
     """The top level of one file: what its names are bound to, and the statements that bind none."""
 
@@ -106,7 +111,8 @@ class Module:
         self.imports: dict[str, Target] = {}
         self.types: Scope = {}  # imported for type checkers alone
         self.rest: list[ast.stmt] = []
-        for statement in ast.parse(text).body:
+        tree = ast.parse(text)
+        for statement in tree.body:
             if isinstance(statement, ast.If) and ast.unparse(statement.test) == "__name__ == '__main__'":
                 continue
             if _for_types_alone(statement):
@@ -120,35 +126,85 @@ class Module:
                     self.imports[name] = target
             if not names or not isinstance(statement, DEFINING):  # a loop does more than bind its variable
                 self.rest.append(statement)
-        self.no_figure = f"{NO_FIGURE} file" in self.lines
+        self.no_figure = _says_no_figure(tree)
 
-    def says(self, comment: str, node: ast.stmt) -> bool:
-        """Whether the comment stands above a statement or at the end of its first line."""
-        first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
-        return self.lines[first - 1].strip() == comment or self.lines[first].endswith("  " + comment)
+    def counts_by_entry(self, node: ast.stmt) -> bool:
+        """Whether the comment that says so stands above a table."""
+        return self.lines[node.lineno - 1].strip() == BY_ENTRY
 
-    def homes(self, name: str) -> list[str]:
-        """The values that tables at the top level, {"name": "home"}, give for a name."""
-        values = [getattr(node, "value", None) for nodes in self.definitions.values() for node in nodes]
-        pairs = [
-            pair
-            for table in values
-            if isinstance(table, ast.Dict)
-            for pair in zip(table.keys, table.values, strict=True)
-        ]
-        return [
-            home.value
-            for key, home in pairs
-            if isinstance(key, ast.Constant) and key.value == name
-            if isinstance(home, ast.Constant) and isinstance(home.value, str)
-        ]
+
+# --- the whole project -----------------------------------------------------------------------------
+
+
+class Project:
+    """The project's files under `root`, each read once, and where their names are defined."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.known: dict[str, Module | None] = {}
+
+    def module(self, name: str) -> Module | None:
+        """A file of the project by its dotted name; None for what is none of the project's."""
+        if name not in self.known:
+            base = self.root.joinpath(*name.split("."))
+            files = [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()]
+            self.known[name] = None
+            if files and name.split(".")[0] in PROJECT:
+                is_package = files[0].name == "__init__.py"
+                package = name if is_package else name.rpartition(".")[0]
+                self.known[name] = Module(files[0].read_text(encoding="utf-8"), package, is_package)
+        return self.known[name]
+
+    def find(self, module: str, name: str) -> Target:
+        """Where a name of a module is defined: there, where it is imported from, or below a package.
+
+        Raises LookupError where a module of the project has no such name.
+        """
+        here = self.module(module)
+        if here is None:
+            return f"{module}.{name}", None
+        if name in here.definitions:
+            return module, name
+        imported = here.imports.get(name)
+        if imported is not None and imported != (module, name):
+            return self.follow(imported)
+        if self.module(f"{module}.{name}") is not None:
+            return f"{module}.{name}", None
+        if "__getattr__" in here.definitions:
+            return self._find_lazy(module, here, name)
+        raise LookupError(f"{module} defines no {name!r} and imports none; is it misspelt?")
+
+    def follow(self, target: Target) -> Target:
+        """Where an imported name is defined."""
+        return target if target[1] is None else self.find(target[0], target[1])
+
+    def _find_lazy(self, module: str, here: Module, name: str) -> Target:
+        """What a package's `__getattr__` gives: what it tells type checkers, else what one file below it defines."""
+        if name in here.types:
+            return self.follow(here.types[name] or (module, name))
+        folder = self.root.joinpath(*module.split("."))
+        below = [".".join(file.relative_to(self.root).with_suffix("").parts) for file in sorted(folder.rglob("*.py"))]
+        found = [one for one in below if (there := self.module(one)) is not None and name in there.definitions]
+        if len(found) == 1:
+            return found[0], name
+        raise LookupError(f"{module}.{name} is loaded lazily, and is defined in {found or 'no file below it'}")
+
+    def public(self, module: str, here: Module) -> list[Target]:
+        """What a module gives that is handed on as a value."""
+        names = set(here.definitions)
+        if here.is_package:
+            names |= set(here.imports) | set(here.types if "__getattr__" in here.definitions else ())
+        return [self.find(module, name) for name in sorted(names) if not name.startswith("_")]
+
+
+# --- one definition --------------------------------------------------------------------------------
 
 
 class _Reader:
     """Writes syntax trees out: all that computes, each name as what it stands for. Notes the names and strings met."""
 
-    def __init__(self, tree: "Tree", module: str) -> None:
-        self.tree, self.module, self.here = tree, module, tree.module(module)
+    def __init__(self, project: Project, module: str, here: Module, shown: bool) -> None:
+        self.project, self.module, self.here, self.shown = project, module, here, shown
         self.uses: list[Target] = []
         self.strings: set[str] = set()
 
@@ -166,9 +222,10 @@ class _Reader:
             case ast.Constant(value=value):
                 self.strings |= {value} if isinstance(value, str) else set()
                 return ascii(value)
-            case ast.JoinedStr():  # pieces of text side by side are divided in one way or another
-                return f"f{[self.text(part, scopes) for part in node.values if getattr(part, 'value', None) != '']}"
-            case ast.Raise() if not self.tree.shown:
+            case ast.JoinedStr():  # a version of Python adds empty pieces
+                parts = [part for part in node.values if getattr(part, "value", None) != ""]
+                return f"JoinedStr({self.text(parts, scopes)})"
+            case ast.Raise() if not self.shown:
                 kind = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
                 return f"raise {'' if kind is None else ast.unparse(kind).rpartition('.')[2]}"
             case ast.AnnAssign():
@@ -179,9 +236,9 @@ class _Reader:
                 return self._function(node, scopes)
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 return self._comprehension(node, scopes)
-            case ast.ClassDef() if not self.tree.shown:
+            case ast.ClassDef() if not self.shown:
                 node = _with_body(node, [item for item in node.body if not _assigned(item) & TUNED])
-            case ast.Call(func=ast.Attribute(attr="show_source") | ast.Name(id="show_source")) if self.tree.shown:
+            case ast.Call(func=ast.Attribute(attr="show_source") | ast.Name(id="show_source")) if self.shown:
                 return self._fields(node, scopes) + "".join(self._words(thing, scopes) for thing in node.args)
         return self._fields(node, scopes)
 
@@ -211,7 +268,7 @@ class _Reader:
             isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         )
         nothing = isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or _for_types_alone(node)
-        return words or nothing or self.here.says(NO_FIGURE, node)
+        return words or nothing or _says_no_figure(node)
 
     def _target(self, node: ast.AST, scopes: Sequence[Scope]) -> Target | None:
         """What a name or an attribute of a module stands for; None for a function's own names and built-in ones."""
@@ -221,18 +278,18 @@ class _Reader:
             for scope in reversed(scopes):
                 if node.id in scope:
                     imported = scope[node.id]
-                    return imported and self.tree.follow(imported)
+                    return imported and self.project.follow(imported)
             ours = node.id in self.here.definitions or node.id in self.here.imports
-            return self.tree.find(self.module, node.id) if ours else None
+            return self.project.find(self.module, node.id) if ours else None
         if isinstance(node, ast.Attribute) and not node.attr.startswith("__"):
             owner = self._target(node.value, scopes)
             if owner is not None and owner[1] is None:
-                return self.tree.find(owner[0], node.attr)
+                return self.project.find(owner[0], node.attr)
         return None
 
     def _named(self, target: Target) -> str:
         module, name = target
-        if self.tree.module(module) is None:
+        if self.project.module(module) is None:
             return f"<{module}>"
         self.uses.append(target)
         return f"<{name or 'a module'}>"
@@ -243,8 +300,10 @@ class _Reader:
         if target is None and isinstance(thing, ast.Attribute):
             return self._words(thing.value, scopes)
         module, name = target or ("", None)
-        here = self.tree.module(module)
-        nodes = here.definitions.get(name or "", []) if here else []
+        here = self.project.module(module)
+        if here is None or name is None:
+            return ""
+        nodes = here.definitions[name]
         return "".join("\n".join(here.lines[node.lineno : (node.end_lineno or 0) + 1]) for node in nodes)
 
 
@@ -256,87 +315,32 @@ def _with_body(node: ast.ClassDef, body: list[ast.stmt]) -> ast.ClassDef:
     return ast.ClassDef(node.name, node.bases, node.keywords, body, node.decorator_list)
 
 
-# --- the whole project -----------------------------------------------------------------------------
+# --- all that is reached ----------------------------------------------------------------------------
 
 
 class Tree:
-    """The project's files under `root`, each read once. shown: for a notebook, see above."""
+    """The project under `root`, and what its experiments and notebooks rest on. shown: for notebooks, see above."""
 
     def __init__(self, root: Path = ROOT, shown: bool = False) -> None:
-        self.root, self.shown = root, shown
-        self._modules: dict[str, Module | None] = {}
+        self.project, self.shown = Project(root), shown
         self._definitions: dict[Target, Definition] = {}
+        self._digests: dict[Target, str] = {}
 
     def experiment(self, module: str, name: str = "experiment") -> str:
         """Twelve hexadecimal digits for all that the function `name` of evidence/`module`.py rests on."""
-        return self._hash([self.find(f"evidence.{module}", name)])[:12]
+        return self._hash(self.reached([self.project.find(f"evidence.{module}", name)]))[:12]
 
     def notebook(self, text: str) -> str:
         """Sixteen hexadecimal digits for all that a notebook's code rests on, itself included."""
-        here = self._modules[NOTEBOOK] = Module(text, "")
-        self._definitions = {target: one for target, one in self._definitions.items() if target[0] != NOTEBOOK}
-        return self._hash([(NOTEBOOK, ""), *((NOTEBOOK, name) for name in here.definitions)])[:16]
+        return self._hash(self.reached_by(text))[:16]
 
-    # --- names -------------------------------------------------------------------------------------
-
-    def module(self, name: str) -> Module | None:
-        """A file of the project by its dotted name; None for what is none of the project's."""
-        if name not in self._modules:
-            base = self.root.joinpath(*name.split("."))
-            files = [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()]
-            self._modules[name] = None
-            if files and name.split(".")[0] in PROJECT:
-                is_package = files[0].name == "__init__.py"
-                package = name if is_package else name.rpartition(".")[0]
-                self._modules[name] = Module(files[0].read_text(encoding="utf-8"), package, is_package)
-        return self._modules[name]
-
-    def find(self, module: str, name: str) -> Target:
-        """Where a name of a module is defined: there, where it is imported from, or below a package.
-
-        Raises LookupError where a module of the project has no such name.
-        """
-        here = self.module(module)
-        if here is None:
-            return f"{module}.{name}", None
-        if name in here.definitions:
-            return module, name
-        imported = here.imports.get(name)
-        if imported is not None and imported != (module, name):
-            return self.follow(imported)
-        if self.module(f"{module}.{name}") is not None:
-            return f"{module}.{name}", None
-        if "__getattr__" in here.definitions:
-            return self._find_lazy(module, here, name)
-        raise LookupError(f"{module} defines no {name!r} and imports none; is it misspelt?")
-
-    def follow(self, target: Target) -> Target:
-        """Where an imported name is defined."""
-        return target if target[1] is None else self.find(target[0], target[1])
-
-    def _find_lazy(self, module: str, here: Module, name: str) -> Target:
-        """What a package's `__getattr__` gives: by its tables, by what it tells type checkers, else by its files."""
-        for home in here.homes(name):
-            where = f"{module}.{home}"
-            if (there := self.module(where)) is not None:
-                return self.find(where, name) if name in there.definitions | there.imports else (where, None)
-        if name in here.types:
-            return self.follow(here.types[name] or (module, name))
-        folder = self.root.joinpath(*module.split("."))
-        below = [".".join(file.relative_to(self.root).with_suffix("").parts) for file in sorted(folder.rglob("*.py"))]
-        found = [one for one in below if (there := self.module(one)) is not None and name in there.definitions]
-        if len(found) == 1:
-            return found[0], name
-        raise LookupError(f"{module}.{name} is loaded lazily, and is defined in {found or 'no file below it'}")
-
-    def _public(self, module: str, here: Module) -> list[Target]:
-        """What a module gives that is handed on as a value."""
-        names = set(here.definitions)
-        if here.is_package:
-            names |= set(here.imports) | set(here.types)
-        return [self.find(module, name) for name in sorted(names) if not name.startswith("_")]
-
-    # --- definitions -------------------------------------------------------------------------------
+    def reached_by(self, text: str) -> list[tuple[Target, Definition]]:
+        """All that a notebook's code rests on."""
+        here = self.project.known[NOTEBOOK] = Module(text, "")
+        for known in (self._definitions, self._digests):
+            for target in [target for target in known if target[0] == NOTEBOOK]:
+                del known[target]
+        return self.reached([(NOTEBOOK, ""), *((NOTEBOOK, name) for name in here.definitions)])
 
     def definition(self, target: Target) -> Definition:
         """What stands under a name."""
@@ -345,29 +349,31 @@ class Tree:
         return self._definitions[target]
 
     def _read(self, module: str, name: str | None) -> Definition:
-        here = self.module(module)
+        here = self.project.module(module)
         if here is None or here.no_figure:
             return Definition("")
         if name is None:
-            return Definition("", tuple(self._public(module, here)))
+            return Definition("", tuple(self.project.public(module, here)))
         nodes = here.definitions[name] if name else here.rest
-        if any(here.says(BY_ENTRY, node) for node in nodes):
-            (table,) = [node.value for node in nodes if isinstance(node, ast.Assign | ast.AnnAssign)]
-            assert isinstance(table, ast.Dict), f"{module}.{name} is marked as a table and is no {{name: entry}}"
-            pairs = zip(table.keys, table.values, strict=True)
-            return Definition(
-                "", entries=tuple((ast.literal_eval(key), self._written(module, [key, value])) for key, value in pairs)
-            )
-        return self._written(module, nodes)
+        if not any(map(here.counts_by_entry, nodes)):
+            return self._written(module, here, nodes)
+        tables = [node.value for node in nodes if isinstance(node, ast.Assign | ast.AnnAssign)]
+        if len(nodes) > 1 or not isinstance(tables[0], ast.Dict):
+            raise ValueError(f"{module}.{name} says {BY_ENTRY!r}, which is for one table {{name: entry}}")
+        pairs = [(key, value) for key, value in zip(tables[0].keys, tables[0].values, strict=True) if key is not None]
+        entries = [(ast.literal_eval(key), self._written(module, here, [key, value])) for key, value in pairs]
+        return Definition("", entries=tuple(entries))
 
-    def _written(self, module: str, nodes: list[ast.AST]) -> Definition:
-        reader = _Reader(self, module)
+    def _written(self, module: str, here: Module, nodes: list[Any]) -> Definition:
+        reader = _Reader(self.project, module, here, self.shown)
         text = reader.text(nodes)
         return Definition("" if text == "[]" else text, tuple(reader.uses), frozenset(reader.strings))
 
     def reached(self, start: Iterable[Target]) -> list[tuple[Target, Definition]]:
         """All that the targets rest on, themselves included; with each, what its module and the packages above do."""
-        seen, found, strings = set(), [], set()
+        seen: set[Target] = set()
+        strings: set[str] = set()
+        found: list[tuple[Target, Definition]] = []
         waiting = [(target, self.definition(target)) for target in start]
         while waiting:
             while waiting:
@@ -379,32 +385,33 @@ class Tree:
                 new = dict.fromkeys(use for use in (*one.uses, *above) if use not in seen)
                 seen |= set(new)
                 waiting += [(use, self.definition(use)) for use in new]
-            tables = [(target, entry) for target, one in found for entry in one.entries if entry[0] in strings]
-            waiting = [
+            named = [
                 ((module, f"{name}[{key}]"), entry)
-                for (module, name), (key, entry) in tables
-                if (module, f"{name}[{key}]") not in seen
+                for (module, name), table in found
+                for key, entry in table.entries
+                if key in strings
             ]
+            waiting = [(target, entry) for target, entry in named if target not in seen]
             seen |= {target for target, _ in waiting}
         return found
 
-    def _hash(self, start: Iterable[Target]) -> str:
-        found = self.reached(start)
-        # names stand without their module: so where one stands, what it stands for is written beside it
-        lines = {
-            " ".join([one.text, *(_sha256(self.definition(use).text.encode()) for use in one.uses)])
-            for _, one in found
-            if one.text
-        }
+    def files(self, found: list[tuple[Target, Definition]]) -> list[Path]:
+        """The library's files, no Python ones, whose names the strings of what was reached spell."""
         strings = set().union(*(one.strings for _, one in found))
-        files = [file for file in self._data_files() if file.name in strings or {file.stem, file.suffix} <= strings]
-        lines |= {_sha256(file.read_bytes().replace(b"\r\n", b"\n")) for file in files}  # as Windows may have it
+        files = [file for file in (self.project.root / LIBRARY).rglob("*.*") if file.suffix not in (".py", ".pyc")]
+        return [file for file in files if file.name in strings or {file.stem, file.suffix} <= strings]
+
+    def _hash(self, found: list[tuple[Target, Definition]]) -> str:
+        # names stand without their module, so beside a text stands what each name in it stands for
+        lines = {" ".join([one.text, *map(self._digest, one.uses)]) for _, one in found if one.text}
+        # line ends may be Windows'
+        lines |= {_sha256(file.read_bytes().replace(b"\r\n", b"\n")) for file in self.files(found)}
         return _sha256("\n".join(sorted(lines)).encode())
 
-    def _data_files(self) -> list[Path]:
-        """The library's files that are no Python."""
-        files = (self.root / LIBRARY).rglob("*")
-        return [file for file in files if file.suffix not in (".py", ".pyc", "") and file.is_file()]
+    def _digest(self, target: Target) -> str:
+        if target not in self._digests:
+            self._digests[target] = _sha256(self.definition(target).text.encode())
+        return self._digests[target]
 
 
 def _sha256(content: bytes) -> str:

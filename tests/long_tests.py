@@ -25,6 +25,7 @@ from typing import Any
 
 import pytest
 
+from autoencoder_lab.files import write_whole
 from evidence.dependencies import ROOT, Tree
 
 TESTS = Path(__file__).parent
@@ -44,10 +45,8 @@ def read_rows() -> dict[str, Row]:
 
 def write_rows(rows: Iterable[Row]) -> None:
     """All rows, in the order of their names; a kill in between leaves the old file whole."""
-    partial = RESULTS.with_name(RESULTS.name + ".partial")
     ordered = sorted(rows, key=lambda row: str(row["test"]))
-    partial.write_text("".join(json.dumps(row) + "\n" for row in ordered), encoding="utf-8")
-    partial.replace(RESULTS)
+    write_whole(RESULTS, "".join(json.dumps(row) + "\n" for row in ordered))
 
 
 # --- the code a test rests on ----------------------------------------------------------------------
