@@ -44,7 +44,10 @@ def main() -> int:
     if arguments.rerun_some:
         found += runner.rerun_some(arguments.minutes, jobs=arguments.jobs)
     if arguments.confirm:
-        found += runner.confirm(names, arguments.against, arguments.jobs)
+        try:
+            found += runner.confirm(names, arguments.against, arguments.jobs)
+        except ValueError as error:
+            parser.error(str(error))
     if not (arguments.check or arguments.rerun_some or arguments.confirm):
         found += runner.run(names, arguments.seeds, arguments.jobs)
         report.write()

@@ -11,7 +11,6 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, as_completed, wait
@@ -26,6 +25,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from autoencoder_lab.files import write_whole
+from evidence.checkout import checked_out, full_hash
 from evidence.dependencies import Tree
 
 Row = dict[str, Any]
@@ -188,26 +188,17 @@ class Earlier(NamedTuple):
 
 
 @contextmanager
-def _checked_out(commit: str, names: Iterable[str]) -> Iterator[Earlier]:
-    """An earlier commit in a folder of its own, for as long as it is needed; none where all its rows are kept.
+def _earlier(commit: str, names: Iterable[str]) -> Iterator[Earlier]:
+    """An earlier commit; checked out once for all claims, and only where one of them was never run by its code.
 
     Raises ValueError for a commit that git does not know.
     """
-    git = ["git", "-C", str(HERE.parent)]
-    found = subprocess.run([*git, "rev-parse", "--verify", f"{commit}^{{commit}}"], capture_output=True, text=True)
-    if found.returncode:
-        raise ValueError(f"git knows no commit {commit!r}: {found.stderr.strip()}")
-    with tempfile.TemporaryDirectory() as folder:
-        earlier = Earlier(Path(folder) / "then", THEN / found.stdout.strip())
-        if all((earlier.kept / f"{name}.json").exists() for name in names):
-            yield earlier
-            return
-        add = ["worktree", "add", "--quiet", "--detach", str(earlier.tree), found.stdout.strip()]
-        subprocess.run([*git, *add], check=True)
-        try:
-            yield earlier
-        finally:
-            subprocess.run([*git, "worktree", "remove", "--force", str(earlier.tree)], check=True)
+    kept = THEN / full_hash(commit)
+    if all((kept / f"{name}.json").exists() for name in names):
+        yield Earlier(kept, kept)
+    else:
+        with checked_out(commit) as tree:
+            yield Earlier(tree, kept)
 
 
 def _run_in(tree: Path, name: str) -> Row:
@@ -232,7 +223,7 @@ def confirm(names: Iterable[str] = IDS, against: str | None = None, jobs: int = 
     wanted, changed = stale(names), []
     os.environ["OMP_NUM_THREADS"] = "1"  # before the workers start: their libraries read it once
     with ExitStack() as stack:
-        earlier = stack.enter_context(_checked_out(against, wanted)) if against and wanted else None
+        earlier = stack.enter_context(_earlier(against, wanted)) if against and wanted else None
         pool = stack.enter_context(ProcessPoolExecutor(jobs, mp_context=get_context("spawn")))
         waiting = {pool.submit(_again, name, earlier): name for name in wanted}
         for count, done in enumerate(as_completed(waiting), 1):

@@ -14,7 +14,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from evidence import report, runner
+from evidence import checkout, report, runner
 from evidence.common import STUDENT_T, UNDECIDED, WORDS, difference, over_seeds, ratio, shuffled_rows
 
 
@@ -209,7 +209,7 @@ def commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@b.c"]
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--no-gpg-sign", "-m", "then"]):
         subprocess.run([*git, *command], check=True)
-    monkeypatch.setattr(runner, "HERE", repository / "evidence")
+    monkeypatch.setattr(checkout, "ROOT", repository)
     monkeypatch.setattr(runner, "THEN", tmp_path / "then")
     head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, stdout=subprocess.PIPE, text=True)
     return head.stdout.strip()

@@ -91,6 +91,12 @@ class Watcher:
         return next((record.model for record in self.measured if record.figure == round(float(figure), 6)), None)
 
 
+def alike_but_for(argument: str, one: Any, other: Any) -> bool:
+    """Whether two models of the course are of one kind and made with the same arguments, but for this one."""
+    made = [{name: value for name, value in model.arguments.items() if name != argument} for model in (one, other)]
+    return type(one) is type(other) and made[0] == made[1]
+
+
 # --- the conclusion ------------------------------------------------------------------------------------------------
 
 

@@ -43,7 +43,7 @@ def open_(
 def start_jupyterlab(folder: Path, arguments: list[str]) -> None:
     """JupyterLab of this very interpreter, in folder, on the first notebook; arguments come last and so prevail."""
     os.chdir(folder)
-    here = [f"--ServerApp.root_dir={Path.cwd()}", f"--LabApp.default_url=/lab/tree/{course.first_notebook()}"]
+    here = [f"--ServerApp.root_dir={Path.cwd()}", f"--LabApp.default_url=/lab/tree/{student_copy.first_notebook()}"]
     command = [sys.executable, "-m", "jupyterlab", *here, *arguments]
     if os.name == "posix":
         os.execv(sys.executable, command)  # become JupyterLab: signals and the exit status are its own

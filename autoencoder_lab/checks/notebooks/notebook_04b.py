@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from autoencoder_lab.checks.compare import CheckFailed
-from autoencoder_lab.checks.experiment import Record, Watcher, concluded, conclusion_names, noise_images
+from autoencoder_lab.checks.experiment import Record, Watcher, alike_but_for, concluded, conclusion_names, noise_images
 from autoencoder_lab.checks.question import Inputs, Question, by_sentence
 
 # --- 1: a path between two codes -----------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def collapse_experiment(experiment: Callable[..., Any], result: Any = None, conc
 
 def _write_down_training(watcher: Watcher, model: Any, trained_on: Any, settings: dict[str, Any]) -> None:
     watcher.wants_whole_data(trained_on)
-    if not hasattr(model, "posterior"):
+    if not getattr(model, "has_posterior", False):
         watcher.refuse(f"{type(model).__name__} has no KL for β to weigh; build lab.VAE(latent, beta=beta)")
     again = "one model is trained twice; the second run goes on from the first: build a new VAE for each β"
     watcher.wants_new_model(model, again)
@@ -245,21 +245,13 @@ def _second_difference(watcher: Watcher) -> str | None:
             return f"the runs are trained differently, {first.settings} against {run.settings}; only β may differ"
         if not torch.equal(first.images, run.images):
             return "the runs learn from different images; only β may differ"
-        if _objective(first.model) != _objective(run.model):
+        if not alike_but_for("beta", first.model, run.model):
             return "the models differ in more than β: give all the same width, likelihood, sigma, warm_up and free_bits"
     if not torch.equal(first.images, watcher.data.train.images):
         return "train on data.train as it is; its images were changed, or some left out"
     if any(not hasattr(run, "units") for run in watcher.trained):
         return "not every model was measured with the `active` handed to your function: active(model, data.test)"
     return None
-
-
-def _objective(model: Any) -> tuple[Any, ...]:
-    """All that a VAE is made with, but for β."""
-    names = ("likelihood", "binarise", "free_bits", "warm_up", "output")
-    shapes = [tuple(value.shape) for value in model.state_dict().values()]
-    sigma = None if model.log_sigma.requires_grad else float(model.log_sigma)
-    return (type(model), sigma, shapes, *(getattr(model, name) for name in names))
 
 
 def _wrong_counts(watcher: Watcher, answer: Any) -> str | None:

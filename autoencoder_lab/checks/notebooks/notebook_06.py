@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from autoencoder_lab.checks.compare import CheckFailed, answer_of, show
-from autoencoder_lab.checks.experiment import Record, Watcher, concluded, conclusion_names, noise_images
+from autoencoder_lab.checks.experiment import Record, Watcher, alike_but_for, concluded, conclusion_names, noise_images
 from autoencoder_lab.checks.question import Question, by_sentence
 
 TERMS = ("variance", "invariance", "covariance")
@@ -490,9 +490,8 @@ def _watched_answer(watcher: Watcher, experiment: Callable[..., Any], term: str)
         again = "one model is trained twice; the second run goes on from the first: build two CCAEs"
         watcher.wants_new_model(model, again)
         settings = {"seed": 0} | {key: value for key, value in settings.items() if key != "progress"}
-        run = Record(model=model, weights=tuple(model.weights), settings=settings, made=_made(model))
-        run.images = trained_on.train.images
-        watcher.trained.append(run)
+        weights, images = tuple(model.weights), trained_on.train.images
+        watcher.trained.append(Record(model=model, weights=weights, settings=settings, images=images))
 
     def measure(model: Any, split: Any, *args: Any, **kwargs: Any) -> float:
         run = watcher.training_of(
@@ -505,13 +504,6 @@ def _watched_answer(watcher: Watcher, experiment: Callable[..., Any], term: str)
         return float(run.error)
 
     return watcher.answer(experiment, watcher.data, term, fit=fit, measure=measure)
-
-
-def _made(model: Any) -> tuple[Any, ...]:
-    """All that a CCAE is made with, but for the weights of the three terms."""
-    shapes = [tuple(value.shape) for value in model.state_dict().values()]
-    given = any(not parameter.requires_grad for parameter in model.parameters())
-    return (shapes, given, *(getattr(model, name, None) for name in ("views", "judge", "pixel", "agreement", "output")))
 
 
 def _design_flaw(watcher: Watcher, term: str) -> str | None:
@@ -532,7 +524,7 @@ def _design_flaw(watcher: Watcher, term: str) -> str | None:
         return f"the runs are trained differently, {one.settings} and {two.settings}; only the term may differ"
     if not torch.equal(one.images, two.images):
         return "the runs learn from different images; only the term may differ"
-    if one.made != two.made:
+    if not alike_but_for("weights", one.model, two.model):
         return "the models differ in more than the term: give both the same code, views, judge, pixel and projector"
     if one.model.pixel:
         return f"pixel={one.model.pixel:g}: a pixel error does the decoder's teaching here; leave it at 0"
