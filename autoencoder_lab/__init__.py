@@ -37,9 +37,12 @@ if TYPE_CHECKING:  # the public names, each once: editors and mypy read them her
         LinearAutoencoder,
         Loss,
         MixturePriorVAE,
+        Model,
+        OnCodes,
         PlanarGAN,
         ResidualAutoencoder,
         VICReg,
+        codes,
         controls,
         layers,
     )

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autoencoder_lab import metrics
 from autoencoder_lab.data.corruptions import Corruption
+from autoencoder_lab.metrics.estimate import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("mse", "psnr", "ssim", "probe", "knn")
+
+class Column(NamedTuple):
+    """A figure of the scoreboard: measure(model, data, corrupt), and the flag a model must have for it."""
+
+    measure: Callable[[Any, Any, Corruption | None], Estimate]
+    needs: str
+
+
+MEASURES = {
+    "mse": Column(lambda model, data, corrupt: metrics.mse(model, data.test, corrupt), "reconstructs"),
+    "psnr": Column(lambda model, data, corrupt: metrics.psnr(model, data.test, corrupt), "reconstructs"),
+    "ssim": Column(lambda model, data, corrupt: metrics.ssim(model, data.test, corrupt), "reconstructs"),
+    "probe": Column(lambda model, data, corrupt: metrics.probe(model, data), "encodes"),
+    "knn": Column(lambda model, data, corrupt: metrics.knn(model, data), "encodes"),
+}
+COLUMNS = tuple(MEASURES)
+LACKS = {"reconstructs": "reconstructs nothing", "encodes": "has no code"}
 
 
 def compare(
@@ -24,33 +42,38 @@ def compare(
 
     columns: which of mse (per pixel), psnr (dB), ssim, probe and knn (accuracies in [0, 1]) to measure; the standard
     error of each stands in a column of its own, `mse_se` and so on. Two more columns: parameters (learned numbers) and
-    seconds (of training). corrupt: reconstruct from corrupt(x), score against x.
+    seconds (of training). What a model cannot be asked for is NaN, and a last column, "lacks", then says why.
+    corrupt: reconstruct from corrupt(x), score against x.
     Raises ValueError for an unknown column.
     """
     import pandas as pd
 
     wanted = list(columns)
-    if unknown := set(wanted) - set(COLUMNS):
-        raise ValueError(f"unknown columns {sorted(unknown)}; there are {', '.join(COLUMNS)}")
-    rows = {}
-    for name, model in named(models).items():
-        row: dict[str, float] = {}
-        for column in wanted:
-            measure = getattr(metrics, column)
-            estimate = measure(model, data) if column in ("probe", "knn") else measure(model, data.test, corrupt)
-            row[column], row[f"{column}_se"] = estimate
-        row["parameters"] = count_parameters(model)
-        row["seconds"] = float("nan") if model.fit_seconds is None else model.fit_seconds
-        rows[name] = row
-    errors = [f"{column}_se" for column in wanted]
-    return pd.DataFrame.from_dict(rows, orient="index")[[*wanted, "parameters", "seconds", *errors]]
+    if unknown := set(wanted) - set(MEASURES):
+        raise ValueError(f"unknown columns {sorted(unknown)}; there are {', '.join(MEASURES)}")
+    rows = {name: _row(model, data, wanted, corrupt) for name, model in named(models).items()}
+    last = ["lacks"] if any(row["lacks"] for row in rows.values()) else []
+    order = [*wanted, "parameters", "seconds", *(f"{column}_se" for column in wanted), *last]
+    return pd.DataFrame.from_dict(rows, orient="index")[order]
 
 
-def count_parameters(model: Any) -> int:
-    """How many numbers a model has learned; a mean, components or a matrix that were solved for count too."""
-    learned: int = sum(parameter.numel() for parameter in model.parameters())
-    solved = (getattr(model, name, None) for name in ("mean", "components", "matrix"))
-    return learned or sum(tensor.numel() for tensor in solved if tensor is not None)
+def _row(model: Any, data: Any, columns: Sequence[str], corrupt: Corruption | None) -> dict[str, Any]:
+    """What the table says of one model."""
+    row: dict[str, Any] = {}
+    lacking = []
+    for column in columns:
+        measure, needs = MEASURES[column]
+        if getattr(model, needs):
+            row[column], row[f"{column}_se"] = measure(model, data, corrupt)
+        else:
+            row[column] = row[f"{column}_se"] = math.nan
+            lacking.append(LACKS[needs])
+    seconds = math.nan if model.fit_seconds is None else model.fit_seconds
+    return row | {
+        "parameters": model.learned_numbers(),
+        "seconds": seconds,
+        "lacks": ", ".join(dict.fromkeys(lacking)),
+    }
 
 
 def named(models: Any) -> dict[str, Any]:

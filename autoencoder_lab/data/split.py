@@ -17,6 +17,8 @@ class Split:
 
     images: float32 (N, C, H, W), N ≥ 1, inside value_range; labels: int64 (N,), each the index of its name in classes;
     value_range: the smallest and largest value allowed; None for real-valued images, such as standardised ones.
+    targets: float32 (N, C', H', W'), what should come out where that is not the image itself: a mask, its colours;
+    captions: int64 (N, L), words that say what is asked for. `wanted` and `condition` are what models are told.
     Raises TypeError for anything but tensors, ValueError for images that no model here could take.
     """
 
@@ -24,6 +26,8 @@ class Split:
     labels: Tensor
     classes: tuple[str, ...]
     value_range: Range = (0.0, 1.0)
+    targets: Tensor | None = None
+    captions: Tensor | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.images, Tensor) or not isinstance(self.labels, Tensor):
@@ -38,6 +42,18 @@ class Split:
         low, high = int(self.labels.min()), int(self.labels.max())
         if low < 0 or high >= len(self.classes):
             raise ValueError(f"labels must be 0 … {len(self.classes) - 1}, an index into classes, got {low} … {high}")
+        _check_targets(self.targets, len(self.images))
+        _check_captions(self.captions, len(self.images))
+
+    @property
+    def wanted(self) -> Tensor:
+        """What a model should make of the images: the targets where there are some, else the images themselves."""
+        return self.images if self.targets is None else self.targets
+
+    @property
+    def condition(self) -> Tensor:
+        """What a conditional model is asked for: the captions (N, L) where there are some, else the labels (N,)."""
+        return self.labels if self.captions is None else self.captions
 
     def __len__(self) -> int:
         return len(self.images)
@@ -81,6 +97,22 @@ def check_images(images: Tensor, value_range: Range) -> None:
     if value_range is not None and (low < value_range[0] or high > value_range[1]):
         hint = "divide by 255" if high > 2 else "clamp or rescale them, or say value_range=None if that is meant"
         raise ValueError(f"images must be float32 in {wanted}, got float32 in [{low:g}, {high:g}]; {hint}")
+
+
+def _check_targets(targets: Tensor | None, count: int) -> None:
+    if targets is None:
+        return
+    if targets.ndim != 4 or len(targets) != count or targets.dtype != torch.float32:
+        given = f"{_dtype(targets)} of shape {tuple(targets.shape)}"
+        raise ValueError(f"targets must be float32 ({count}, C, H, W), one for each image, got {given}")
+    if not targets.isfinite().all():
+        raise ValueError("targets must be finite, but some hold NaN or infinity; repair them or leave them out")
+
+
+def _check_captions(captions: Tensor | None, count: int) -> None:
+    if captions is not None and (captions.ndim != 2 or len(captions) != count or captions.dtype != torch.int64):
+        given = f"{_dtype(captions)} of shape {tuple(captions.shape)}"
+        raise ValueError(f"captions must be int64 ({count}, L), the words of each image by their numbers, got {given}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -56,8 +56,8 @@ def active_units(model: Any, split: Any, threshold: float = 0.01) -> int:
 @torch.no_grad()
 def posterior_draws(model: Any, split: Any, samples: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """(x, μ, log σ², z) batch by batch, the whole split `samples` times; always the same draws."""
-    if not hasattr(model, "posterior"):
-        raise TypeError(f"this is about q(z|x), which a VAE names; {getattr(model, 'label', model)!r} has no posterior")
+    if not model.has_posterior:
+        raise TypeError(f"this is about q(z|x), which a VAE names; {model.label!r} has no posterior")
     if samples < 1:
         raise ValueError(f"samples is how many codes are drawn for an image and must be at least 1, got {samples}")
     generator = torch.Generator().manual_seed(0)
@@ -87,8 +87,7 @@ def disentanglement(model: Any, split: Any, resamples: int = 20) -> Estimate:
     """
     if not hasattr(split, "factors"):
         raise TypeError('disentanglement needs images with known factors, such as lab.load("shapes").test')
-    has_posterior = hasattr(model, "posterior")
-    codes = torch.cat([z for *_, z in posterior_draws(model, split)]) if has_posterior else encode(model, split)
+    codes = torch.cat([z for *_, z in posterior_draws(model, split)]) if model.has_posterior else encode(model, split)
     z, v = _in_bins(codes), _in_bins(split.factors)
 
     def gap(rows: Tensor) -> float:

@@ -52,8 +52,8 @@ def ssim(model: Any, split: Any, corrupt: Corruption | None = None) -> Estimate:
 
 
 def _outputs_and_targets(model: Any, split: Any, corrupt: Corruption | None) -> tuple[Tensor, Tensor]:
-    targets = split.images
-    inputs = targets if corrupt is None else corrupt(targets, torch.Generator().manual_seed(CORRUPTION_SEED))
+    targets, images = split.wanted, split.images
+    inputs = images if corrupt is None else corrupt(images, torch.Generator().manual_seed(CORRUPTION_SEED))
     return in_batches(model.reconstruct, inputs), targets
 
 
@@ -66,8 +66,8 @@ def _squared_errors(model: Any, split: Any, corrupt: Corruption | None, clip: bo
 def hole_errors(method: Any, split: Any, corrupt: Any) -> tuple[Estimate, Estimate]:
     """Squared error per pixel inside and outside the holes that `corrupt` makes, pooled over the pixels of the split.
 
-    corrupt: with `mask(x, generator)`, such as box_mask; mask and damaged images are drawn with the same seed. A method
-    with `fill(x, mask)` is told where the hole is, any other has to `reconstruct` the damaged image. Errors of a ratio
+    corrupt: with `mask(x, generator)`, such as box_mask; mask and damaged images are drawn with the same seed. A model
+    that fills is told where the hole is, any other has to `reconstruct` the damaged image. Errors of a ratio
     of means over images; nan for a side that has no pixels. Raises TypeError for a corruption that makes no holes.
     """
     if not hasattr(corrupt, "mask"):
@@ -75,7 +75,7 @@ def hole_errors(method: Any, split: Any, corrupt: Any) -> tuple[Estimate, Estima
     x = split.images
     damaged, hole = (draw(x, torch.Generator().manual_seed(CORRUPTION_SEED)) for draw in (corrupt, corrupt.mask))
     with torch.no_grad():
-        output = method.fill(damaged, hole) if hasattr(method, "fill") else in_batches(method.reconstruct, damaged)
+        output = method.fill(damaged, hole) if method.fills else in_batches(method.reconstruct, damaged)
     squared = (output - x).double().square()
 
     def over(side: Tensor) -> Estimate:

@@ -3,15 +3,15 @@
 import copy
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor, nn
 
 from autoencoder_lab import losses
 from autoencoder_lab.models.base import OUTPUTS, LatentModel, Loss, Output, Step
-from autoencoder_lab.models.convolutional import begin_at_mean_brightness
-from autoencoder_lab.models.layers import Crop, pad_to_multiple_of_4
+from autoencoder_lab.models.convolutional import begin_at_mean_brightness, pixel_layer
+from autoencoder_lab.models.layers import Crop, check_choice, pad_to_multiple_of_4
 
 Game = Literal["relativistic", "non_saturating", "saturating", "hinge"]
 # (what the critic minimises, what the generator minimises), of scores (real, fake)
@@ -35,12 +35,11 @@ class GAN(LatentModel):
       R3GAN); "non_saturating", "saturating" and "hinge" score each alone.
     penalty: γ, the weight of ½‖∇D‖² on real images (R1) and on fakes (R2); 0 leaves it out.
     average: images come from the running average of the generator's weights with this decay; 0: from the last ones.
-    classes: 0, or how many classes there are to choose from: then `fit` passes labels, and `sample` wants them.
+    classes: 0, or how many classes there are to choose from: then `fit` passes them, and `sample` wants them.
     batch_norm: batch normalisation in both networks, as in DCGAN (Radford et al., 2016); otherwise none.
     """
 
-    has_prior = True  # N(0, I), the explorer draws from it
-    reconstructs = False
+    samples = has_prior = True
     betas = (0.0, 0.99)  # no momentum: the game's gradient turns round
     learning_rate = 5e-3  # at 8e-3 a run was lost after 3,000 steps
     batch_size = 32
@@ -62,8 +61,7 @@ class GAN(LatentModel):
         output: Output = "sigmoid",
     ) -> None:
         super().__init__(latent, image_shape, output)
-        if game not in GAMES:
-            raise ValueError(f"game must be one of {', '.join(map(repr, GAMES))}, got {game!r}")
+        check_choice("game", game, GAMES)
         if not 0 <= penalty < math.inf:
             raise ValueError(f"penalty must be a number ≥ 0, got {penalty}")
         if not 0 <= average < 1:
@@ -72,26 +70,16 @@ class GAN(LatentModel):
             raise ValueError(f"classes is how many classes there are, at least 2, or 0 for none; got {classes}")
         self.game, self.penalty, self.average, self.classes = game, penalty, average, classes
         self.conditional = classes > 0
-        self.code_only = not self.conditional
+        self.decodes = not self.conditional  # a code alone draws nothing where a class has to be named
+        self._steps = 0  # those of `trained_steps`, known without asking the device: every fourth one is penalised
         self.generator = GeneratorNetwork(latent + classes, self.image_shape, width, hidden, batch_norm)
         self.critic = CriticNetwork(self.image_shape, width, hidden, classes, batch_norm)
         # no parameters but a copy of the generator's, averaged over the steps
         self.decoder = copy.deepcopy(self.generator).requires_grad_(False)
 
-    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Images (B, C, H, W) from codes z: (B, latent), by the averaged generator; a conditional GAN needs labels."""
-        return OUTPUTS[self.output](self.decoder(self.check_codes(z), self.one_hot(labels, len(z))))
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Raises TypeError: a generator has no way back."""
-        raise TypeError(
-            f"{self.label} has no encoder: it draws images and knows no code of a given one. "
-            "Use sample(n) or decode(z); for codes of images, train an autoencoder"
-        )
-
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Raises TypeError: a generator has no way back."""
-        return self.encode(x)
+    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Images (B, C, H, W) from codes z: (B, latent), by the averaged generator; condition: classes (B,)."""
+        return OUTPUTS[self.output](self.decoder(self.check_codes(z), self.one_hot(condition, len(z))))
 
     def check_images(self, x: Tensor) -> Tensor:
         """x itself if the generator could draw such images; ValueError otherwise."""
@@ -103,20 +91,20 @@ class GAN(LatentModel):
             )
         return x
 
-    def fake(self, n: int, labels: Tensor | None = None) -> Tensor:
+    def fake(self, n: int, condition: Tensor | None = None) -> Tensor:
         """n images drawn by the generator that is being trained, from fresh noise."""
         noise = torch.randn(n, self.latent, device=self.trained_steps.device)
-        return OUTPUTS[self.output](self.generator(noise, self.one_hot(labels, n)))
+        return OUTPUTS[self.output](self.generator(noise, self.one_hot(condition, n)))
 
-    def critic_loss(self, x: Tensor, target: Tensor | None = None, labels: Tensor | None = None) -> Loss:
+    def critic_loss(self, x: Tensor, target: Tensor | None = None, condition: Tensor | None = None) -> Loss:
         """What the critic minimises on real images x and as many fakes; its gradient stops at the fakes."""
-        real, condition = self.check_images(x), self.one_hot(labels, len(x))
+        real, classes = self.check_images(x), self.one_hot(condition, len(x))
         with torch.no_grad():  # the generator only serves here
-            fake = self.fake(len(x), labels)
+            fake = self.fake(len(x), condition)
         # the penalty is about D's slope in x; there is none to take while evaluating
-        penalised = self.penalty > 0 and torch.is_grad_enabled() and self.trained_steps.item() % PENALTY_EVERY == 0
+        penalised = self.penalty > 0 and torch.is_grad_enabled() and self._steps % PENALTY_EVERY == 0
         real, fake = (images.detach().requires_grad_(penalised) for images in (real, fake))
-        scores, fake_scores = self.critic(real, condition), self.critic(fake, condition)
+        scores, fake_scores = self.critic(real, classes), self.critic(fake, classes)
         game = GAMES[self.game][0](scores, fake_scores)
         total = game
         if penalised:
@@ -126,17 +114,17 @@ class GAN(LatentModel):
         told_apart = 0.5 * ((scores > fake_scores).float().mean() + (scores > fake_scores.flip(0)).float().mean())
         return Loss(total, {"critic": game, "told_apart": told_apart})
 
-    def generator_loss(self, x: Tensor, target: Tensor | None = None, labels: Tensor | None = None) -> Loss:
+    def generator_loss(self, x: Tensor, target: Tensor | None = None, condition: Tensor | None = None) -> Loss:
         """What the generator minimises: its fakes should score like real images, in the critic's eyes."""
-        condition = self.one_hot(labels, len(x))
+        classes = self.one_hot(condition, len(x))
         with torch.no_grad():
-            scores = self.critic(self.check_images(x), condition)
-        game = GAMES[self.game][1](scores, self.critic(self.fake(len(x), labels), condition))
+            scores = self.critic(self.check_images(x), classes)
+        game = GAMES[self.game][1](scores, self.critic(self.fake(len(x), condition), classes))
         return Loss(game, {"generator": game})
 
-    def loss(self, x: Tensor, target: Tensor | None = None, labels: Tensor | None = None) -> Loss:
+    def loss(self, x: Tensor, target: Tensor | None = None, condition: Tensor | None = None) -> Loss:
         """Both sides' losses on images x, to be watched; their sum is the total and says little."""
-        critic, generator = self.critic_loss(x, target, labels), self.generator_loss(x, target, labels)
+        critic, generator = self.critic_loss(x, target, condition), self.generator_loss(x, target, condition)
         return Loss(critic.total + generator.total, critic.parts | generator.parts)
 
     def steps(self) -> list[Step]:
@@ -146,26 +134,29 @@ class GAN(LatentModel):
             (list(self.generator.parameters()), self.generator_loss),
         ]
 
-    @torch.no_grad()
-    def sample(self, n: int, generator: Generator | None = None, labels: Tensor | None = None) -> Tensor:
-        """n new images (n, C, H, W) from codes drawn from N(0, I); labels: (n,), for a conditional GAN."""
-        z = torch.randn(n, self.latent, generator=generator, device=self.trained_steps.device)
-        return self.decode(z, labels)
+    def learned_numbers(self) -> int:
+        """Of both networks; the average is a copy and learns nothing of its own."""
+        return super().learned_numbers() - sum(parameter.numel() for parameter in self.decoder.parameters())
 
-    def one_hot(self, labels: Tensor | None, n: int) -> Tensor | None:
-        """(n, classes) for labels (n,); None for a GAN without classes. Raises ValueError where they do not fit."""
+    @torch.no_grad()
+    def sample(self, n: int, generator: Generator | None = None, condition: Tensor | None = None) -> Tensor:
+        """n new images (n, C, H, W) from codes drawn from N(0, I); condition: classes (n,), for a conditional GAN."""
+        z = torch.randn(n, self.latent, generator=generator, device=self.trained_steps.device)
+        return self.decode(z, condition)
+
+    def one_hot(self, condition: Tensor | None, n: int) -> Tensor | None:
+        """(n, classes) for classes (n,); None for a GAN without classes. Raises ValueError where they do not fit."""
         if not self.conditional:
             return None
         known = torch.arange(self.classes, device=self.trained_steps.device)
-        if labels is None or labels.shape != (n,) or labels.dtype != torch.long or not torch.isin(labels, known).all():
-            got = (
-                "none" if labels is None else f"{labels.dtype} {tuple(labels.shape)}: {labels.flatten().tolist()[:5]} …"
-            )
+        given = condition
+        if given is None or given.shape != (n,) or given.dtype != torch.long or not torch.isin(given, known).all():
+            got = "none" if given is None else f"{given.dtype} {tuple(given.shape)}: {given.flatten().tolist()[:5]} …"
             raise ValueError(
-                f"{self.label} draws one of {self.classes} classes and needs labels of shape ({n},), whole numbers "
-                f"(int64) in 0 … {self.classes - 1}, got {got}; pass labels=torch.full(({n},), 3) for threes"
+                f"{self.label} draws one of {self.classes} classes and needs condition= of shape ({n},), whole numbers "
+                f"(int64) in 0 … {self.classes - 1}, got {got}; pass condition=torch.full(({n},), 3) for threes"
             )
-        return nn.functional.one_hot(labels, self.classes).float()
+        return nn.functional.one_hot(given, self.classes).float()
 
     def start_from(self, images: Tensor) -> None:
         """Draw first weights that pass a signal on (He et al., 2015), and have G start at the images' mean brightness.
@@ -175,21 +166,22 @@ class GAN(LatentModel):
         for layer in self.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu")
-        begin_at_mean_brightness(self, images)  # type: ignore[arg-type]  # the decoder: its layers come last
+        begin_at_mean_brightness(pixel_layer(self.decoder), self.output, images)
         self.generator.load_state_dict(self.decoder.state_dict())
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        self._steps = int(self.trained_steps)
 
     @torch.no_grad()
     def after_step(self, step: int, total: int) -> None:
         """Move the average a little towards the generator; quickly at first, when there is little to remember."""
+        self._steps += 1
         decay = min(self.average, step / (step + 9))
         for averaged, now in zip(self.decoder.parameters(), self.generator.parameters(), strict=True):
             averaged.lerp_(now, 1 - decay)
         for seen, seen_now in zip(self.decoder.buffers(), self.generator.buffers(), strict=True):
             seen.copy_(seen_now)  # what batch normalisation remembers
-
-    def extra_repr(self) -> str:
-        """Shown by print(gan), and what tells a checkpoint of another game apart."""
-        return f"game={self.game!r}, penalty={self.penalty}, average={self.average}, classes={self.classes}"
 
 
 class GeneratorNetwork(nn.Module):

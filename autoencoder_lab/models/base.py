@@ -1,7 +1,8 @@
-"""What every model of the course shares: encode, decode, reconstruct, loss, steps."""
+"""What a model can do, and what models that have a code, and autoencoders, share."""
 
+import inspect
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -41,49 +42,94 @@ def fingerprint(model: nn.Module) -> tuple[int, ...]:
     return tuple(zlib.crc32(p.detach().cpu().contiguous().numpy().tobytes()) for p in model.parameters())
 
 
-class _RemembersFirstWeights(type):
-    """Notes the weights a model is made with, once its whole `__init__` has run: `fit` overwrites no others."""
+class _Remembering(type):
+    """Notes what a model was made with, once its whole `__init__` has run: its arguments, and its weights.
+
+    `fit` overwrites no weights but these, and a checkpoint knows another model by its arguments.
+    """
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         model = super().__call__(*args, **kwargs)
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]  # that of the class itself
+        given = signature.bind(model, *args, **kwargs)
+        given.apply_defaults()
+        model.arguments = _named_once(signature, given.arguments)
         model.first_weights = fingerprint(model)
         return model
 
 
-class LatentModel(nn.Module, metaclass=_RemembersFirstWeights):
-    """What has a code of `latent` numbers and a decoder from it to an image: autoencoders, and generators alone.
+def _named_once(signature: inspect.Signature, bound: Mapping[str, Any]) -> dict[str, Any]:
+    """{argument: value} without self; what went into **settings stands under its own names."""
+    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
+    named: dict[str, Any] = {}
+    for name, value in list(bound.items())[1:]:
+        named |= value if kinds[name] is inspect.Parameter.VAR_KEYWORD else {name: value}
+    return named
 
-    A subclass sets `self.decoder`: (B, latent) → (B, C, H, W), the values before the output function f.
-    latent: size of the code; image_shape: (C, H, W), take it from `data.shape`; output: the function f.
+
+# a verb, the flag that says whether a model has it, and how it is called
+VERBS = {
+    "encode": ("encodes", "encode(x)"),
+    "decode": ("decodes", "decode(z)"),
+    "reconstruct": ("reconstructs", "reconstruct(x)"),
+    "sample": ("samples", "sample(n)"),
+    "log_prob": ("has_density", "log_prob(x)"),
+    "fill": ("fills", "fill(x, mask)"),
+}
+
+
+class Model(nn.Module, metaclass=_Remembering):
+    """What can be asked of any model of the course: flags say what it can do, and a verb it lacks is not there.
+
+    A subclass sets the flags and defines their verbs:
+      encodes        encode(x) → (B, latent), deterministic
+      decodes        decode(z) → (B, C, H, W); the code z (B, latent) suffices
+      reconstructs   reconstruct(x) → (B, C, H, W), which `model(x)` is too
+      samples        sample(n, generator=None) → (n, C, H, W)
+      has_density    log_prob(x) → (B,) in nats, exact or a lower bound
+      exact_inverse  decode(encode(x)) is x to rounding
+      fills          fill(x, mask) → x with its hole filled; mask (B, 1, H, W), True where lost
+      has_prior      codes are meant to be N(0, I)
+      has_posterior  posterior(x) → the mean and log variance of q(z|x), (B, latent) each: a VAE
+      conditional    loss, sample and decode take condition=: classes (B,) or words (B, L), as in `split.condition`
+      solved         trained by its own fit(split), not by `lab.fit`
+    A model that `lab.fit` trains has a loss as well, and steps where it has more than one.
+
+    image_shape: (C, H, W) of the images it takes or draws; None: any. arguments: what it was made with;
+    first_weights: a checksum of its weights then; fit_seconds: how long it was trained, None before.
     """
 
-    code_only = True  # False where the decoder needs more than the code
-    reconstructs = True  # False where there is no way from an image to its code
-    conditional = False  # True where loss takes labels=, which `fit` then passes
+    encodes = decodes = reconstructs = samples = has_density = exact_inverse = fills = has_prior = False
+    has_posterior = conditional = solved = False
     learning_rate = 3e-3
+    betas = (0.9, 0.999)  # of Adam
     batch_size = 128
     suggested_steps = 2000  # what `fit` trains for when told neither epochs nor steps
 
-    decoder: Callable[..., Tensor]
+    arguments: dict[str, Any]
+    first_weights: tuple[int, ...]
     trained_steps: Tensor
 
-    def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28), output: Output = "sigmoid") -> None:
+    def __init__(self, image_shape: Sequence[int] | None = (1, 28, 28)) -> None:
         super().__init__()
-        if latent < 1:
-            raise ValueError(f"latent is the number of values in the code and must be at least 1, got {latent}")
-        if len(image_shape) != 3 or min(image_shape) < 1:
+        if image_shape is not None and (len(image_shape) != 3 or min(image_shape) < 1):
             raise ValueError(f"image_shape must be (C, H, W), got {tuple(image_shape)}; pass image_shape=data.shape")
-        check_choice("output", output, OUTPUTS)
-        self.latent = latent
-        self.image_shape = (image_shape[0], image_shape[1], image_shape[2])
-        self.output = output
-        self.label = f"{type(self).__name__}({latent})"
+        self.image_shape: Any = None if image_shape is None else tuple(image_shape)
+        self.label = type(self).__name__
         self.register_buffer("trained_steps", torch.zeros((), dtype=torch.long))  # kept in checkpoints
         self.fit_seconds: float | None = None
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Images (B, C, H, W) from codes z: (B, latent); in [0, 1] unless output is "linear" or "tanh"."""
-        return OUTPUTS[self.output](self.decoder(self.check_codes(z)))
+    def forward(self, x: Tensor) -> Tensor:
+        """The reconstruction of x."""
+        restored: Tensor = self.reconstruct(x)
+        return restored
+
+    def steps(self) -> list[Step]:
+        """(parameters, loss function) pairs; `fit` differentiates each loss with respect to its own parameters.
+
+        One pair for most models. Frozen parameters (`requires_grad_(False)`) are left out.
+        """
+        return [([parameter for parameter in self.parameters() if parameter.requires_grad], self.loss)]
 
     def start_from(self, images: Tensor) -> None:
         """Called by `fit` with the training images (N, C, H, W) after drawing fresh weights; most models ignore it."""
@@ -91,16 +137,14 @@ class LatentModel(nn.Module, metaclass=_RemembersFirstWeights):
     def after_step(self, step: int, total: int) -> None:
         """Called by `fit` after step 1 … total; a model may keep a schedule or an average here."""
 
-    def check_codes(self, z: Tensor) -> Tensor:
-        """z itself if it is a batch of codes of this model; ValueError otherwise."""
-        if z.ndim != 2 or z.shape[1] != self.latent:
-            raise ValueError(f"{self.label} decodes codes of shape (B, {self.latent}), got {tuple(z.shape)}")
-        return z
+    def learned_numbers(self) -> int:
+        """How many numbers the model has learned."""
+        return sum(parameter.numel() for parameter in self.parameters())
 
     def check_images(self, x: Tensor) -> Tensor:
         """x itself if it is a batch this model was built for; ValueError otherwise."""
-        if x.ndim != 4 or tuple(x.shape[1:]) != self.image_shape:
-            expected = ", ".join(map(str, self.image_shape))
+        if x.ndim != 4 or (self.image_shape is not None and tuple(x.shape[1:]) != self.image_shape):
+            expected = ", ".join(map(str, self.image_shape or ("C", "H", "W")))
             raise ValueError(
                 f"{self.label} was built for images (B, {expected}), got {tuple(x.shape)}; "
                 "build it with image_shape=data.shape"
@@ -108,6 +152,61 @@ class LatentModel(nn.Module, metaclass=_RemembersFirstWeights):
         if not x.is_floating_point():
             raise ValueError(f"images must be float32 in [0, 1], got {x.dtype}; divide by 255 if they are 0 … 255")
         return x
+
+    def extra_repr(self) -> str:
+        """What it was made with, shown by print(model); it also tells a checkpoint of another model apart."""
+        return ", ".join(f"{name}={_shown(value)}" for name, value in self.arguments.items())
+
+    def __getattr__(self, name: str) -> Any:
+        if name in VERBS:
+            can = [call for flag, call in VERBS.values() if getattr(self, flag)]
+            raise AttributeError(f"{self.label} has no {name}; it has {' and '.join(can) or 'no other verb either'}")
+        return super().__getattr__(name)
+
+
+def _shown(value: Any) -> str:
+    return value.label if isinstance(value, Model) else repr(value)
+
+
+class LatentModel(Model):
+    """What has a code of `latent` numbers and a decoder from it to an image: autoencoders, and generators alone.
+
+    A subclass sets `self.decoder`: (B, latent) → (B, C, H, W), the values before the output function f.
+    latent: size of the code; image_shape: (C, H, W), take it from `data.shape`; output: the function f.
+    """
+
+    decodes = True
+
+    decoder: Callable[..., Tensor]
+
+    def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28), output: Output = "sigmoid") -> None:
+        super().__init__(image_shape)
+        check_choice("output", output, OUTPUTS)
+        self.latent = check_latent(latent)
+        self.output = output
+        self.label = f"{type(self).__name__}({latent})"
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Images (B, C, H, W) from codes z: (B, latent); in [0, 1] unless output is "linear" or "tanh"."""
+        return OUTPUTS[self.output](self.decoder(self.check_codes(z)))
+
+    def check_codes(self, z: Tensor) -> Tensor:
+        """z itself if it is a batch of codes of this model; ValueError otherwise."""
+        return check_codes(self, z)
+
+
+def check_codes(model: Any, z: Tensor) -> Tensor:
+    """z itself if it is a batch of codes (B, model.latent); ValueError otherwise."""
+    if z.ndim != 2 or z.shape[1] != model.latent:
+        raise ValueError(f"{model.label} decodes codes of shape (B, {model.latent}), got {tuple(z.shape)}")
+    return z
+
+
+def check_latent(latent: int) -> int:
+    """latent itself if a code can have so many values; ValueError otherwise."""
+    if latent < 1:
+        raise ValueError(f"latent is the number of values in the code and must be at least 1, got {latent}")
+    return latent
 
 
 class Autoencoder(LatentModel):
@@ -119,6 +218,8 @@ class Autoencoder(LatentModel):
     latent: size of the code; image_shape: (C, H, W), take it from `data.shape`; output: the function f;
     loss: "squared_error", or "cross_entropy" (needs output="sigmoid").
     """
+
+    encodes = reconstructs = True
 
     encoder: Callable[..., Tensor]
 
@@ -160,10 +261,3 @@ class Autoencoder(LatentModel):
         else:
             reconstruction = losses.squared_error(restored, target)
         return Loss(reconstruction, {"reconstruction": reconstruction}, restored)
-
-    def steps(self) -> list[Step]:
-        """(parameters, loss function) pairs; `fit` differentiates each loss with respect to its own parameters.
-
-        Frozen parameters (`requires_grad_(False)`) are left out.
-        """
-        return [([parameter for parameter in self.parameters() if parameter.requires_grad], self.loss)]

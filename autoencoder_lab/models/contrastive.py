@@ -5,7 +5,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from autoencoder_lab import losses
 from autoencoder_lab.data.augmentations import crop
-from autoencoder_lab.models.base import Autoencoder, LatentModel, Loss, Output, Step
-from autoencoder_lab.models.convolutional import begin_at_mean_brightness
-from autoencoder_lab.models.layers import Crop, enlarge, from_code, halve, pad_to_multiple_of_4, to_code
+from autoencoder_lab.models.base import Autoencoder, Loss, Model, Output, check_latent
+from autoencoder_lab.models.convolutional import begin_at_mean_brightness, pixel_layer
+from autoencoder_lab.models.layers import Crop, check_choice, enlarge, from_code, halve, pad_to_multiple_of_4, to_code
 
 VICREG_WEIGHTS = (25.0, 25.0, 1.0)  # variance, invariance, covariance: Bardes, Ponce and LeCun (2022), section 4.2
 
@@ -35,7 +35,7 @@ def vicreg(z: Tensor, other: Tensor, weights: Sequence[float] = VICREG_WEIGHTS) 
     return Loss(total, parts)
 
 
-class VICReg(LatentModel):
+class VICReg(Model):
     """An encoder f and a projector p, trained so that two crops of an image embed alike and the batch keeps spread out.
 
     No decoder and no labels: self-supervised. weights: of variance, invariance and covariance; set one to 0 to see what
@@ -43,8 +43,7 @@ class VICReg(LatentModel):
     Bardes, Ponce and LeCun (2022), "VICReg"; slide 000, "VICReg Architecture".
     """
 
-    code_only = False
-    reconstructs = False
+    encodes = True
     learning_rate = 2e-3
     batch_size = 256
     suggested_steps = 700
@@ -59,7 +58,8 @@ class VICReg(LatentModel):
         width: int = 16,
         hidden: int = 128,
     ) -> None:
-        super().__init__(latent, image_shape)
+        super().__init__(image_shape)
+        self.latent, self.label = check_latent(latent), f"VICReg({latent})"
         self.weights = check_weights(weights)
         self.view = crop() if view is None else view
         self.encoder = encoder_layers(self.image_shape, width, hidden, latent)
@@ -70,22 +70,10 @@ class VICReg(LatentModel):
         codes: Tensor = self.encoder(self.check_images(x))
         return codes
 
-    def decode(self, z: Tensor, *_: Tensor) -> Tensor:
-        """Raises TypeError: nothing here draws images."""
-        raise TypeError(f"{self.label} has no decoder; CCAE(encoder=…) learns one for it")
-
     def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
         """VICReg between two views of x."""
         z, other = (self.projector(self.encode(self.view(x))) for _ in range(2))
         return vicreg(z, other, self.weights)
-
-    def steps(self) -> list[Step]:
-        """One step for encoder and projector together."""
-        return [(list(self.parameters()), self.loss)]
-
-    def extra_repr(self) -> str:
-        """Shown by print(model), and what tells a checkpoint of another objective apart."""
-        return f"weights={self.weights}, view={self.view}"
 
 
 class CCAE(Autoencoder):
@@ -129,9 +117,8 @@ class CCAE(Autoencoder):
         output: Output = "sigmoid",
     ) -> None:
         super().__init__(latent, image_shape, output)
-        for name, given, known in (("views", views, ("none", "crop")), ("judge", judge, ("live", "frozen"))):
-            if given not in known:
-                raise ValueError(f"{name} must be {' or '.join(map(repr, known))}, got {given!r}")
+        check_choice("views", views, ("none", "crop"))
+        check_choice("judge", judge, ("live", "frozen"))
         for name, weight in (("pixel", pixel), ("agreement", agreement)):
             if not 0 <= weight < math.inf:
                 raise ValueError(f"{name} is the weight of a part of the loss, a number ≥ 0, got {weight}")
@@ -202,7 +189,7 @@ class CCAE(Autoencoder):
         Raises ValueError for images of another shape or type.
         """
         standardise([*self.encoder, *self.projector], self.check_images(images[:500]))
-        begin_at_mean_brightness(self, images)
+        begin_at_mean_brightness(pixel_layer(self.decoder), self.output, images)
         self._take_over()
 
     def _take_over(self) -> None:
@@ -216,11 +203,6 @@ class CCAE(Autoencoder):
                 f"{self.label} cannot take over an encoder and projector of other sizes: give it the same latent, "
                 f"image_shape, width, hidden and projector as the model they come from ({str(error).split(chr(9))[1]})"
             ) from error
-
-    def extra_repr(self) -> str:
-        """Shown by print(ccae), and what tells a checkpoint of another objective apart."""
-        settings = {name: getattr(self, name) for name in ("views", "judge", "pixel", "weights", "agreement")}
-        return ", ".join(f"{name}={value!r}" for name, value in settings.items())
 
 
 def encoder_layers(image_shape: tuple[int, int, int], width: int, hidden: int, latent: int) -> nn.Sequential:
@@ -254,17 +236,28 @@ def check_weights(weights: Sequence[float]) -> tuple[float, float, float]:
 
 
 @torch.no_grad()
-def standardise(layers: Sequence[nn.Module], x: Tensor) -> None:
+def standardise(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
     """Scale the dense layers so that each number that leaves one has mean 0 and deviation 1 over images x.
 
+    layers: in the order they compute; a Sequential counts as its layers. Returns what leaves the last one.
     Drawn as usual, a few small layers shrink embeddings to a deviation of about 0.01. The variance term then blows up
     the direction in which they differ most, many times faster than all others: a code of one number.
+    Raises ValueError for a dense layer within a module of another kind, whose order is not known.
     """
     for layer in layers:
+        if isinstance(layer, nn.Sequential):
+            x = standardise(layer, x)
+            continue
         if isinstance(layer, nn.Linear):
             y = layer(x)
             deviation = y.std(dim=0, correction=0)
             deviation = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))  # images all alike
             layer.weight.div_(deviation[:, None])
             layer.bias.sub_(y.mean(dim=0)).div_(deviation)
+        elif any(isinstance(inner, nn.Linear) for inner in layer.modules()):
+            raise ValueError(
+                f"dense layers are standardised one after the other, and {type(layer).__name__} hides some: "
+                "build the encoder and the projector of layers and Sequentials"
+            )
         x = layer(x)
+    return x

@@ -1,7 +1,7 @@
 """Controls: what needs no training by gradients, and what every denoiser and inpainter has to beat.
 
-Denoisers have `reconstruct`, so `lab.compare`, `lab.metrics` and `lab.plot.reconstructions` take them like a model; PCA
-is `lab.PCA` itself. Inpainters have `fill` and are told where the hole is; outside it the image is returned untouched.
+Denoisers reconstruct, so `lab.compare`, `lab.metrics` and `lab.plot.reconstructions` take them like a model; PCA
+is `lab.PCA` itself. Inpainters fill and are told where the hole is; outside it the image is returned untouched.
 """
 
 import time
@@ -12,23 +12,26 @@ import torch
 from torch import Tensor
 
 from autoencoder_lab.data.corruptions import Corruption
+from autoencoder_lab.models.base import Model
 from autoencoder_lab.models.linear import PCA
 
 
-class Control:
-    """What the scoreboard asks of a model beside its pictures: a label, seconds of fitting, no weights, no code."""
+class Control(Model):
+    """A model for images of any shape that no gradient trains, without a code.
 
-    label: str
-    fit_seconds: float | None = 0.0
-    mean: Tensor | None = None
+    mean: the mean training image (C, H, W), None where none is needed or `fit` has not been called.
+    """
 
-    def parameters(self) -> list[Tensor]:
-        """Nothing that a gradient could change."""
-        return []
+    solved = True
 
-    def encode(self, x: Tensor) -> Tensor:
-        """There is no code; raises TypeError saying so."""
-        raise TypeError(f"{self.label} is a filter and has no code: leave probe and knn out of the columns")
+    def __init__(self, label: str, fit_seconds: float | None = 0.0) -> None:
+        super().__init__(image_shape=None)
+        self.label, self.fit_seconds = label, fit_seconds
+        self.mean: Tensor | None = None
+
+    def learned_numbers(self) -> int:
+        """Those of the mean image, where there is one."""
+        return 0 if self.mean is None else self.mean.numel()
 
     def _fitted_mean(self, x: Tensor) -> Tensor:
         """The mean training image (C, H, W), after a look at whether x fits it."""
@@ -46,10 +49,13 @@ class Control:
 class Median(Control):
     """Each pixel becomes the median of the `size` × `size` pixels round it; size is odd. Edges are mirrored."""
 
+    reconstructs = True
+
     def __init__(self, size: int = 3) -> None:
         if size < 1 or size % 2 == 0:
             raise ValueError(f"size must be odd and at least 1, so that a pixel stands in the middle, got {size}")
-        self.size, self.label = size, f"median {size}×{size}"
+        super().__init__(f"median {size}×{size}")
+        self.size = size
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → the same shape."""
@@ -61,10 +67,13 @@ class Median(Control):
 class Gaussian(Control):
     """Each pixel becomes a weighted mean of its surroundings, exp(−r²/2σ²); `sigma` ≥ 0 in pixels. Edges mirrored."""
 
+    reconstructs = True
+
     def __init__(self, sigma: float = 1.0) -> None:
         if not sigma >= 0:
             raise ValueError(f"sigma is the width of the blur in pixels and must be ≥ 0, got {sigma}")
-        self.sigma, self.label = sigma, f"Gaussian {sigma:g} px"
+        super().__init__(f"Gaussian {sigma:g} px")
+        self.sigma = sigma
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → the same shape."""
@@ -79,9 +88,12 @@ class NonLocalMeans(Control):
     noise: the standard deviation to remove, in pixel values, > 0; scikit-image's, with its advice h = 0.8 · noise.
     """
 
+    reconstructs = True
+
     def __init__(self, noise: float) -> None:
         _check_noise(noise)
-        self.noise, self.label = noise, f"non-local means {noise:g}"
+        super().__init__(f"non-local means {noise:g}")
+        self.noise = noise
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → the same shape."""
@@ -102,13 +114,15 @@ class LinearDenoiser(Control):
     lab.corrupt.gaussian(0.5), ȳ and K = Cov(x, x̃) Cov(x̃)⁻¹ are measured on damaged training images instead.
     """
 
+    reconstructs = True
+
     pairs = 15_000  # as many damaged images at least, however few clean ones there are
 
     def __init__(self, noise: float | Corruption) -> None:
         if isinstance(noise, int | float):
             _check_noise(noise)
-        self.noise, self.label = noise, f"linear {noise}"
-        self.fit_seconds = None
+        super().__init__(f"linear {noise}", fit_seconds=None)
+        self.noise = noise
 
     def fit(self, split: Any) -> "LinearDenoiser":
         """Fit to the images of one split (`data.train`); returns self."""
@@ -132,6 +146,10 @@ class LinearDenoiser(Control):
         self.fit_seconds = time.perf_counter() - started
         return self
 
+    def learned_numbers(self) -> int:
+        """Those of the mean image and of the matrix K."""
+        return 0 if self.mean is None else self.mean.numel() + self.matrix.numel()
+
     def reconstruct(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → the same shape."""
         clean: Tensor = self._fitted_mean(x) + ((x.flatten(1) - self.seen_mean) @ self.matrix.T).view_as(x)
@@ -144,8 +162,10 @@ class LinearDenoiser(Control):
 class MeanFill(Control):
     """The hole shows the mean training image: what knowing nothing about this image costs."""
 
-    label = "mean fill"
-    fit_seconds = None
+    fills = True
+
+    def __init__(self) -> None:
+        super().__init__("mean fill", fit_seconds=None)
 
     def fit(self, split: Any) -> "MeanFill":
         """Fit to the images of one split (`data.train`); returns self."""
@@ -165,10 +185,11 @@ class PCAFill(Control):
     probabilistic PCA (Tipping and Bishop, 1999). The ridge s² keeps it well posed where few pixels are known.
     """
 
-    fit_seconds = None
+    fills = True
 
     def __init__(self, k: int) -> None:
-        self.k, self.pca, self.label = k, PCA(k), f"PCA fill {k}"
+        super().__init__(f"PCA fill {k}", fit_seconds=None)
+        self.k, self.pca = k, PCA(k)
 
     def fit(self, split: Any) -> "PCAFill":
         """Fit to the images of one split (`data.train`); returns self. Errors: those of `PCA.fit`."""
@@ -196,7 +217,10 @@ class PCAFill(Control):
 class Biharmonic(Control):
     """The smoothest surface that meets the edge of the hole, Δ²x = 0; scikit-image's. It has seen no other image."""
 
-    label = "biharmonic"
+    fills = True
+
+    def __init__(self) -> None:
+        super().__init__("biharmonic")
 
     def fill(self, x: Tensor, mask: Tensor) -> Tensor:
         """x: (B, C, H, W), damaged; mask: (B, 1, H, W), True where lost. ValueError if an image is lost wholly."""

@@ -12,6 +12,7 @@ from autoencoder_lab.models.layers import (
     PoolingEncoder,
     ResidualBlock,
     UnpoolingDecoder,
+    check_choice,
     enlarge,
     from_code,
     halve,
@@ -29,13 +30,15 @@ class ConvAutoencoder(Autoencoder):
                     pixel receives the same number of contributions and no checkerboard is built in;
       "resize"      nearest-neighbour enlargement, then a 3×3 convolution;
       "unpool"      max-pooling remembers where each maximum stood and max-unpooling puts it back there. The decoder
-                    then needs more than the code: `code_only` is False and `decode` raises.
+                    then needs more than the code: `decodes` is False and `decode` raises.
     width: channels after the first convolution, doubled by the second; hidden: units between feature maps and code.
     image_shape: any from (1, 8, 8) up.
     """
 
     learning_rate = 4e-3
     batch_size = 64
+
+    decoder: nn.Module
 
     def __init__(
         self,
@@ -48,11 +51,10 @@ class ConvAutoencoder(Autoencoder):
         loss: ReconstructionLoss = "squared_error",
     ) -> None:
         super().__init__(latent, image_shape, output, loss)
-        if decoder not in ("transposed", "resize", "unpool"):
-            raise ValueError(f'decoder must be "transposed", "resize" or "unpool", got {decoder!r}')
+        check_choice("decoder", decoder, ("transposed", "resize", "unpool"))
         channels, height, width_px = self.image_shape
         inner = (2 * width, -(-height // 4), -(-width_px // 4))  # rounded up: other sizes are padded, then cropped
-        self.code_only = decoder != "unpool"
+        self.decodes = decoder != "unpool"
         # the other two compute at full resolution: fewer steps for the same time
         self.suggested_steps = {"transposed": 4300, "resize": 3000, "unpool": 2300}[decoder]
         if decoder == "unpool":
@@ -74,11 +76,12 @@ class ConvAutoencoder(Autoencoder):
 
     def start_from(self, images: Tensor) -> None:
         """Begin at the images' mean brightness, see `begin_at_mean_brightness`."""
-        begin_at_mean_brightness(self, images)
+        last = self.decoder.conv_1 if isinstance(self.decoder, UnpoolingDecoder) else pixel_layer(self.decoder)
+        begin_at_mean_brightness(last, self.output, images)
 
     def decode(self, z: Tensor) -> Tensor:
         """Images (B, C, H, W) from codes alone; raises TypeError for decoder="unpool"."""
-        if not self.code_only:
+        if not self.decodes:
             raise TypeError(
                 f'{self.label} with decoder="unpool" cannot decode a code alone: it also needs the positions of the '
                 "encoder's maxima; call reconstruct(x)"
@@ -87,7 +90,7 @@ class ConvAutoencoder(Autoencoder):
 
     def logits(self, x: Tensor) -> Tensor:
         """The reconstruction before the output function; with "unpool" the positions travel beside the code."""
-        if self.code_only:
+        if self.decodes:
             return super().logits(x)
         assert isinstance(self.encoder, PoolingEncoder)
         code, positions = self.encoder.with_positions(self.check_images(x))
@@ -101,7 +104,7 @@ class ResidualAutoencoder(Autoencoder):
     skips="inside": residual blocks, x + F(x), within encoder and within decoder (He et al., 2016). Everything still
     passes through the code.
     skips="around": each encoder feature map is also handed to the decoder stage of its size (Ronneberger et al., 2015,
-    U-Net; slide 002). That goes *round* the code: `code_only` is False and `decode` raises.
+    U-Net; slide 002). That goes *round* the code: `decodes` is False and `decode` raises.
     """
 
     learning_rate = 2e-3
@@ -118,12 +121,11 @@ class ResidualAutoencoder(Autoencoder):
         loss: ReconstructionLoss = "squared_error",
     ) -> None:
         super().__init__(latent, image_shape, output, loss)
-        if skips not in ("inside", "around"):
-            raise ValueError(f'skips must be "inside" or "around", got {skips!r}')
+        check_choice("skips", skips, ("inside", "around"))
         channels, height, width_px = self.image_shape
         inner = (2 * width, -(-height // 4), -(-width_px // 4))
-        self.code_only = skips == "inside"
-        from_encoder = 1 if self.code_only else 2  # a decoder stage sees twice the channels if a skip joins it
+        self.decodes = skips == "inside"
+        from_encoder = 1 if self.decodes else 2  # a decoder stage sees twice the channels if a skip joins it
         self.pad = pad_to_multiple_of_4(height, width_px)
         self.down_1 = nn.Sequential(*halve(channels, width), ResidualBlock(width))
         self.down_2 = nn.Sequential(*halve(width, 2 * width), ResidualBlock(2 * width))
@@ -143,7 +145,7 @@ class ResidualAutoencoder(Autoencoder):
 
     def start_from(self, images: Tensor) -> None:
         """Begin at the images' mean brightness, see `begin_at_mean_brightness`."""
-        begin_at_mean_brightness(self, images)
+        begin_at_mean_brightness(pixel_layer(self.up_1), self.output, images)
 
     def encoder(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → (B, latent)."""
@@ -152,7 +154,7 @@ class ResidualAutoencoder(Autoencoder):
 
     def decoder(self, z: Tensor) -> Tensor:
         """(B, latent) → (B, C, H, W) before the output function; for skips="inside"."""
-        if not self.code_only:
+        if not self.decodes:
             raise TypeError(
                 f'{self.label} with skips="around" cannot decode a code alone: its decoder also needs the encoder\'s '
                 "feature maps; call reconstruct(x)"
@@ -162,7 +164,7 @@ class ResidualAutoencoder(Autoencoder):
 
     def logits(self, x: Tensor) -> Tensor:
         """The reconstruction before the output function; with "around" the feature maps travel beside the code."""
-        if self.code_only:
+        if self.decodes:
             return super().logits(x)
         half = self.down_1(self.pad(self.check_images(x)))
         quarter = self.down_2(half)
@@ -172,17 +174,21 @@ class ResidualAutoencoder(Autoencoder):
         return restored
 
 
-@torch.no_grad()
-def begin_at_mean_brightness(model: Autoencoder, images: Tensor) -> None:
-    """Set the bias of the last convolution so that the untrained model draws each channel's mean value.
+def pixel_layer(decoder: nn.Module) -> nn.Module:
+    """The convolution that draws the pixels: the last one of a decoder whose layers stand in the order they compute."""
+    return [layer for layer in decoder.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)][-1]
 
-    Otherwise the first thing that every weight learns is to make all pictures darker. The dense layers then run away
-    in that one direction, group normalisation scales all else down beside it, and about one seed in eight stays
-    at the mean image for good (measured with width 8 on digits).
+
+@torch.no_grad()
+def begin_at_mean_brightness(layer: nn.Module, output: Output, images: Tensor) -> None:
+    """Set the bias of the convolution that draws the pixels so that the untrained model draws each channel's mean.
+
+    layer: a model's last one, before the output function `output`. Without this the first thing that every weight
+    learns is to make all pictures darker. The dense layers then run away in that one direction, group normalisation
+    scales all else down beside it, and about one seed in eight stays at the mean image for good (measured with width 8
+    on digits).
     """
-    last = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d)][-1]
     mean = images.mean(dim=(0, 2, 3))
     # the inverse of the output function; clamped, for an all-black channel would ask for −∞
     inverse = {"sigmoid": lambda: mean.clamp(0.01, 0.99).logit(), "tanh": lambda: mean.clamp(-0.99, 0.99).atanh()}
-    assert last.bias is not None
-    last.bias.copy_(inverse.get(model.output, lambda: mean)())
+    layer.get_parameter("bias").copy_(inverse.get(output, lambda: mean)())

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from autoencoder_lab.models.base import Autoencoder, Output, ReconstructionLoss
+from autoencoder_lab.models.base import Autoencoder, Model, Output, ReconstructionLoss, check_codes, check_latent
 from autoencoder_lab.models.layers import Activation, code_layer, dense_layers
 
 
-class PCA(Autoencoder):
+class PCA(Model):
     """Principal component analysis by linear algebra alone, with the methods of an autoencoder.
 
     h = V_kᵀ (x − x̄),  x̂ = V_k h + x̄. On the images it was fitted to, no rank-k map has a lower squared error
@@ -21,12 +21,15 @@ class PCA(Autoencoder):
     `variances`: (k,), the eigenvalues of the covariance.
     """
 
+    encodes = decodes = reconstructs = solved = True
+
     mean: Tensor
     components: Tensor
     variances: Tensor
 
     def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28)) -> None:
-        super().__init__(latent, image_shape, output="linear")
+        super().__init__(image_shape)
+        self.latent, self.label = check_latent(latent), f"PCA({latent})"
         pixels = math.prod(self.image_shape)
         self.register_buffer("mean", torch.full((pixels,), torch.nan))
         self.register_buffer("components", torch.full((pixels, latent), torch.nan))
@@ -68,22 +71,20 @@ class PCA(Autoencoder):
     def decode(self, z: Tensor) -> Tensor:
         """x̂ = V_k h + x̄: (B, C, H, W). Not clipped: a straight line leaves [0, 1] where it must."""
         self._check_fitted()
-        if z.ndim != 2 or z.shape[1] != self.latent:
-            raise ValueError(f"{self.label} decodes codes of shape (B, {self.latent}), got {tuple(z.shape)}")
-        return (z @ self.components.T + self.mean).view(-1, *self.image_shape)
+        return (check_codes(self, z) @ self.components.T + self.mean).view(-1, *self.image_shape)
 
-    def logits(self, x: Tensor) -> Tensor:
-        """The reconstruction; PCA's output function is the identity."""
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """V_k V_kᵀ (x − x̄) + x̄: (B, C, H, W)."""
         return self.decode(self.encode(x))
+
+    def learned_numbers(self) -> int:
+        """Those of the mean and the components, which were solved for."""
+        return self.mean.numel() + self.components.numel()
 
     def decoder_matrix(self) -> Tensor:
         """V_k: (pixels, k), the columns a code weighs."""
         self._check_fitted()
         return self.components
-
-    def steps(self) -> list[Any]:
-        """PCA has nothing to learn by gradients; raises TypeError saying so."""
-        raise TypeError("PCA is solved, not trained: call pca.fit(data.train) instead of lab.fit(pca, data)")
 
     def _check_fitted(self) -> None:
         if self.mean.isnan().any():

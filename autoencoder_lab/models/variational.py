@@ -9,8 +9,8 @@ from torch import Generator, Tensor, nn
 
 from autoencoder_lab import losses
 from autoencoder_lab.models.base import OUTPUTS, Autoencoder, Loss, Output
-from autoencoder_lab.models.convolutional import begin_at_mean_brightness
-from autoencoder_lab.models.layers import Crop, enlarge, from_code, halve, pad_to_multiple_of_4, to_code
+from autoencoder_lab.models.convolutional import begin_at_mean_brightness, pixel_layer
+from autoencoder_lab.models.layers import Crop, check_choice, enlarge, from_code, halve, pad_to_multiple_of_4, to_code
 
 Likelihood = Literal["bernoulli", "gaussian"]
 
@@ -29,11 +29,12 @@ class VAE(Autoencoder):
     cost nothing (Kingma et al., 2016). In evaluation β is whole; the parts of the loss hold the true KL.
     """
 
-    has_prior = True  # N(0, I), the explorer draws from it
+    samples = has_density = has_prior = has_posterior = True
     learning_rate = 2e-3
     batch_size = 64
     suggested_steps = 3000
 
+    decoder: nn.Module
     warmth: Tensor
     log_sigma: Tensor
 
@@ -51,8 +52,7 @@ class VAE(Autoencoder):
         hidden: int = 256,
         output: Output = "sigmoid",
     ) -> None:
-        if likelihood not in ("bernoulli", "gaussian"):
-            raise ValueError(f'likelihood must be "bernoulli" or "gaussian", got {likelihood!r}')
+        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         super().__init__(latent, image_shape, output, "cross_entropy" if likelihood == "bernoulli" else "squared_error")
         for name, given in {"beta": beta, "free_bits": free_bits}.items():
             if not 0 <= given < math.inf:
@@ -62,7 +62,7 @@ class VAE(Autoencoder):
         if sigma is not None and not (likelihood == "gaussian" and 0 < sigma < math.inf):
             raise ValueError(f'sigma is the standard deviation of likelihood="gaussian", above 0, got {sigma}')
         self.beta, self.likelihood, self.binarise = beta, likelihood, binarise and likelihood == "bernoulli"
-        self.free_bits, self.warm_up, self._sigma = free_bits, warm_up, sigma
+        self.free_bits, self.warm_up = free_bits, warm_up
         self.label = f"{type(self).__name__}({latent})" + (f", β={beta:g}" if beta != 1 else "")
         self.register_buffer("warmth", torch.ones(()))
         log_sigma = torch.tensor(0.0 if sigma is None else math.log(sigma))
@@ -104,6 +104,19 @@ class VAE(Autoencoder):
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z) in nats: (B,), here of N(0, I)."""
         return losses.gaussian_log_density(z, torch.zeros_like(z), z.new_zeros(())).sum(dim=1)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """A lower bound of log p(x) in nats, (B,): log p(x|z) + log p(z) − log q(z|x) at one z drawn from q(z|x).
+
+        Its mean over draws is the ELBO; x is what the model observes, see `observe`.
+        """
+        mu, log_var = self.posterior(x)
+        return self.log_weight(x, mu, log_var, mu + torch.exp(0.5 * log_var) * torch.randn_like(mu))
+
+    def log_weight(self, x: Tensor, mu: Tensor, log_var: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) + log p(z) − log q(z|x) in nats, (B,), for z drawn from q(z|x) = N(mu, exp log_var)."""
+        posterior = losses.gaussian_log_density(z, mu, log_var).sum(dim=1)
+        return self.log_likelihood(x, z) + self.log_prior(z) - posterior
 
     def kl(self, mu: Tensor, log_var: Tensor, z: Tensor) -> Tensor:
         """KL[q(z|x) ‖ p(z)] in nats, (B, latent), a column a dimension; a subclass may estimate it from the draw z."""
@@ -151,16 +164,12 @@ class VAE(Autoencoder):
     def start_from(self, images: Tensor) -> None:
         """Begin at the images' mean brightness, a learned σ at the error of the mean image, and β at 0 to warm up."""
         if any(n.startswith("decoder") and isinstance(m, nn.ConvTranspose2d) for n, m in self.named_modules()):
-            begin_at_mean_brightness(self, images)  # a decoder of one's own may have none
+            # a decoder of one's own may have none
+            begin_at_mean_brightness(pixel_layer(self.decoder), self.output, images)
         self.warmth.fill_(0.0 if self.warm_up else 1.0)
         if isinstance(self.log_sigma, nn.Parameter):
             with torch.no_grad():  # from σ = 1 the first thousand steps would go into this one number
                 self.log_sigma.fill_(0.5 * (images - images.mean(dim=0)).square().mean().clamp(min=1e-4).log())
-
-    def extra_repr(self) -> str:
-        """Shown by print(vae), and what tells a checkpoint of another objective apart."""
-        names = ("beta", "likelihood", "binarise", "free_bits", "warm_up")
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names) + f", sigma={self._sigma!r}"
 
     def after_step(self, step: int, total: int) -> None:
         """Let β rise from 0 over the first `warm_up` of the steps."""

@@ -24,6 +24,11 @@ def described(thing: object) -> str | None:
     return None if thing is None else re.sub(r" at 0x[0-9A-Fa-f]+", "", repr(thing))
 
 
+def plainly(value: object) -> object:
+    """A value that a checkpoint can hold: numbers, strings, truth values and None as they are, all else in words."""
+    return value if value is None or isinstance(value, bool | int | float | str) else described(value)
+
+
 def save(path: Path, model: nn.Module, optimisers: list[Adam], history: History, done: int) -> None:
     """Write to a neighbour, then rename: a kill in between leaves the old checkpoint whole."""
     path.parent.mkdir(parents=True, exist_ok=True)

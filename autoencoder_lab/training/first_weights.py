@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     pass
 
 
-def is_fresh(model: nn.Module) -> bool:
+def is_fresh(model: Any) -> bool:
     """Whether nobody trained, loaded or set these weights: they are those the model was made with."""
-    return getattr(model, "first_weights", None) == fingerprint(model)
+    return bool(model.first_weights == fingerprint(model))
 
 
 def draw_weights(model: nn.Module, seed: int) -> None:

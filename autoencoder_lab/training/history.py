@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -57,3 +58,15 @@ class TrainingDiverged(FloatingPointError):
     def __init__(self, message: str, history: History) -> None:
         super().__init__(message)
         self.history = history
+
+
+def stop_if_diverged(loss: float, step: int, rate: float, history: History) -> None:
+    """Raise TrainingDiverged, with the likely cause, for a loss that is not finite."""
+    if math.isfinite(loss):
+        return
+    before = f"{history.train['total'][-1]:.4g} at the last epoch" if history.step else "never recorded"
+    raise TrainingDiverged(
+        f"the loss is not finite at step {step} (it was {before}). The likely cause is the learning rate {rate:g}: "
+        f"try learning_rate={rate / 10:g}. Otherwise look for a log or a square root of 0 in the loss.",
+        history,
+    )

@@ -6,26 +6,27 @@ import math
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from autoencoder_lab.data.corruptions import Corruption
-from autoencoder_lab.training.optimiser import Adam
-
-if TYPE_CHECKING:
-    pass
-
-from autoencoder_lab.training.checkpoint import described, resume, save
+from autoencoder_lab.models.base import Step
+from autoencoder_lab.training.batches import Batches
+from autoencoder_lab.training.checkpoint import described, plainly, resume, save
 from autoencoder_lab.training.device import pick_device
 from autoencoder_lab.training.evaluation import evaluate
 from autoencoder_lab.training.first_weights import draw_weights, is_fresh
-from autoencoder_lab.training.history import History, TrainingDiverged
+from autoencoder_lab.training.history import History, TrainingDiverged, stop_if_diverged
+from autoencoder_lab.training.loan import lent
 from autoencoder_lab.training.number_format import number_format
-from autoencoder_lab.training.progress import progress_bar
-from autoencoder_lab.training.seeds import epoch_seed, seeded
+from autoencoder_lab.training.optimiser import Adam
+from autoencoder_lab.training.progress import Progress, view_of
+from autoencoder_lab.training.seeds import seeded
 
 WARM_UP_STEPS = 50
 
@@ -51,7 +52,7 @@ def fit(
     device: str = "auto",
     callbacks: Sequence[Callback] = (),
     checkpoint: str | Path | None = None,
-    progress: bool = True,
+    progress: bool | Progress = True,
 ) -> History:
     """Train `model` on data.train, watching data.val; data.test is never touched. Returns the History.
 
@@ -67,100 +68,110 @@ def fit(
       Convolutions between many channels run in another number format on a CPU, see `number_format`.
     callbacks: called as callback(model, history) after every epoch; True stops.
     checkpoint: a file rewritten after every epoch; a killed run started again with it continues on the same curve.
-    Ctrl-C returns the history so far and leaves a usable model.
+    progress: True says how far it is, False nothing; or a view of your own, see `Progress`.
+    Where data.train has targets, x is scored against them; a conditional model is told data.train.condition.
+    Ctrl-C returns the history so far and leaves a usable model; a start that fails leaves the model as it came.
 
-    Raises ValueError for contradictory arguments, TrainingDiverged (with the step and the likely cause) where the
-    loss stops being finite; the model then has the weights it came with.
+    Raises TypeError for a model that is solved, not trained, ValueError for contradictory
+    arguments or another run's checkpoint, TrainingDiverged (with the step and the likely cause) where the loss stops
+    being finite; the model then has the weights it came with.
     """
+    if model.solved:
+        name = type(model).__name__.lower()
+        raise TypeError(
+            f"{model.label} is solved, not trained: call {name}.fit(data.train) instead of lab.fit({name}, data)"
+        )
     plan = _plan(model, data, epochs, steps, batch_size, learning_rate)
-    parameter_steps = model.steps()
-    home, target_device = next(model.parameters()).device, pick_device(device)
-    precision, channels_last = number_format(model, data.train.images[:1].to(home), target_device)
-    history = History(
-        getattr(model, "label", type(model).__name__), _settings(model, data, plan, seed, corrupt, augment)
-    )
-    history.settings |= {
-        "device": str(target_device),
-        "precision": str(precision).removeprefix("torch."),
-        "memory_format": "channels_last" if channels_last else "contiguous",
-    }
-    weights_before = {name: value.clone() for name, value in model.state_dict().items()}
+    pairs, train = model.steps(), data.train
+    _check_augmentation(augment, train)
+    target_device = pick_device(device)
+    form = number_format(model, train.images[:1], target_device)
+    settings = _settings(model, data, plan, seed, corrupt, augment) | form.settings | {"device": str(target_device)}
+    history, view = History(model.label, settings), view_of(progress)
 
-    with seeded(seed, target_device), progress_bar(plan.steps, history.model, progress) as show:
+    with lent(model) as loan, seeded(seed, target_device), closing(view):
         if is_fresh(model) if initialise is None else initialise:
             draw_weights(model.to("cpu"), seed)  # drawn there: the same weights wherever it was
-            model.start_from(data.train.images)
+            model.start_from(train.images)
         model.to(target_device).train()
-        if channels_last:
+        if form.channels_last:
             model.to(memory_format=torch.channels_last)
-        betas = getattr(model, "betas", (0.9, 0.999))
-        optimisers = [Adam(parameters, betas) for parameters, _ in parameter_steps]
-        done = resume(checkpoint, model, optimisers, history) if checkpoint else 0
-        images = data.train.images.to(target_device)
-        labels = data.train.labels.to(target_device) if getattr(model, "conditional", False) else None
+        run = _Run(model, plan, form.precision, pairs, [Adam(parameters, model.betas) for parameters, _ in pairs])
+        done = resume(checkpoint, model, run.optimisers, history) if checkpoint else 0
+        batches = Batches(train, target_device, plan.batch_size, seed, corrupt, augment, model.conditional)
+        if done:
+            loan.keep()  # what was learnt stays, whatever happens
+        view.start(plan.steps, history.model, done)
         earlier, started = history.seconds[-1] if history.seconds else 0.0, time.perf_counter()
         try:
             while done < plan.steps:
-                # an epoch's noise depends on (seed, epoch) alone: a resumed run needs no generator state
-                torch.manual_seed(epoch_seed(seed, done // plan.per_epoch))
-                order = torch.randperm(len(images))[: plan.per_epoch * plan.batch_size].to(target_device)
-                batches = order.split(plan.batch_size)[: plan.steps - done]
-                sums: dict[str, float] = {}
-                for batch in batches:
-                    target = images[batch] if augment is None else augment(images[batch])
-                    x = target if corrupt is None else corrupt(target)
-                    condition = {} if labels is None else {"labels": labels[batch]}
-                    rate = plan.rate * schedule(done, plan.steps)
-                    values = _train_on(x, target, condition, parameter_steps, optimisers, rate, precision)
-                    sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
+                losses = []
+                for batch in batches.epoch(done // plan.per_epoch)[: plan.steps - done]:
+                    losses.append(run.step(*batches.draw(batch), done))
                     done += 1
-                    model.trained_steps += 1
-                    model.after_step(done, plan.steps)
-                    _stop_if_diverged(values["total"], done, plan.rate, history)
-                    show(done)
+                    loan.keep()
+                    stop_if_diverged(losses[-1]["total"], done, plan.rate, history)
+                    view.step(done)
                 validation = evaluate(model, data.val, corrupt)  # first: Ctrl-C in here leaves no half of an entry
-                _stop_if_diverged(validation["total"], done, plan.rate, history)
-                training = {name: value / len(batches) for name, value in sums.items()}
-                history.record(
-                    done, done / plan.per_epoch, training, validation, earlier + time.perf_counter() - started
-                )
+                stop_if_diverged(validation["total"], done, plan.rate, history)
+                seconds = earlier + time.perf_counter() - started
+                history.record(done, done / plan.per_epoch, _mean(losses), validation, seconds)
                 if checkpoint is not None:
-                    save(Path(checkpoint), model, optimisers, history, done)
+                    save(Path(checkpoint), model, run.optimisers, history, done)
+                view.epoch(history)
                 # every callback hears of the epoch, even if an earlier one asks to stop
                 if any([callback(model, history) for callback in callbacks]):
                     break
         except KeyboardInterrupt:
             history.interrupted = True
         except TrainingDiverged:
-            model.load_state_dict(weights_before)  # NaN weights serve nobody: a second try starts where this one did
+            loan.give_back_weights()  # NaN weights serve nobody: a second try starts where this one did
             raise
-        finally:
-            model.eval().to(home)
-            if channels_last:
-                model.to(memory_format=torch.contiguous_format)
     model.fit_seconds = earlier + time.perf_counter() - started
     return history
 
 
-def _train_on(
-    x: Tensor,
-    target: Tensor,
-    condition: dict[str, Tensor],
-    parameter_steps: list[Any],
-    optimisers: list[Adam],
-    rate: float,
-    precision: torch.dtype,
-) -> dict[str, float]:
-    """One optimiser step for each (parameters, loss function) pair; returns the losses and their parts."""
-    values: dict[str, float] = {}
-    for optimiser, (parameters, loss_function) in zip(optimisers, parameter_steps, strict=True):
-        with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
-            loss = loss_function(x, target, **condition)
-        # only these parameters: a generator's step cannot leak a gradient into its discriminator
-        optimiser.step(torch.autograd.grad(loss.total, parameters), rate)
-        for name, value in ({"total": loss.total} | loss.parts).items():
-            values[name] = values.get(name, 0.0) + value.item()
-    return values
+@dataclass
+class _Run:
+    """The model, and what moves it: one optimiser for each of its (parameters, loss function) pairs."""
+
+    model: Any
+    plan: _Plan
+    precision: torch.dtype
+    pairs: list[Step]
+    optimisers: list[Adam]
+
+    def step(self, x: Tensor, target: Tensor, condition: dict[str, Tensor], done: int) -> dict[str, float]:
+        """One step of each optimiser, at the rate of the step after `done`; returns the losses and their parts."""
+        rate = self.plan.rate * schedule(done, self.plan.steps)
+        values: dict[str, float] = {}
+        for optimiser, (parameters, loss_function) in zip(self.optimisers, self.pairs, strict=True):
+            with torch.autocast(x.device.type, self.precision, enabled=self.precision != torch.float32):
+                loss = loss_function(x, target, **condition)
+            # only these parameters: a generator's step cannot leak a gradient into its discriminator
+            optimiser.step(torch.autograd.grad(loss.total, parameters), rate)
+            for name, value in ({"total": loss.total} | loss.parts).items():
+                values[name] = values.get(name, 0.0) + value.item()
+        self.model.trained_steps += 1
+        self.model.after_step(done + 1, self.plan.steps)
+        return values
+
+
+def _mean(losses: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of each part over the batches of an epoch."""
+    sums: dict[str, float] = {}
+    for values in losses:
+        sums = {name: sums.get(name, 0.0) + value for name, value in values.items()}
+    return {name: value / len(losses) for name, value in sums.items()}
+
+
+def _check_augmentation(augment: object, train: Any) -> None:
+    """Images and targets are changed as channels of one picture, so that both are changed alike."""
+    if augment is not None and train.targets is not None and train.targets.shape[2:] != train.images.shape[2:]:
+        sides = f"{tuple(train.images.shape[2:])} and {tuple(train.targets.shape[2:])}"
+        raise ValueError(
+            f"augment changes images and targets alike and needs them of one height and width, got {sides}"
+        )
 
 
 class _Plan(NamedTuple):
@@ -178,7 +189,7 @@ def _plan(
     """Check the arguments and fill in the model's own suggestions."""
     if epochs is not None and steps is not None:
         raise ValueError(f"give epochs or steps, not both (got epochs={epochs}, steps={steps})")
-    batch_size = getattr(model, "batch_size", 128) if batch_size is None else batch_size
+    batch_size = model.batch_size if batch_size is None else batch_size
     for name, given in {"epochs": epochs, "steps": steps, "batch_size": batch_size}.items():
         if given is not None and (given < 1 or given != int(given)):
             raise ValueError(f"{name} must be a whole number, at least 1, got {given}")
@@ -194,19 +205,18 @@ def _plan(
 
 def _settings(model: Any, data: Any, plan: _Plan, seed: int, corrupt: Any, augment: Any) -> dict[str, Any]:
     """Everything a run depends on; a checkpoint is resumed only by a run with the same settings."""
-    return {
+    return {name: plainly(value) for name, value in model.arguments.items()} | {
         "data": data.name,
         "images": len(data.train.images),
         "seed": seed,
         "steps": plan.steps,
         "batch_size": plan.batch_size,
         "learning_rate": plan.rate,
+        "betas": list(model.betas),
         "corrupt": described(corrupt),
         "augment": described(augment),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "layers": zlib.crc32(str(described(model)).encode()),  # a checksum: tells other architectures apart
-        "output": getattr(model, "output", None),
-        "loss": getattr(model, "loss_name", None),
+        "layers": zlib.crc32(str(described(model)).encode()),  # a checksum: tells other layers and arguments apart
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),  # its own class of string would not be loaded from a checkpoint
     }
@@ -218,14 +228,3 @@ def schedule(step: int, total: int) -> float:
     if step < warm_up:
         return (step + 1) / (warm_up + 1)
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, total - warm_up)))
-
-
-def _stop_if_diverged(loss: float, step: int, rate: float, history: History) -> None:
-    if math.isfinite(loss):
-        return
-    before = f"{history.train['total'][-1]:.4g} at the last epoch" if history.step else "never recorded"
-    raise TrainingDiverged(
-        f"the loss is not finite at step {step} (it was {before}). The likely cause is the learning rate {rate:g}: "
-        f"try learning_rate={rate / 10:g}. Otherwise look for a log or a square root of 0 in the loss.",
-        history,
-    )

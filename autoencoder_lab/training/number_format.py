@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from autoencoder_lab.models.base import Autoencoder
-
-if TYPE_CHECKING:
-    pass
-
+from autoencoder_lab.training.loan import evaluating
 from autoencoder_lab.training.seeds import EVALUATION_SEED, seeded
 
 WIDE = 32  # channels
@@ -24,6 +21,12 @@ class NumberFormat(NamedTuple):
 
     precision: torch.dtype
     channels_last: bool  # whether a pixel's channels lie side by side in memory
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """How the history names it."""
+        layout = "channels_last" if self.channels_last else "contiguous"
+        return {"precision": str(self.precision).removeprefix("torch."), "memory_format": layout}
 
 
 def number_format(model: Any, image: Tensor, device: torch.device) -> NumberFormat:
@@ -37,7 +40,8 @@ def number_format(model: Any, image: Tensor, device: torch.device) -> NumberForm
     plain = NumberFormat(torch.float32, False)
     layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
     wide = {layer for layer in layers if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and _channels(layer) >= WIDE}
-    if device.type != "cpu" or not wide or getattr(type(model), "loss", None) is not Autoencoder.loss:
+    autoencoder_loss = isinstance(model, Autoencoder) and type(model).loss is Autoencoder.loss
+    if device.type != "cpu" or not wide or not autoencoder_loss:
         return plain
     products: dict[nn.Module, int] = {}
 
@@ -47,12 +51,10 @@ def number_format(model: Any, image: Tensor, device: torch.device) -> NumberForm
         products[layer] = layer.get_parameter("weight").numel() * math.prod(at.shape[2:])
 
     hooks = [layer.register_forward_hook(count) for layer in layers]
-    was_training = model.training
     try:
-        with torch.no_grad(), seeded(EVALUATION_SEED, device):
-            model.eval().reconstruct(image)
+        with torch.no_grad(), seeded(EVALUATION_SEED, device), evaluating(model):
+            model.reconstruct(image.to(model.trained_steps.device))
     finally:
-        model.train(was_training)
         for hook in hooks:
             hook.remove()
     if 2 * sum(products.get(layer, 0) for layer in wide) < sum(products.values()):

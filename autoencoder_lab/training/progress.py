@@ -1,46 +1,97 @@
-"""How far a training is: a bar, a line, or nothing."""
+"""How far a training is: a bar in a terminal, a line in a notebook, nothing elsewhere, or a view of one's own.
 
-from __future__ import annotations
+No figure depends on this.
+"""
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    pass
+from autoencoder_lab.training.history import History
 
 
-@contextmanager
-def progress_bar(total: int, label: str, wanted: bool) -> Iterator[Callable[[int], object]]:
-    """A bar in a terminal, one line that rewrites itself in a notebook, nothing elsewhere.
+class Progress(Protocol):
+    """What `fit(progress=…)` tells of a training. A view may fill these four as it likes."""
 
-    tqdm's notebook bar leaves a dead widget in a stored notebook, hence the line.
-    """
-    if not wanted:
-        yield lambda done: None
-    elif "ipykernel" in sys.modules:
+    def start(self, total: int, label: str, done: int) -> None:
+        """`done` of `total` steps were made by an earlier run that this one goes on from."""
+
+    def step(self, done: int) -> None:
+        """Another step is made, `done` in all."""
+
+    def epoch(self, history: History) -> None:
+        """Another epoch is recorded."""
+
+    def close(self) -> None:
+        """The training has ended, in whatever way."""
+
+
+def view_of(wanted: "bool | Progress") -> Progress:
+    """A view for where we are: True chooses one, False is silent, anything else is used as it is."""
+    if not isinstance(wanted, bool):
+        return wanted
+    if wanted and "ipykernel" in sys.modules:
+        return NotebookLine()
+    return TerminalBar() if wanted and sys.stderr.isatty() else Silent()
+
+
+class Silent:
+    """Says nothing."""
+
+    def start(self, total: int, label: str, done: int) -> None:
+        """Nothing to prepare."""
+
+    def step(self, done: int) -> None:
+        """Nothing to say."""
+
+    def epoch(self, history: History) -> None:
+        """Nothing to say."""
+
+    def close(self) -> None:
+        """Nothing to take away."""
+
+
+class NotebookLine(Silent):
+    """One line that rewrites itself: tqdm's notebook bar would leave a dead widget in a stored notebook."""
+
+    def start(self, total: int, label: str, done: int) -> None:
+        """Show the line."""
         from IPython.display import display
 
-        started, last_shown = time.perf_counter(), 0.0
-        handle = display({"text/plain": f"{label}: starting"}, raw=True, display_id=True)
+        self.total, self.label, self.first = total, label, done
+        self.started, self.last_shown = time.perf_counter(), 0.0
+        self.line: Any = display({"text/plain": f"{label}: starting"}, raw=True, display_id=True)
 
-        def show(done: int) -> None:
-            nonlocal last_shown
-            now = time.perf_counter()
-            if done == total or now - last_shown > 0.25:
-                last_shown = now
-                left = (now - started) / done * (total - done)
-                left_text = f", {left:.0f} s left" if left > 1 else ""
-                text = f"{label}: step {done} of {total}, {now - started:.0f} s{left_text}"
-                handle.update({"text/plain": text}, raw=True)
+    def step(self, done: int) -> None:
+        """Rewrite the line, four times a second at most."""
+        now = time.perf_counter()
+        if done == self.total or now - self.last_shown > 0.25:
+            self.last_shown = now
+            self.line.update({"text/plain": self.text(done, now - self.started)}, raw=True)
 
-        yield show
-    elif sys.stderr.isatty():
+    def text(self, done: int, seconds: float) -> str:
+        """What the line says after `seconds`; the steps of an earlier run took none of them."""
+        left = seconds / max(1, done - self.first) * (self.total - done)
+        left_text = f", {left:.0f} s left" if left > 1 else ""
+        return f"{self.label}: step {done} of {self.total}, {seconds:.0f} s{left_text}"
+
+
+class TerminalBar(Silent):
+    """tqdm's bar."""
+
+    bar: Any = None
+
+    def start(self, total: int, label: str, done: int) -> None:
+        """Draw the bar."""
         from tqdm import tqdm
 
-        with tqdm(total=total, desc=label, unit="step") as bar:
-            yield lambda done: bar.update(done - bar.n)
-    else:
-        yield lambda done: None
+        self.bar = tqdm(total=total, desc=label, unit="step", initial=done)
+
+    def step(self, done: int) -> None:
+        """Move the bar."""
+        self.bar.update(done - self.bar.n)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self.bar is not None:
+            self.bar.close()

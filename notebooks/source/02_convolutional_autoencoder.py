@@ -339,7 +339,7 @@ lab.outcome("02-3-code-or-indices", "noise" if min(to_indices, to_code) > mean_i
 # anyway, that is no defect but the whole point. The library refuses what cannot work and says why:
 
 # %% tags=["nbval-check-output"]
-print("the code alone is enough:", {"transposed": transposed.code_only, "unpool": unpool.code_only})
+print("the code alone is enough:", {"transposed": transposed.decodes, "unpool": unpool.decodes})
 try:
     unpool.decode(torch.zeros(1, 16))
 except TypeError as refusal:

@@ -85,7 +85,7 @@ lab.predict(
 def blind_draws(model, n=1000):
     """n codes drawn without looking at an image: from the prior where there is one, else from a fitted Gaussian."""
     draws = chance(n, model.latent)
-    if getattr(model, "has_prior", False):
+    if model.has_prior:
         return draws
     codes = lab.metrics.encode(model, data.train)
     return codes.mean(dim=0) + draws @ torch.linalg.cholesky(codes.T.cov()).T

@@ -793,7 +793,7 @@ lab.plot.image_rows(
 
 # %%
 asked = torch.arange(1000) % 10
-obeyed = lab.metrics.condition_accuracy(chooser.sample(1000, torch.Generator().manual_seed(0), labels=asked), asked)
+obeyed = lab.metrics.condition_accuracy(chooser.sample(1000, torch.Generator().manual_seed(0), condition=asked), asked)
 honest = lab.metrics.condition_accuracy(data.test.images, data.test.labels)
 both = {"requested digits": obeyed, "real digits": honest}
 lab.plot.bars(both, "share that the classifier recognises", baselines={"chance": 0.1})

@@ -18,7 +18,7 @@ from autoencoder_lab import checks, losses
 from autoencoder_lab.models.planar_game import PlanarGAN
 
 Function = Callable[..., Any]
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 bce, with_logits = F.binary_cross_entropy, F.binary_cross_entropy_with_logits
 
 

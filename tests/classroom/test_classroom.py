@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import autoencoder_lab as lab
-from autoencoder_lab import classroom
+from autoencoder_lab.classroom import prediction
 
 KEY = "01-3-linear-ties-pca"
 OPTIONS = ("more than 20 % larger", "equal to within 1 %")
@@ -22,14 +22,14 @@ OPTIONS = ("more than 20 % larger", "equal to within 1 %")
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test has a folder, and a session, of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(classroom, "_asked", {})
-    monkeypatch.setattr(classroom, "_shown", {})
+    monkeypatch.setattr(prediction, "_asked", {})
+    monkeypatch.setattr(prediction, "_shown", {})
     return tmp_path
 
 
 def choose(guess: str, confidence: str = "", key: str = KEY, options: tuple[str, ...] = OPTIONS) -> Any:
     """What the browser does when a student clicks."""
-    form = classroom._prediction_form("How much larger?", options, key)
+    form = prediction._prediction_form("How much larger?", options, key)
     form.guess = guess
     form.confidence = confidence
     return form
@@ -48,11 +48,11 @@ def test_setup_seeds_all_three_generators_and_says_so_in_one_line(capsys: pytest
 
     threads = torch.get_num_threads()
     try:
-        classroom.setup(3)
+        prediction.setup(3)
         first = draws()
-        classroom.setup(4)
+        prediction.setup(4)
         assert all(a != b for a, b in zip(first, draws(), strict=True))
-        classroom.setup(3)
+        prediction.setup(3)
         assert draws() == first
         assert 1 <= torch.get_num_threads() <= max(1, min(threads, 8))
     finally:
@@ -67,21 +67,21 @@ def test_setup_seeds_all_three_generators_and_says_so_in_one_line(capsys: pytest
 
 
 def test_without_a_front_end_a_prediction_is_text_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    classroom.predict("How much larger?", OPTIONS, KEY)
-    classroom.outcome(KEY, OPTIONS[1])
+    prediction.predict("How much larger?", OPTIONS, KEY)
+    prediction.outcome(KEY, OPTIONS[1])
     said = capsys.readouterr().out
     assert "How much larger?" in said and all(option in said for option in OPTIONS)
     assert said.endswith("It came out “equal to within 1 %”. No guess was recorded.\n")
     assert not list(Path().iterdir())
-    assert repr(classroom.calibration()) == "No guess has an outcome yet."
+    assert repr(prediction.calibration()) == "No guess has an outcome yet."
 
 
 def test_a_guess_is_kept_compared_and_then_final(capsys: pytest.CaptureFixture[str]) -> None:
     choose(OPTIONS[0], "sure")
     assert choose(OPTIONS[1]).confidence == ""  # a new form shows what is on file; clearing it is no choice
     assert stored()[KEY]["guess"] == OPTIONS[1] and stored()[KEY]["confidence"] == "sure"
-    classroom.predict("How much larger?", OPTIONS, KEY)
-    classroom.outcome(KEY, OPTIONS[1])
+    prediction.predict("How much larger?", OPTIONS, KEY)
+    prediction.outcome(KEY, OPTIONS[1])
     said = capsys.readouterr().out
     assert "You guessed “equal to within 1 %” (sure). It came out “equal to within 1 %”: as you expected" in said
     assert stored()[KEY]["outcome"] == OPTIONS[1]
@@ -95,7 +95,7 @@ def test_the_outcome_locks_the_form_on_the_page_and_a_second_run_closes_the_firs
     first = choose(OPTIONS[0])
     second = choose(OPTIONS[0])
     assert first.comm is None and second.comm is not None
-    classroom.outcome(KEY, OPTIONS[1])
+    prediction.outcome(KEY, OPTIONS[1])
     assert second.locked and second.status == "It came out: equal to within 1 %. Your guess stays as it was."
 
 
@@ -122,7 +122,7 @@ def test_a_file_that_cannot_be_written_is_said_in_the_form_and_stops_nothing(mon
     def refuse(**_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(classroom.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(prediction.tempfile, "mkstemp", refuse)
     assert choose(OPTIONS[0]).status == "Not recorded: predictions.json cannot be written (Permission denied)."
 
 
@@ -133,40 +133,40 @@ def test_an_interrupted_write_leaves_the_old_file(monkeypatch: pytest.MonkeyPatc
     def stop(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(classroom.json, "dump", stop)
+    monkeypatch.setattr(prediction.json, "dump", stop)
     with pytest.raises(KeyboardInterrupt):
-        classroom._record(KEY, guess=OPTIONS[1])
+        prediction._record(KEY, guess=OPTIONS[1])
     assert stored() == before
     assert [path.name for path in Path().iterdir()] == ["predictions.json"]
 
 
 def test_a_guess_that_is_no_option_any_more_is_no_guess(capsys: pytest.CaptureFixture[str]) -> None:
     choose(OPTIONS[0])
-    classroom.predict("Asked anew?", ["yes", "no"], KEY)
-    classroom.outcome(KEY, "yes")
+    prediction.predict("Asked anew?", ["yes", "no"], KEY)
+    prediction.outcome(KEY, "yes")
     assert capsys.readouterr().out.endswith("It came out “yes”. No guess was recorded.\n")
     assert "outcome" not in stored()[KEY]
 
 
 def test_an_outcome_must_be_one_of_the_options() -> None:
-    classroom.predict("How much larger?", OPTIONS, KEY)
+    prediction.predict("How much larger?", OPTIONS, KEY)
     with pytest.raises(ValueError, match=r"must be one of .*equal to within 1 %.*, got 'equal'"):
-        classroom.outcome(KEY, "equal")
+        prediction.outcome(KEY, "equal")
 
 
 @pytest.mark.parametrize("options", [[], ["one"], ["same", "same"], ["yes", " "]])
 def test_a_prediction_needs_two_different_options(options: list[str]) -> None:
     with pytest.raises(ValueError, match="at least two different options"):
-        classroom.predict("Which?", options, KEY)
+        prediction.predict("Which?", options, KEY)
 
 
 def test_calibration_is_the_brier_score_of_the_stated_confidence() -> None:
     four = ("a", "b", "c", "d")
     for number, (guess, confidence) in enumerate([("a", "sure"), ("b", "sure"), ("a", "guess"), ("a", "")]):
         choose(guess, confidence, key=str(number), options=four)
-        classroom.outcome(str(number), "a")
+        prediction.outcome(str(number), "a")
     choose("a", "sure", key="not yet run", options=four)
-    found = classroom.calibration()
+    found = prediction.calibration()
     assert (found.right, found.guesses) == (3, 4)
     assert found.levels == {"sure": (1, 2, 0.95), "guess": (1, 1, 0.25)}
     assert found.brier == pytest.approx((0.05**2 + 0.95**2 + 0.75**2) / 3)
@@ -175,7 +175,7 @@ def test_calibration_is_the_brier_score_of_the_stated_confidence() -> None:
 
 def test_the_form_has_a_stable_repr_and_its_script_puts_text_in_as_text() -> None:
     assert repr(choose(OPTIONS[0])) == "PredictionForm('Predict. How much larger?')"
-    script = Path(classroom.__file__).with_name("predict.js").read_text(encoding="utf-8")
+    script = Path(prediction.__file__).with_name("prediction.js").read_text(encoding="utf-8")
     assert "innerHTML" not in script and "legend" in script and 'setAttribute("role", "status")' in script
 
 
@@ -220,7 +220,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_in_a_notebook_a_prediction_is_a_live_form_with_a_page_beside_it(shown: list[dict[str, Any]]) -> None:
-    classroom.predict("Is 1 < 2 & <b>so</b>?", ["<i>yes</i>", "no"], KEY)
+    prediction.predict("Is 1 < 2 & <b>so</b>?", ["<i>yes</i>", "no"], KEY)
     (bundle,) = shown
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"]
     page = Page(bundle["text/html"])
@@ -233,8 +233,8 @@ QUESTION = {"ask": "What is `z`?", "right": ("the code", "h = f(x)"), "wrong": {
 
 
 def test_every_option_of_a_quiz_unfolds_and_says_in_words_whether_it_is_right(shown: list[dict[str, Any]]) -> None:
-    classroom.quiz("01", [QUESTION, {**QUESTION, "ask": "Again?"}])
-    classroom.quiz("01", [QUESTION, {**QUESTION, "ask": "Again?"}])
+    prediction.quiz("01", [QUESTION, {**QUESTION, "ask": "Again?"}])
+    prediction.quiz("01", [QUESTION, {**QUESTION, "ask": "Again?"}])
     page = Page(shown[0]["text/html"])
     assert page.tags.count("details") == page.tags.count("summary") == 6
     assert page.words.count("Right.") == 2 and page.words.count("Not quite.") == 4
@@ -247,7 +247,7 @@ def test_every_option_of_a_quiz_unfolds_and_says_in_words_whether_it_is_right(sh
 
 
 def test_the_right_option_of_a_quiz_is_not_always_in_the_same_place(shown: list[dict[str, Any]]) -> None:
-    classroom.quiz("01", [{**QUESTION, "ask": f"Question {number}?"} for number in range(20)])
+    prediction.quiz("01", [{**QUESTION, "ask": f"Question {number}?"} for number in range(20)])
     letters = re.findall(r"<summary>(\w)\. the code<", shown[0]["text/html"])
     assert set(letters) == {"A", "B", "C"}
 
@@ -268,11 +268,11 @@ def test_the_right_option_of_a_quiz_is_not_always_in_the_same_place(shown: list[
 )
 def test_a_quiz_with_a_flaw_is_refused_and_names_the_question(question: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"quiz '01', question 2: .*{message}"):
-        classroom.quiz("01", [QUESTION, question])
+        prediction.quiz("01", [QUESTION, question])
 
 
 def test_shown_source_is_the_source_fenced_for_the_front_end(shown: list[dict[str, Any]]) -> None:
-    classroom.show_source(Page.handle_data)
+    prediction.show_source(Page.handle_data)
     text = "def handle_data(self, data: str) -> None:\n    self.words.append(data)"
     assert shown[0]["text/plain"] == text
     name = "`test_classroom.Page.handle_data`"
@@ -280,9 +280,9 @@ def test_shown_source_is_the_source_fenced_for_the_front_end(shown: list[dict[st
 
 
 def test_shown_source_of_an_instance_is_its_class_and_can_leave_docstrings_out(shown: list[dict[str, Any]]) -> None:
-    classroom.show_source(Page(""), docstrings=False)
+    prediction.show_source(Page(""), docstrings=False)
     assert shown[0]["text/plain"].startswith("class Page(HTMLParser):\n\n    def __init__")
-    classroom.show_source(shown_in_two_lines)
+    prediction.show_source(shown_in_two_lines)
     assert "````python" in shown[1]["text/markdown"], "a fence in the source must not end the block"
 
 
@@ -292,7 +292,7 @@ def shown_in_two_lines() -> str:
 
 def test_a_builtin_has_no_source_to_show() -> None:
     with pytest.raises(TypeError, match="give a class, function or method"):
-        classroom.show_source(len)
+        prediction.show_source(len)
 
 
 def test_own_images_are_the_same_for_an_id_and_others_for_another(capsys: pytest.CaptureFixture[str]) -> None:

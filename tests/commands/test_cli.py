@@ -97,8 +97,8 @@ def test_without_a_command_the_help_names_both() -> None:
 
 def test_doctor_starts_where_torch_does_not(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise OSError('[WinError 126] Error loading c10.dll')", encoding="utf-8")
-    paths = os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[1])])
-    command = [sys.executable, "-m", "autoencoder_lab.cli", "doctor"]
+    paths = os.pathsep.join([str(tmp_path), str(Path(cli.__file__).parents[2])])
+    command = [sys.executable, "-m", "autoencoder_lab.commands.cli", "doctor"]
     done = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "torch does not start: [WinError 126] Error loading c10.dll" in done.stdout
@@ -110,12 +110,14 @@ def test_open_does_not_wait_for_torch() -> None:
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
-def test_every_public_name_is_found_where_editors_see_it() -> None:
+def test_every_public_name_is_what_its_import_says() -> None:
     import ast
 
     tree = ast.parse(Path(autoencoder_lab.__file__).read_text(encoding="utf-8"))
     (seen,) = (node for node in tree.body if isinstance(node, ast.If))
     promised: dict[str, object] = {}
     exec(compile(ast.Module(seen.body, []), "seen", "exec"), promised)
-    assert {name for name in promised if name != "__builtins__"} == set(autoencoder_lab.__all__)
+    names = {name for name in promised if name != "__builtins__"}
+    assert names == set(autoencoder_lab.__all__) and {"Loss", "Model", "LatentModel", "models"} <= names
+    assert all(getattr(autoencoder_lab, name) is promised[name] for name in names)
     assert all(getattr(autoencoder_lab, name) is promised[name] for name in autoencoder_lab.__all__)

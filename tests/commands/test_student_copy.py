@@ -259,7 +259,7 @@ def test_two_opens_at_once(tmp_path: Path, source: Path) -> None:
 
 def test_course_is_found_in_the_clone_or_else_in_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "autoencoder_lab"
-    monkeypatch.setattr(course, "__file__", str(package / "course.py"))
+    monkeypatch.setattr(course, "__file__", str(package / "commands" / "student_copy.py"))
     with pytest.raises(CourseError, match="no notebooks came with the package"):
         course.course_folder()
     for folder in (tmp_path / "notebooks", package / "course"):  # the installed package's own comes first

@@ -162,7 +162,7 @@ def test_a_model_computes_the_same_in_the_browser(run_js: RunJS, name: str, shap
     model = scrambled(MODELS[name](shape))
     x = torch.rand((3, *shape), generator=seeded(5))
     same(run_js, model.encode, inputs=x)
-    if model.code_only:
+    if model.decodes:
         same(run_js, model.decode, inputs=model.encode(x).detach() + noise(3, 5))
     program = same(run_js, model.reconstruct, inputs=x)
     with torch.no_grad():

@@ -218,7 +218,7 @@ def test_the_penalty_comes_every_few_steps_and_is_that_much_heavier() -> None:
     gan, x, gamma = small(penalty=0.7), images(), 0.7
     parts = []
     for step in range(2 * PENALTY_EVERY):
-        gan.trained_steps.fill_(step)
+        gan.load_state_dict(gan.state_dict() | {"trained_steps": torch.tensor(step)})
         loss = repeatably(gan.critic_loss, x)
         parts.append((loss.total - loss.parts["critic"]).item())
     real, fake = x.clone().requires_grad_(), repeatably(gan.fake, len(x)).detach().requires_grad_()
@@ -356,14 +356,14 @@ def test_fit_passes_each_image_its_own_label(tiny: lab.ImageData) -> None:
 
 def test_a_conditional_gan_draws_what_is_asked_for_and_asks_for_labels() -> None:
     gan = small(classes=10)
-    assert gan.sample(5, labels=torch.full((5,), 3)).shape == (5, *SHAPE) and not gan.code_only
+    assert gan.sample(5, condition=torch.full((5,), 3)).shape == (5, *SHAPE) and not gan.decodes
     for labels in (None, torch.tensor([3]), torch.tensor([0, 1, 2, 3, 10]), torch.tensor([-1, 0, 0, 0, 0])):
         with pytest.raises(ValueError, match=r"needs labels of shape \(5,\).*torch\.full"):
-            gan.sample(5, labels=labels)
+            gan.sample(5, condition=labels)
     with pytest.raises(ValueError, match="labels"):
         gan.loss(images())
     with pytest.raises(ValueError, match="whole numbers"):
-        gan.sample(2, labels=torch.tensor([0.5, 1.0]))
+        gan.sample(2, condition=torch.tensor([0.5, 1.0]))
 
 
 # --- a generator is no autoencoder -----------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ from conftest import seeded
 from torch import Tensor
 
 import autoencoder_lab as lab
-from autoencoder_lab.comparison import count_parameters
 from autoencoder_lab.models import controls
 
 HOLE = lab.corrupt.box_mask(3, fill=0.5)
@@ -330,7 +329,7 @@ def test_denoisers_stand_in_a_scoreboard(tiny: lab.ImageData) -> None:
         cleaned = control.reconstruct(noise(tiny.test.images, seeded()))
         assert cleaned.shape == tiny.test.images.shape and cleaned.dtype == torch.float32
         assert cleaned.min() >= 0 and cleaned.max() <= 1
-    assert count_parameters(controls.Biharmonic()) == 0
+    assert controls.Biharmonic().learned_numbers() == 0
     assert "median 3×3" in lab.plot.reconstructions([controls.Median()], tiny.test, corrupt=noise).alt
     with pytest.raises(TypeError, match="median 3×3 is a filter and has no code"):
         lab.compare([controls.Median()], tiny)

@@ -83,7 +83,7 @@ def test_evaluation_is_deterministic_and_the_same_as_in_training_mode(name: str)
 @pytest.mark.parametrize("name", CODE_ONLY)
 def test_everything_passes_through_the_code(name: str) -> None:
     model, x = CODE_ONLY[name]((1, 12, 12)), pictures(4, (1, 12, 12))
-    assert model.code_only
+    assert model.decodes
     z = model.encode(x)
     assert torch.allclose(model.decode(z), model.reconstruct(x), atol=1e-6)
     permuted = model.decode(z[[1, 2, 3, 0]])
@@ -96,7 +96,7 @@ def test_everything_passes_through_the_code(name: str) -> None:
 )
 def test_round_the_code_is_admitted(name: str, reason: str) -> None:
     model, x = ROUND_THE_CODE[name]((1, 12, 12)), pictures(4, (1, 12, 12))
-    assert not model.code_only
+    assert not model.decodes
     with pytest.raises(TypeError, match=rf"cannot decode a code alone: .*{reason}; call reconstruct\(x\)"):
         model.decode(model.encode(x))
     # the proof: with a code that says nothing at all, the reconstruction still tells the images apart

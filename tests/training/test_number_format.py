@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 import autoencoder_lab as lab
-from autoencoder_lab import training
 from autoencoder_lab.models import Loss
 from autoencoder_lab.training.number_format import number_format
 from benchmarks.rivals import LinkedAutoencoder
@@ -19,7 +18,7 @@ PLAIN = (torch.float32, False)
 @pytest.fixture(params=[True, False], ids=["bfloat16 in hardware", "without"])
 def processor(request, monkeypatch) -> bool:
     """Either kind of processor; PyTorch imitates what this one lacks."""
-    monkeypatch.setattr(training, "_multiplies_bfloat16", lambda: request.param)
+    monkeypatch.setattr("autoencoder_lab.training.number_format._multiplies_bfloat16", lambda: request.param)
     return request.param
 
 
