@@ -204,7 +204,8 @@ def _plan(
 
 
 def _settings(model: Any, data: Any, plan: _Plan, seed: int, corrupt: Any, augment: Any) -> dict[str, Any]:
-    """Everything a run depends on; a checkpoint is resumed only by a run with the same settings."""
+    """Everything a run depends on; a checkpoint is resumed only by a run with the same settings. No figure depends on
+    this."""
     return {name: plainly(value) for name, value in model.arguments.items()} | {
         "data": data.name,
         "images": len(data.train.images),
