@@ -168,7 +168,7 @@ class TwoNumbers(lab.Autoencoder):
         return replace(self.loss(x, target), total=self.falling + 3, parts={"both": self.falling + 5})
 
     def second(self, x: Tensor, target: Tensor | None = None):
-        now = self.falling.detach()
+        now = self.falling.detach().clone()  # a later move must not show in it
         parts = {"both": 7 - self.rising, "other as seen": now}
         return replace(self.loss(x, target), total=4 - self.rising, parts=parts)
 
