@@ -9,6 +9,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
+def full_hash(commit: str) -> str:
+    """The 40 hexadecimal digits of a commit that is given by a short hash, a branch or a tag.
+
+    Raises ValueError where git knows no such commit, or where this is no clone.
+    """
+    asked = ["git", "-C", str(ROOT), "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}"]
+    found = subprocess.run(asked, capture_output=True, text=True)
+    if found.returncode:
+        raise ValueError(
+            f"git knows no commit {commit!r} in {ROOT}; git log names them. {found.stderr.strip()}".strip()
+        )
+    return found.stdout.strip()
+
+
 @contextmanager
 def checked_out(commit: str) -> Iterator[Path]:
     """The folder of a temporary git worktree of `commit`, removed afterwards.

@@ -5,8 +5,8 @@ import torch
 
 from autoencoder_lab import losses, own_images
 from autoencoder_lab.checks import lab4
-from autoencoder_lab.grading.drawings import alphabet, written
-from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, function_part
+from autoencoder_lab.grading.drawings import alphabet, handwritten
+from autoencoder_lab.grading.judge import Ask, Judge, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # −ELBO as a share of what a model pays that knows each letter's mean picture and nothing else, and the share of new
@@ -75,7 +75,7 @@ def judge_conditional(ask: Ask, random: np.random.Generator) -> Mark:
     generator = torch.Generator().manual_seed(int(random.integers(2**31)))
     letters = alphabet(random, 10)
     classes, labels = torch.from_numpy(random.integers(0, 10, 3000)).split((2000, 1000))
-    pictures, new = (written(letters[which], random, UNSTEADY) for which in (classes, labels))
+    pictures, new = (handwritten(letters[which], random, UNSTEADY) for which in (classes, labels))
     images = torch.bernoulli(new, generator=generator)
     given = {"letters": (255 * pictures).byte().numpy(), "classes": classes.numpy()}
     named = ask(ENCODE, **given, images=images.numpy(), labels=labels.numpy())["codes"]
@@ -116,11 +116,13 @@ def judge_reading(given: Arrays, _: Arrays) -> Mark:
     return Mark(1 - len(wrong) / 3, "; ".join(wrong), "misread" if wrong else "")
 
 
-REPLACED = ("train",)  # by TRAINED
-PARTS = [
-    function_part("test_best_prior", 4, ("best_prior",), lab4.best_prior),
-    function_part("test_equivalent_beta", 4, ("equivalent_beta",), lab4.equivalent_beta),
-    function_part("test_importance_bound", 4, ("importance_bound",), lab4.importance_bound),
-    StagedPart("test_conditional", 4, ("conditional",), judge_conditional),
-    Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
-]
+JUDGE = Judge(
+    parts=[
+        function_part("test_best_prior", 4, ("best_prior",), lab4.best_prior),
+        function_part("test_equivalent_beta", 4, ("equivalent_beta",), lab4.equivalent_beta),
+        function_part("test_importance_bound", 4, ("importance_bound",), lab4.importance_bound),
+        StagedPart("test_conditional", 4, ("conditional",), judge_conditional),
+        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+    ],
+    replaced=["train"],  # by TRAINED
+)
