@@ -138,8 +138,8 @@ ACTIVE_UNITS_MISTAKES: dict[str, Callable[[Tensor, Tensor], float]] = {
 }
 
 
-def _posteriors(seed: int) -> tuple[Tensor, Tensor]:
-    """200 images; so many dimensions of each kind that every mistake arrives at another number."""
+def _posteriors(seed: int, size: float = 1.0) -> tuple[Tensor, Tensor]:
+    """200 images; so many dimensions of each kind that every mistake arrives at another number. size: of all means."""
     kinds = [  # how many, standard deviation of μ, mean of μ, log σ²
         (3, 1.0, 0.0, -3.0),  # active
         (1, 1.0, 0.5, -3.0),  # active, off centre
@@ -152,7 +152,7 @@ def _posteriors(seed: int) -> tuple[Tensor, Tensor]:
     ]
     sd, mean, log_var = torch.tensor([kind[1:] for kind in kinds for _ in range(kind[0])]).T
     draw = torch.Generator().manual_seed(seed)
-    mu = mean + (sd + 1e-4) * torch.randn(200, len(sd), generator=draw)
+    mu = size * (mean + (sd + 1e-4) * torch.randn(200, len(sd), generator=draw))
     varies = (log_var == -1.5).float()
     return mu, log_var + varies * torch.randn(200, 1, generator=draw)
 
@@ -161,7 +161,8 @@ ACTIVE_UNITS = Question(
     "active_units",
     lambda mu, log_var: int((mu.var(dim=0) > 0.01).sum()),
     by_sentence(ACTIVE_UNITS_MISTAKES),
-    lambda _: [_posteriors(0), _posteriors(1)],
+    # in the third, who counts images by the variance of their codes finds none, by their size all of them
+    lambda _: [_posteriors(0), _posteriors(1), _posteriors(2, size=0.05)],
 )
 
 # --- 3: an experiment ----------------------------------------------------------------------------------------------
