@@ -1,6 +1,8 @@
 # make lab        work through the course          make lab ARGS="--no-browser --port=8890"
 # make test       everything that must hold
-# make notebooks  rebuild the notebooks whose inputs changed
+# make quick      of that, style, types and the library: no browser, no sandbox, no notebooks
+# make long       what need not run at every push, where it has not passed with the present code; keeps a row of each
+# make notebooks  rebuild the notebooks whose inputs changed, and write the tables of notebooks and labs anew
 # make bench      how fast it is beside the usual ways, in about five minutes; ARGS="--json new.json" keeps the figures
 # Every line below can be typed by hand; PYTHON=python3.12 chooses another interpreter for a new .venv.
 
@@ -8,7 +10,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: lab test notebooks bench
+.PHONY: lab test quick long notebooks bench
 
 lab: .venv/installed
 	$(BIN)/autoencoder-lab open $(ARGS)
@@ -18,10 +20,20 @@ test: .venv/installed-test
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses=3 --dist=loadfile
-	$(BIN)/pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks/*.ipynb
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks/*.ipynb
+
+quick: .venv/installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest --numprocesses=3 --dist=loadfile -m "not slow"
+
+long: .venv/installed-test
+	$(BIN)/pytest --long=new $(ARGS)
 
 notebooks: .venv/installed-test
 	$(BIN)/python notebooks/build.py $(ARGS)
+	$(BIN)/python -m notebooks.tables
 
 bench: .venv/installed-test
 	$(BIN)/python -m benchmarks --short $(ARGS)

@@ -42,9 +42,12 @@ def main() -> int:
                 "anew"
             )
     if arguments.rerun_some:
-        found += runner.rerun_some(arguments.minutes)
+        found += runner.rerun_some(arguments.minutes, jobs=arguments.jobs)
     if arguments.confirm:
-        found += runner.confirm(names, arguments.against)
+        try:
+            found += runner.confirm(names, arguments.against, arguments.jobs)
+        except ValueError as error:
+            parser.error(str(error))
     if not (arguments.check or arguments.rerun_some or arguments.confirm):
         found += runner.run(names, arguments.seeds, arguments.jobs)
         report.write()

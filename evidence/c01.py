@@ -23,6 +23,7 @@ from evidence.common import (
 
 SLIDE = "001"
 CLAIM = "An undercomplete code (dim h < dim x) captures the important characteristics"
+NOTEBOOK, SECTION = "00", "3"
 EXPECTED = CONDITION
 
 

@@ -22,6 +22,7 @@ from evidence.common import (
 
 SLIDE = "001"
 CLAIM = "The code h is a “loss-free encoding” of x"
+NOTEBOOK, SECTION = "01", "1"
 EXPECTED = WRONG
 
 

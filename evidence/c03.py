@@ -30,6 +30,7 @@ from evidence.common import (
 
 SLIDE = "001"
 CLAIM = "An overcomplete code (dim h ≥ dim x) can learn to copy, and is useless"
+NOTEBOOK, SECTION = "01", "7"
 EXPECTED = CONDITION
 LATENT, STEPS = 256, 1200
 WAYS = {"relu": "without penalty", "sparse": "with an L1 penalty", "denoising": "trained on noisy images"}

@@ -21,6 +21,7 @@ from evidence.common import (
 
 SLIDE = "001"
 CLAIM = "Binary inputs want a sigmoid decoder; tanh or linear are less apt"
+NOTEBOOK, SECTION = "01", "5"
 EXPECTED = CONDITION
 
 

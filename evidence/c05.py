@@ -12,6 +12,7 @@ from evidence.common import RIGHT, UNDECIDED, Figures, Rows, Verdict, dense, dif
 
 SLIDE = "001"
 CLAIM = "Real-valued inputs want a linear decoder; sigmoid and tanh clip the range"
+NOTEBOOK, SECTION = "01", "5"
 EXPECTED = RIGHT
 
 

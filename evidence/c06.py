@@ -25,6 +25,7 @@ from evidence.common import (
 
 SLIDE = "001"
 CLAIM = "The encoder's function g is typically a sigmoid"
+NOTEBOOK, SECTION = "01", "Deeper · Which g?"
 EXPECTED = WRONG
 
 

@@ -24,6 +24,7 @@ from evidence.common import (
 
 SLIDE = "001"
 CLAIM = "Squared error suits real inputs; cross-entropy suits binary ones"
+NOTEBOOK, SECTION = "01", "6"
 EXPECTED = CONDITION
 
 

@@ -27,6 +27,7 @@ from evidence.common import (
 
 SLIDE = "001"
 CLAIM = "PCA is linear, the autoencoder can be non-linear"
+NOTEBOOK, SECTION = "01", "4"
 EXPECTED = RIGHT
 
 

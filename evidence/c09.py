@@ -9,6 +9,7 @@ from evidence.common import RIGHT, UNDECIDED, Figures, Rows, Verdict, digits, ov
 
 SLIDE = "001"
 CLAIM = "PCA is analytic (SVD), the autoencoder is optimised by gradients"
+NOTEBOOK, SECTION = "01", "2"
 EXPECTED = RIGHT
 
 

@@ -11,6 +11,7 @@ from evidence.common import CONDITION, UNDECIDED, Figures, Rows, Verdict, digits
 
 SLIDE = "001"
 CLAIM = "PCA gives an explicit transformation matrix (principal components); the autoencoder's is implicit"
+NOTEBOOK, SECTION = "01", "3"
 EXPECTED = CONDITION
 
 

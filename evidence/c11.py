@@ -29,6 +29,7 @@ from evidence.common import (
 
 SLIDE = "001"
 CLAIM = "Principal components are more interpretable than autoencoder features"
+NOTEBOOK, SECTION = "01", "Deeper · Whose axes can be read?"
 EXPECTED = RIGHT
 FACTORS = {"scale": 1, "x": 3, "y": 4}  # those that are neither circular nor a kind
 

@@ -20,6 +20,7 @@ from evidence.common import CONDITION, UNDECIDED, Figures, Rows, Verdict, dense,
 
 SLIDE = "001"
 CLAIM = "PCA is cheap for small data; the autoencoder scales better to large data and uses GPUs"
+NOTEBOOK, SECTION = "01", "Deeper · Time and memory"
 EXPECTED = CONDITION
 SIZES, STEPS, K = (1000, 8000), 500, 32
 

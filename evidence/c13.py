@@ -29,6 +29,7 @@ from evidence.common import (
 
 SLIDE = "001, 004"
 CLAIM = "A convolutional autoencoder learns compact image codes; convolutional layers do much better than dense ones"
+NOTEBOOK, SECTION = "02", "4"
 EXPECTED = CONDITION
 CONV_STEPS, EQUAL_TIME_STEPS = 800, 4500
 

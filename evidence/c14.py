@@ -29,6 +29,7 @@ from evidence.common import (
 
 SLIDE = "003"
 CLAIM = "Transposed convolution enlarges a feature map; unpooling is the alternative"
+NOTEBOOK, SECTION = "02", "2"
 EXPECTED = CONDITION
 
 

@@ -30,6 +30,7 @@ from evidence.common import (
 
 SLIDE = "001, 004"
 CLAIM = "A denoising autoencoder recovers clean images from noisy ones"
+NOTEBOOK, SECTION = "03", "2"
 EXPECTED = CONDITION
 TRAINED = 50
 LEVELS = (10, 25, TRAINED, 100)  # 100 σ

@@ -36,6 +36,7 @@ from evidence.common import (
 
 SLIDE = "001, 002, 004"
 CLAIM = "Autoencoders fill in missing parts from their context"
+NOTEBOOK, SECTION = "03", "5"
 EXPECTED = RIGHT
 HOLE = box_mask(10, fill=0.5)
 CONTROLS = {"mean": "the mean image", "pca": "PCA", "biharmonic": "biharmonic inpainting"}

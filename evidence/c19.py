@@ -22,6 +22,7 @@ from evidence.common import (
 
 SLIDE = "002"
 CLAIM = "An autoencoder's output is blurrier than its input"
+NOTEBOOK, SECTION = "02", "6"
 EXPECTED = RIGHT
 CODES = (4, 16, 64)
 

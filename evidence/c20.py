@@ -27,6 +27,7 @@ from evidence.common import (
 
 SLIDE = "002"
 CLAIM = "Skip connections make reconstructions sharper"
+NOTEBOOK, SECTION = "02", "5"
 EXPECTED = CONDITION
 
 

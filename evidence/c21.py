@@ -34,6 +34,7 @@ from evidence.common import (
 
 SLIDE = "002"
 CLAIM = "Skip connections cannot restore features lost to corruption; reconstructed features still look blurry"
+NOTEBOOK, SECTION = "03", "5"
 EXPECTED = RIGHT
 HOLE = box_mask(10, fill=0.5)
 SAVES, BLURS = 0.9, 0.05  # what counts: an error cut by more than a tenth; 5 points of sharpness

@@ -28,6 +28,7 @@ from evidence.common import (
 
 SLIDE = "002, 003"
 CLAIM = "A plain autoencoder does not generate: only codes that come from real images decode well"
+NOTEBOOK, SECTION = "04", "1"
 EXPECTED = CONDITION
 N = 500
 

@@ -29,6 +29,7 @@ from evidence.common import (
 
 SLIDE = "002"
 CLAIM = "The encoder gives μ and σ; a code is drawn at random in training only, at test time the mean is the code"
+NOTEBOOK, SECTION = "04", "2"
 EXPECTED = CONDITION
 
 

@@ -32,6 +32,7 @@ from evidence.common import (
 
 SLIDE = "002, 003"
 CLAIM = "The KL term pulls the codes to a unit Gaussian: continuous, overlapping, smooth"
+NOTEBOOK, SECTION = "04b", "1"
 EXPECTED = CONDITION
 BANDWIDTH = 10**0.5  # of the kernel: the scale of N(0, I) in ten dimensions, for every set of codes
 

@@ -24,6 +24,7 @@ from evidence.common import (
 
 SLIDE = "002"
 CLAIM = "The code of a VAE need not be small, it can have more than 20 dimensions"
+NOTEBOOK, SECTION = "04b", "Deeper · More than 20 dimensions"
 EXPECTED = RIGHT
 SIZES = (20, 40)
 

@@ -29,6 +29,7 @@ from evidence.common import (
 
 SLIDE = "002"
 CLAIM = "Evenly spaced codes between two images decode to plausible intermediate images"
+NOTEBOOK, SECTION = "04b", "2"
 EXPECTED = CONDITION
 
 

@@ -23,6 +23,7 @@ from evidence.common import (
 
 SLIDE = "003"
 CLAIM = "J = reconstruction + β KL, and the two terms compete"
+NOTEBOOK, SECTION = "04b", "3"
 EXPECTED = CONDITION
 BETAS = (0.01, 0.1, 1, 4, 10, 100)
 

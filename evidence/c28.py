@@ -30,6 +30,7 @@ from evidence.common import (
 
 SLIDE = "003"
 CLAIM = "Too low a β memorises the training data like a plain autoencoder; too high a β gives poor reconstructions"
+NOTEBOOK, SECTION = "04b", "3"
 EXPECTED = CONDITION
 
 

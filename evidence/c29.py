@@ -28,6 +28,7 @@ from evidence.common import (
 
 SLIDE = "003"
 CLAIM = "An autoencoder's codes are scattered, do not overlap and leave gaps; a VAE's cluster, with smooth transitions"
+NOTEBOOK, SECTION = "04b", "1"
 EXPECTED = CONDITION
 FAR = 0.25  # standard deviations
 

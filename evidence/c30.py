@@ -32,6 +32,7 @@ from evidence.common import (
 
 SLIDE = "003"
 CLAIM = "VAEs learn interpretable dimensions, and can be given complex priors"
+NOTEBOOK, SECTION = "04b", "Deeper · Dimensions one can read"
 EXPECTED = CONDITION
 BETAS = (1, 4)
 

@@ -35,6 +35,7 @@ from evidence.common import (
 
 SLIDE = "002, 003, 004"
 CLAIM = "GANs sample sharper images than VAEs, and are harder to train"
+NOTEBOOK, SECTION = "05", "6"
 EXPECTED = CONDITION
 KINDS = ("gan", "dcgan", "vae", "mixture")
 VAE_STEPS = 1600

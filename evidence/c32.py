@@ -27,6 +27,7 @@ from evidence.common import (
 
 SLIDE = "004"
 CLAIM = "Five steps a round: noise, generate, mix with real images, train D, train G with D frozen"
+NOTEBOOK, SECTION = "05", "2"
 EXPECTED = RIGHT
 
 

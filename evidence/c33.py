@@ -28,6 +28,7 @@ from evidence.common import (
 
 SLIDE = "004"
 CLAIM = "Training ends at an equilibrium, when D cannot tell real images from made ones"
+NOTEBOOK, SECTION = "05", "3"
 EXPECTED = CONDITION
 STEPS, POINTS = 1500, 512
 

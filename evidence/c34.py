@@ -22,6 +22,7 @@ from evidence.common import (
 
 SLIDE = "004"
 CLAIM = "Training is unstable and sensitive to learning rate, batch size and number of steps"
+NOTEBOOK, SECTION = "05", "Deeper · A map of success"
 EXPECTED = RIGHT
 GAMES, ROUNDS = 10, 500
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)

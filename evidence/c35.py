@@ -24,6 +24,7 @@ from evidence.common import (
 
 SLIDE = "004"
 CLAIM = "Mode collapse: whatever the noise, the output varies little"
+NOTEBOOK, SECTION = "05", "4"
 EXPECTED = CONDITION
 GAMES, ROUNDS = 20, 1000
 RECIPES = {

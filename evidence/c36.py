@@ -31,6 +31,7 @@ from evidence.common import (
 
 SLIDE = "004"
 CLAIM = "Autoencoders are data-specific: a digits autoencoder takes digits in and gives digits out"
+NOTEBOOK, SECTION = "00", "4"
 EXPECTED = CONDITION
 FOREIGN = ("letters", "shapes", "faces")
 

@@ -31,6 +31,7 @@ from evidence.common import (
 
 SLIDE = "000"
 CLAIM = "VICReg: its variance, invariance and covariance terms each matter"
+NOTEBOOK, SECTION = "06", "2"
 EXPECTED = RIGHT
 WEIGHTS = {
     "full": (25.0, 25.0, 1.0),

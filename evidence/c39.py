@@ -35,6 +35,7 @@ from evidence.common import (
 
 SLIDE = "000"
 CLAIM = "The CCAE: Y = f(X), Z = p(Y), X' = d(Y), Y' = f(X'), Z' = p(Y'), trained by VICReg between Z and Z'"
+NOTEBOOK, SECTION = "06", "5"
 EXPECTED = CONDITION
 SIZE: dict[str, Any] = {"width": 8, "hidden": 128, "projector": (64, 64), "weights": (25.0, 25.0, 1.0)}
 STEPS: dict[str, Any] = {"steps": 500, "learning_rate": 3e-3, "batch_size": 128}

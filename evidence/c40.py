@@ -28,6 +28,7 @@ from evidence.common import (
 
 SLIDE = "000"
 CLAIM = "Inverting VICReg reconstructs worse than a convolutional autoencoder"
+NOTEBOOK, SECTION = "06", "6"
 EXPECTED = RIGHT
 LAYERS: dict[str, Any] = {"width": 8, "hidden": 128}
 SIZE: dict[str, Any] = LAYERS | {"projector": (64, 64), "weights": (25.0, 25.0, 1.0)}

@@ -26,6 +26,7 @@ from evidence.common import (
 
 SLIDE = "004"
 CLAIM = "Codes serve information retrieval"
+NOTEBOOK, SECTION = "02", "Deeper · Retrieval"
 EXPECTED = CONDITION
 
 

@@ -35,6 +35,7 @@ from evidence.common import (
 
 SLIDE = "004"
 CLAIM = "Denoising works on audio too"
+NOTEBOOK, SECTION = "03", "Deeper · Sound"
 EXPECTED = CONDITION
 LENGTH = 256
 LEVELS = {"trained": 1.0, "weak": 10**-0.5}  # the noise's standard deviation: 0 dB and 10 dB

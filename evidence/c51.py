@@ -24,6 +24,7 @@ from evidence.common import (
 
 SLIDE = "004"
 CLAIM = "Autoencoders work where features are correlated, not where they are independent"
+NOTEBOOK, SECTION = "02", "Deeper · Correlated features"
 EXPECTED = RIGHT
 
 

@@ -31,6 +31,7 @@ from evidence.common import (
 
 SLIDE = "002, 003"
 CLAIM = "The reconstruction term gives similar images similar codes (002); it pushes codes apart (003)"
+NOTEBOOK, SECTION = "04b", "Deeper · Do similar images get similar codes?"
 EXPECTED = RIGHT
 BETAS = (0.1, 1, 4, 10)
 K = 10

@@ -30,6 +30,7 @@ from evidence.common import (
 
 SLIDE = "003"
 CLAIM = "The loss of a VAE is ‖x − x̂‖² + KL"
+NOTEBOOK, SECTION = "04", "6"
 EXPECTED = CONDITION
 
 

@@ -32,6 +32,7 @@ from evidence.common import (
 
 SLIDE = "003"
 CLAIM = "Sampling gives new images that are not in the training set"
+NOTEBOOK, SECTION = "04", "5"
 EXPECTED = RIGHT
 N = 500
 

@@ -30,6 +30,7 @@ from evidence.common import (
 
 SLIDE = "004"
 CLAIM = "Mode collapse is similar to overfitting"
+NOTEBOOK, SECTION = "05", "Deeper · Is collapse a kind of overfitting?"
 EXPECTED = WRONG
 FEW = 20
 

@@ -4,8 +4,6 @@ A row is one claim and one training seed: figures, seconds, threads, versions, a
 is written as soon as it is there; a row made by the present code is not made again.
 """
 
-import ast
-import hashlib
 import importlib
 import json
 import math
@@ -13,24 +11,37 @@ import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, as_completed, wait
+from contextlib import ExitStack, contextmanager
 from datetime import date
 from functools import cache
 from importlib.metadata import version
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
+
+from autoencoder_lab.files import write_whole
+from evidence.checkout import checked_out, full_hash
+from evidence.dependencies import Tree
 
 Row = dict[str, Any]
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-LIBRARY = HERE.parent / "autoencoder_lab"
-IDS = tuple(file.stem.upper() for file in sorted(HERE.glob("c[0-9][0-9].py")))
+THEN = HERE / ".then"  # what earlier commits' code gives on this machine; no part of the repository
+
+
+def claims(folder: Path) -> tuple[str, ...]:
+    """The ids of the experiments in a folder, c01.py … c100.py, by their numbers."""
+    stems = (file.stem for file in folder.glob("c*.py"))
+    return tuple(sorted((stem.upper() for stem in stems if stem[1:].isdigit()), key=lambda name: int(name[1:])))
+
+
+IDS = claims(HERE)
 SEEDS = (0, 1, 2, 3, 4)
 PACKAGES = ("torch", "numpy", "scikit-learn", "scikit-image")
 KEYS = {"id", "seed", "figures", "seconds", "threads", "versions", "code"}
@@ -43,108 +54,14 @@ def claim(name: str) -> ModuleType:
     return importlib.import_module(f"evidence.{name.lower()}")
 
 
-# --- which code made a row -------------------------------------------------------------------------
-
-MODULES = (
-    "losses", "corruptions", "augmentations", "controls", "models/base", "models/linear", "models/convolutional",
-    "models/variational", "models/latent_density", "models/adversarial", "models/contrastive", "training", "metrics",
-    "optimiser", "datasets", "images", "shapes", "planar_game",
-)  # fmt: skip
-# they are reached by name, but no figure depends on them
-IGNORED = {
-    "Callback",
-    "History",
-    "SETS",
-    "TrainingDiverged",
-    "_check_choice",
-    "_check_images",
-    "_check_same_shape",
-    "_described",
-    "_fetched",
-    "_likeness",
-    "_offline",
-    "_places",
-    "_progress_bar",
-    "_resume",
-    "_save",
-    "_settings",
-    "_stop_if_diverged",
-    "is_fresh",
-    "load_folder",
-    "pick_device",
-    "table",
-}
-TUNED = {"learning_rate", "suggested_steps"}  # a model's defaults; every experiment gives its own
-
-
-class _Essence(ast.NodeTransformer):
-    """Take away what changes no figure: docstrings, the wording of errors, tuned defaults of a class."""
-
-    def visit(self, node: ast.AST) -> Any:
-        node = super().generic_visit(node)
-        body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-        ):
-            body[:1] = [] if len(body) > 1 else [ast.Pass()]
-        if isinstance(node, ast.ClassDef):
-            node.body = [item for item in node.body if not (_assigned(item) & TUNED)] or [ast.Pass()]
-        if isinstance(node, ast.Raise):
-            return ast.Raise(exc=None, cause=None)
-        return node
-
-
-def _assigned(node: ast.stmt) -> set[str]:
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return {target.id for target in targets if isinstance(target, ast.Name)}
-
-
-def definitions(source: str) -> dict[str, ast.AST]:
-    """Top-level functions, classes and constants of a source text, by name, reduced to what they compute."""
-    found: dict[str, ast.AST] = {}
-    for node in ast.parse(source).body:
-        names = {node.name} if isinstance(node, ast.FunctionDef | ast.ClassDef) else _assigned(node)
-        found |= {name: _Essence().visit(node) for name in names if name not in IGNORED}
-    return found
-
-
-def reached(start: str, known: dict[str, ast.AST]) -> set[str]:
-    """The names a definition leads to, itself among them: whatever it mentions by that name, and so on.
-
-    Names are matched as written, wherever they stand, so this may take in too much but misses no ordinary use. The
-    string "mnist-5k" leads to the reader `_mnist_5k`.
-    """
-    seen, waiting = {start}, [start]
-    while waiting:
-        for node in ast.walk(known[waiting.pop()]):
-            name = getattr(node, "id", None) or getattr(node, "attr", None)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                name = f"_{node.value.replace('-', '_')}"
-            if name in known and name not in seen:
-                seen.add(name)
-                waiting.append(name)
-    return seen
-
-
 @cache
-def _library() -> dict[str, ast.AST]:
-    sources = [LIBRARY / f"{name}.py" for name in MODULES] + [HERE / "common.py"]
-    known: dict[str, ast.AST] = {}
-    for file in sources:
-        known |= definitions(file.read_text(encoding="utf-8"))
-    return known
+def _tree() -> Tree:
+    return Tree()
 
 
-@cache
 def code_hash(name: str) -> str:
     """Twelve hexadecimal digits for an experiment and all the project's code that makes its figures."""
-    own = definitions((HERE / f"{name.lower()}.py").read_text(encoding="utf-8"))
-    known = _library() | {other: node for other, node in own.items() if other != "verdict"}
-    text = "\n".join(f"{other} = {ast.dump(known[other])}" for other in sorted(reached("experiment", known)))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return _tree().experiment(name.lower())
 
 
 # --- stored rows -----------------------------------------------------------------------------------
@@ -163,9 +80,7 @@ def write_row(row: Row) -> None:
     rows = {old["seed"]: old for old in read_rows(row["id"])} | {row["seed"]: row}
     file = RESULTS / f"{row['id']}.jsonl"
     file.parent.mkdir(exist_ok=True)
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text("".join(json.dumps(rows[seed]) + "\n" for seed in sorted(rows)), encoding="utf-8")
-    partial.replace(file)
+    write_whole(file, "".join(json.dumps(rows[seed]) + "\n" for seed in sorted(rows)))
 
 
 def figures(name: str) -> list[dict[str, float]]:
@@ -254,28 +169,96 @@ def stale(names: Iterable[str] = IDS) -> list[str]:
     return [name for name in names if any(row["code"] != code_hash(name) for row in read_rows(name))]
 
 
-def confirm(names: Iterable[str] = IDS, against: str | None = None) -> list[str]:
+class Earlier(NamedTuple):
+    """An earlier commit: where it is checked out, and the folder that keeps what its code gives on this machine."""
+
+    tree: Path
+    kept: Path
+
+    def row(self, name: str) -> Row:
+        """Seed 0 of a claim by that commit's code; run once, then read. Its hash in it is that commit's own."""
+        file = self.kept / f"{name}.json"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            partial = file.with_name(file.name + ".partial")
+            partial.write_text(json.dumps(_run_in(self.tree, name)) + "\n", encoding="utf-8")
+            partial.replace(file)
+        found: Row = json.loads(file.read_text(encoding="utf-8"))
+        return found
+
+
+@contextmanager
+def _earlier(commit: str, names: Iterable[str]) -> Iterator[Earlier]:
+    """An earlier commit; checked out once for all claims, and only where one of them was never run by its code.
+
+    Raises ValueError for a commit that git does not know.
+    """
+    kept = THEN / full_hash(commit)
+    if all((kept / f"{name}.json").exists() for name in names):
+        yield Earlier(kept, kept)
+    else:
+        with checked_out(commit) as tree:
+            yield Earlier(tree, kept)
+
+
+def _run_in(tree: Path, name: str) -> Row:
+    """Seed 0 of a claim by the code in another folder."""
+    program = f"import json; from evidence import runner; print(json.dumps(runner.run_one({name!r}, 0)))"
+    environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1"}  # before the installed library
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tree, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    row: Row = json.loads(done.stdout.splitlines()[-1])
+    return row
+
+
+def confirm(names: Iterable[str] = IDS, against: str | None = None, jobs: int = 1) -> list[str]:
     """After a change of the code that should change no figure: prove it by one run of each stale claim.
 
     Where seed 0 gives the stored figures again, to five digits (time and memory apart), the rows count as made by the
     present code. Another processor rounds otherwise and may drift from the stored figures; then `against`, a commit
-    whose code made the rows, is run here as well, and has to give what the present code gives. The claims for which
+    whose code made the rows, is run here as well, and has to give what the present code gives. `jobs` claims are run at
+    a time, and each is written as it comes: what is confirmed need not be run again after a stop. The claims for which
     neither holds are returned; they need new rows.
     """
-    changed = []
-    for name in stale(names):
-        rows = read_rows(name)
-        old = next(row for row in rows if row["seed"] == 0)
-        new = run_one(name, 0)
-        if not _same_figures(old, new):
-            then = run_at(against, name) if against else old
-            if then["code"] != old["code"] or not _same_figures(then, new):
-                changed.append(f"{name}: other figures than the stored ones; python -m evidence {name} makes new rows")
-                continue
-        for row in rows:
-            if row["code"] == old["code"]:
-                write_row(row | {"code": new["code"]})
+    wanted, changed = stale(names), []
+    os.environ["OMP_NUM_THREADS"] = "1"  # before the workers start: their libraries read it once
+    with ExitStack() as stack:
+        earlier = stack.enter_context(_earlier(against, wanted)) if against and wanted else None
+        pool = stack.enter_context(ProcessPoolExecutor(jobs, mp_context=get_context("spawn")))
+        waiting = {pool.submit(_again, name, earlier): name for name in wanted}
+        for count, done in enumerate(as_completed(waiting), 1):
+            name, error = waiting[done], done.exception()  # an error does not keep the others from running
+            if error is None and (code := done.result()) is not None:
+                _renew(name, code)
+                told = "confirmed"
+            else:
+                other = f"other figures than the stored ones; python -m evidence {name} makes new rows"
+                told = f"{type(error).__name__}: {error}" if error else other
+                changed.append(f"{name}: {told}")
+            print(f"{count}/{len(wanted)} {name}: {told}", flush=True)
     return changed
+
+
+def _again(name: str, earlier: Earlier | None) -> str | None:
+    """Run seed 0 of a claim again: the present code's hash where the figures are the stored ones or an earlier commit's
+    that made them, else None."""
+    old, new = _seed_0(name), run_one(name, 0)
+    if _same_figures(old, new):
+        return str(new["code"])
+    then = earlier.row(name) if earlier else old
+    return str(new["code"]) if then["code"] == old["code"] and _same_figures(then, new) else None
+
+
+def _seed_0(name: str) -> Row:
+    return next(row for row in read_rows(name) if row["seed"] == 0)
+
+
+def _renew(name: str, code: str) -> None:
+    """What the code of seed 0's row made counts as made by the present code."""
+    then = _seed_0(name)["code"]
+    for row in read_rows(name):
+        if row["code"] == then:
+            write_row(row | {"code": code})
 
 
 def _same_figures(old: Row, new: Row) -> bool:
@@ -284,29 +267,6 @@ def _same_figures(old: Row, new: Row) -> bool:
     return new["figures"].keys() == old["figures"].keys() and all(
         math.isclose(new["figures"][key], old["figures"][key], rel_tol=1e-5) for key in compared
     )
-
-
-def run_at(commit: str, name: str) -> Row:
-    """Seed 0 of a claim on this machine, by the code of an earlier commit, checked out elsewhere for the purpose."""
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "then"
-        git = ["git", "-C", str(HERE.parent), "worktree"]
-        subprocess.run([*git, "add", "--quiet", "--detach", str(tree), commit], check=True)
-        try:
-            program = f"import json; from evidence import runner; print(json.dumps(runner.run_one({name!r}, 0)))"
-            environment = os.environ | {"PYTHONPATH": str(tree)}  # before the installed library
-            done = subprocess.run(
-                [sys.executable, "-c", program],
-                cwd=tree,
-                env=environment,
-                check=True,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        finally:
-            subprocess.run([*git, "remove", "--force", str(tree)], check=True)
-    row: Row = json.loads(done.stdout.splitlines()[-1])
-    return row
 
 
 def outside_band(name: str, new: dict[str, float]) -> list[str]:
@@ -328,26 +288,40 @@ def outside_band(name: str, new: dict[str, float]) -> list[str]:
     return found
 
 
-def rotation(day: date, minutes: float) -> list[tuple[str, int]]:
-    """The claims and seeds to run again today: as many as fit by their stored seconds, another start every day."""
-    chosen, left = [], 60 * minutes
+def rotation(day: date, minutes: float, jobs: int = 1) -> list[tuple[str, int]]:
+    """The claims and seeds to run again today: as many as fit by their stored seconds, another start every day.
+
+    `jobs` run at a time, each for so many minutes. The day's first is among them even if it takes longer by itself, or
+    its turn would never come.
+    """
+    chosen: list[tuple[str, int]] = []
+    left = [60 * minutes] * jobs
     for i in range(len(IDS)):
         turn = day.toordinal() + i
         name, seed = IDS[turn % len(IDS)], SEEDS[turn // len(IDS) % len(SEEDS)]
         needed = max((row["seconds"] for row in read_rows(name)), default=math.inf)
-        if needed <= left:
+        job = left.index(max(left))
+        if needed <= left[job] or i == 0:
             chosen.append((name, seed))
-            left -= needed
+            left[job] -= needed
     return chosen
 
 
-def rerun_some(minutes: float, day: date | None = None) -> list[str]:
-    """Run a rotating few again without storing them; the figures that left their band."""
+def rerun_some(minutes: float, day: date | None = None, jobs: int = 1) -> list[str]:
+    """Run a rotating few again, `jobs` at a time, without storing them; the figures that left their band.
+
+    None is begun once the minutes are over.
+    """
     found, deadline = [], time.monotonic() + 60 * minutes
-    for name, seed in rotation(day or date.today(), minutes):
-        if time.monotonic() > deadline:
-            break
-        row = run_one(name, seed)
-        found += outside_band(name, row["figures"])
-        print(f"{name} seed {seed} again: {row['seconds']} s", flush=True)
+    os.environ["OMP_NUM_THREADS"] = "1"  # before the workers start: their libraries read it once
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        turns = iter(rotation(day or date.today(), minutes, jobs))
+        running = {pool.submit(run_one, *turn) for turn in islice(turns, jobs)}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for row in (one.result() for one in done):
+                found += outside_band(row["id"], row["figures"])
+                print(f"{row['id']} seed {row['seed']} again: {row['seconds']} s", flush=True)
+            if time.monotonic() < deadline:
+                running |= {pool.submit(run_one, *turn) for turn in islice(turns, len(done))}
     return found

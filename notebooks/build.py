@@ -2,38 +2,39 @@
 
 notebooks/source/NN_name.py (jupytext py:percent, the only thing one edits) becomes notebooks/NN_name.ipynb without its
 solutions, executed from top to bottom and stored with its outputs. Only what changed is built: a notebook keeps a hash
-of its source and of the library's code (comments and docstrings do not count). If only prose changed, the outputs stay.
+of its source and one of all that its code reaches in the library (evidence/dependencies.py says how). If only prose
+changed, the outputs stay.
 
---check runs nothing: it fails where a notebook's cells are not what its source gives now, and warns where the library's
-code has changed since. notebooks/source/README.md has the conventions for authors.
+--check runs nothing: it fails where a notebook's cells are not what its source gives now, and warns where something it
+uses in the library has changed since. notebooks/source/README.md has the conventions for authors.
 """
 
 import argparse
-import ast
 import hashlib
 import html
-import io
 import math
 import os
 import re
 import shutil
 import sys
 import tempfile
-import time
-import tokenize
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jupytext
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ROOT / "notebooks" / "source"
+sys.path.insert(0, str(ROOT))  # run as a script, Python looks beside this file alone
+from autoencoder_lab.commands.notebook_runner import CellFailed, run_cells  # noqa: E402
+from autoencoder_lab.files import write_whole  # noqa: E402
+from evidence.dependencies import Tree  # noqa: E402
+from notebooks.catalogue import built_path, core_cells, notebook_sources, reckoned_minutes  # noqa: E402
+
 BUILDER_VERSION = 2  # raise it when the builder would now store something else for the same source
 MAX_BYTES = 1_500_000
 MAX_SECONDS = 120  # of execution, on two cores that have nothing else to do
@@ -84,12 +85,16 @@ def repository() -> str:
     return address.removesuffix("/").removesuffix(".git")
 
 
+def colab_badge(name: str, alt: str) -> str:
+    """The picture that opens a notebook in Colab, in Markdown."""
+    slug = repository().removeprefix("https://github.com/")
+    link = f"https://colab.research.google.com/github/{slug}/blob/main/notebooks/{name}.ipynb"
+    return f"[![{alt}](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
+
+
 def colab_cells(name: str) -> list[NotebookNode]:
     """The badge, and the cell that installs the course on Colab and does nothing elsewhere."""
     address = repository()
-    slug = address.removeprefix("https://github.com/")
-    link = f"https://colab.research.google.com/github/{slug}/blob/main/notebooks/{name}.ipynb"
-    badge = f"[![Open this notebook in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
     install = f"""# On Google Colab this installs the course; everywhere else it does nothing.
 import sys
 
@@ -100,7 +105,7 @@ if "google.colab" in sys.modules:
     output.enable_custom_widget_manager()"""
     metadata = {"tags": ["colab"]}
     return [
-        nbformat.v4.new_markdown_cell(badge, metadata=metadata),
+        nbformat.v4.new_markdown_cell(colab_badge(name, "Open this notebook in Colab"), metadata=metadata),
         nbformat.v4.new_code_cell(install, metadata=metadata),
     ]
 
@@ -147,74 +152,29 @@ def _stable_ids(cells: list[NotebookNode]) -> Iterator[str]:
 
 
 def student_minutes(cells: list[NotebookNode], seconds: float) -> int:
-    """Minutes a student needs for the core path, counted from what stands there and rounded up to five.
-
-    Prose at 150 words a minute, code at 4 s a line, 1 minute a prediction, 5 an explorer, 8 an exercise, 5 a quiz,
-    and the measured execution time. What follows the first `## Deeper` does not count.
-    """
-    minutes = seconds / 60
-    for cell in core_cells(cells):
-        if cell.cell_type == "markdown":
-            minutes += len(re.findall(r"[^\W\d_]{2,}", cell.source)) / 150
-            continue
-        if not cell.source.startswith("lab.quiz("):  # its source is folded away: nobody reads it
-            minutes += len(cell.source.splitlines()) * 4 / 60
-        minutes += cell.source.count("lab.predict(") + 5 * cell.source.count("lab.explore(")
-        minutes += 5 * cell.source.count("lab.quiz(") + 8 * ("exercise" in cell.metadata.get("tags", []))
-    return max(5, math.ceil(minutes / 5) * 5)
-
-
-def core_cells(cells: list[NotebookNode]) -> list[NotebookNode]:
-    """The cells of the core path: those before the first `## Deeper`."""
-    for index, cell in enumerate(cells):
-        if cell.cell_type == "markdown" and cell.source.startswith("## Deeper"):
-            return cells[:index]
-    return cells
+    """Minutes a student needs for the core path, the measured execution time included."""
+    return max(5, reckoned_minutes(core_cells(cells), seconds))
 
 
 # --- what a notebook was built from ----------------------------------------------------------------
 
 
-def library_hash(package: Path = ROOT / "autoencoder_lab") -> str:
-    """A hash of the library's code as a notebook sees it; the same on every Python version.
-
-    Comments, docstrings and blank lines do not count, nor do the command line and the grading engine.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        name = path.relative_to(package).as_posix()
-        if name not in ("cli.py", "__main__.py") and not name.startswith("grading/"):
-            digest.update(f"{name}\n{code_alone(path.read_text(encoding='utf-8'))}\n".encode())
-    return digest.hexdigest()[:16]
+@cache
+def _tree() -> Tree:
+    return Tree(shown=True)
 
 
-def code_alone(text: str) -> str:
-    """Python text without its comments, docstrings, blank lines and trailing blanks."""
-    lines = text.splitlines()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column]
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            own_line = getattr(node, "lineno", 0)
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-                and first.lineno > own_line  # `def f(): "text"` keeps its line
-            ):
-                for row in range(first.lineno - 1, first.end_lineno or first.lineno):
-                    lines[row] = ""
-    return "\n".join(line.rstrip() for line in lines if line.strip())
+def library_hash(source: Path) -> str:
+    """A hash of all that a notebook's code, as students get it, uses of the library; moving code does not change it."""
+    cells = [cell.source for cell in read_source(source).cells if cell.cell_type == "code"]
+    return _tree().notebook("\n".join(map(without_solutions, cells)))
 
 
 def built_from(source: Path) -> dict[str, str | int]:
     """What decides whether a notebook must be built anew."""
     return {
         "source": hashlib.sha256(source.read_text(encoding="utf-8").encode()).hexdigest()[:16],
-        "library": library_hash(),
+        "library": library_hash(source),
         "builder": BUILDER_VERSION,
     }
 
@@ -248,8 +208,8 @@ def check(source: Path, target: Path) -> Findings:
             failures.append(
                 f"{target.name} has {len(built.cells)} cells, its source gives {len(expected.cells)}; {rebuild}"
             )
-    if stored.get("built_from", {}).get("library") != library_hash():
-        return Findings(failures, [f"{target.name}: the library's code changed since it was built; {rebuild}"])
+    if stored.get("built_from", {}).get("library") != library_hash(source):
+        return Findings(failures, [f"{target.name}: what it uses of the library changed since it was built; {rebuild}"])
     return Findings(failures, [])
 
 
@@ -328,35 +288,12 @@ def _lacks_alt(tag: str) -> bool:
 # --- running ---------------------------------------------------------------------------------------
 
 
-class CellFailed(Exception):
-    """A cell raised, hung or killed its kernel; the message names it."""
-
-
 def execute(notebook: NotebookNode, directory: Path) -> list[float]:
     """Run every cell in place in a fresh kernel that works in `directory`; return the seconds of each cell."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     # IPYTHONDIR: nobody's own profile takes part
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "IPYTHONDIR": str(directory / ".ipython")}
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(directory)}},
-        record_timing=False,
-        store_widget_state=False,
-    )
-    seconds = []
-    with client.setup_kernel(env=environment):
-        for index, cell in enumerate(notebook.cells):
-            started = time.perf_counter()
-            try:
-                client.execute_cell(cell, index)
-            except CellExecutionError as error:
-                raise CellFailed(f"cell {index + 1} failed:\n{cell.source}\n\n{error.ename}: {error.evalue}") from None
-            except (CellTimeoutError, DeadKernelError) as error:
-                raise CellFailed(f"cell {index + 1} did not end:\n{cell.source}\n\n{error}") from None
-            seconds.append(time.perf_counter() - started)
-    return seconds
+    return run_cells(notebook, directory, environment, CELL_TIMEOUT)
 
 
 def tidy_outputs(notebook: NotebookNode, directory: Path) -> list[str]:
@@ -461,9 +398,7 @@ def _take_outputs(fresh: NotebookNode, old: NotebookNode) -> bool:
 
 def _write(notebook: NotebookNode, target: Path) -> None:
     nbformat.validate(notebook)
-    beside = target.with_suffix(".ipynb.part")
-    beside.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
-    beside.replace(target)
+    write_whole(target, nbformat.writes(notebook) + "\n")
 
 
 # --- the command -----------------------------------------------------------------------------------
@@ -476,7 +411,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="run also what has not changed")
     options = parser.parse_args(arguments)
 
-    every = sorted(SOURCES.glob("[0-9][0-9]*_*.py"))
+    every = notebook_sources(ROOT)
     sources = [path for path in every if not options.names or any(path.stem.startswith(name) for name in options.names)]
     unknown = [name for name in options.names if not any(path.stem.startswith(name) for path in every)]
     if unknown:
@@ -485,7 +420,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     failed = False
     for source in sources:
-        target = SOURCES.parent / f"{source.stem}.ipynb"
+        target = built_path(source)
         if options.check:
             findings = check(source, target)
             for line in findings.failures:

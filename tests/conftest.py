@@ -1,6 +1,7 @@
 """Small real data, and a sandbox, that several test files share."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores: one thread each, also in what they start
@@ -11,6 +12,23 @@ import torch
 
 import autoencoder_lab as lab
 from autoencoder_lab.grading.sandbox import Sandbox, SandboxError
+
+pytest_plugins = ["long_tests"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks for a browser or a sandbox is slow: `make quick` leaves it out."""
+    for item in items:
+        if {"browser", "sandbox"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_raises() -> Iterator[None]:
+    """What a test of Ctrl-C relies on; a shell lets what it starts in the background ignore the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

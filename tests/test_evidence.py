@@ -1,19 +1,21 @@
 """The stored rows bear out the verdicts, the verdicts can fail, and the runner tells old rows from new."""
 
-import ast
 import json
 import math
+import re
 import statistics
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
 
-from evidence import report, runner
+from evidence import checkout, report, runner
 from evidence.common import STUDENT_T, UNDECIDED, WORDS, difference, over_seeds, ratio, shuffled_rows
-
-SOURCES = runner.HERE.parent / "notebooks" / "source"
 
 
 def row(name: str = "C13", seed: int = 0, code: str = "", **figures: float) -> runner.Row:
@@ -72,9 +74,10 @@ def test_page_is_in_step_with_the_rows() -> None:
 
 @pytest.mark.parametrize("name", runner.IDS)
 def test_page_points_to_a_section_that_exists(name: str) -> None:
-    notebook, section = report.SECTIONS[name]
-    lines = (SOURCES / f"{notebook}.py").read_text(encoding="utf-8").splitlines()
-    assert any(line.startswith(f"# ## {section}") for line in lines), f"{notebook} has no section “{section}”"
+    source, section = report.source(name), runner.claim(name).SECTION
+    headings = re.findall(r"(?m)^# ## (.+)$", source.read_text(encoding="utf-8"))
+    found = [heading for heading in headings if section in (heading, heading.split(" · ")[0])]
+    assert len(found) == 1 and not found[0].split(" · ")[0] == "Deeper" != section.split(" · ")[0]
 
 
 # --- statistics ------------------------------------------------------------------------------------
@@ -108,61 +111,6 @@ def test_exchanged_codes_leave_no_image_its_own() -> None:
     other = shuffled_rows(100)
     assert (other != other.new_tensor(range(100))).all()
     assert sorted(other.tolist()) == list(range(100))
-
-
-# --- which code made a row -------------------------------------------------------------------------
-
-SOURCE = '''
-LIMIT = 1.0
-class Model:
-    """Words."""
-    learning_rate = 1e-2
-    def go(self, x):
-        if x > LIMIT:
-            raise ValueError("too large")
-        return helper(x) * 2
-def helper(x):
-    return x + 1
-def unused(x):
-    return x
-def experiment(seed):
-    return Model().go(seed)
-'''
-
-
-def essence(source: str) -> str:
-    known = runner.definitions(source)
-    return "\n".join(ast.dump(known[name]) for name in sorted(runner.reached("experiment", known)))
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('"""Words."""', '"""Other words."""'),
-        ('    """Words."""\n', ""),
-        ("learning_rate = 1e-2", "learning_rate = 3e-3"),
-        ('"too large"', '"larger than one"'),
-        ("return helper(x) * 2", "return helper(x) * 2  # twice"),
-        ("def unused(x):\n    return x", "def unused(x):\n    return -x"),
-    ],
-)
-def test_hash_ignores_what_changes_no_figure(old: str, new: str) -> None:
-    assert old in SOURCE and essence(SOURCE.replace(old, new)) == essence(SOURCE)
-
-
-@pytest.mark.parametrize(("old", "new"), [("* 2", "* 3"), ("LIMIT = 1.0", "LIMIT = 2.0"), ("x + 1", "x - 1")])
-def test_hash_sees_every_formula_on_the_way(old: str, new: str) -> None:
-    assert old in SOURCE and essence(SOURCE.replace(old, new)) != essence(SOURCE)
-
-
-def test_each_claim_reaches_the_library_it_uses() -> None:
-    def names(name: str) -> set[str]:
-        own = runner.definitions((runner.HERE / f"{name.lower()}.py").read_text(encoding="utf-8"))
-        return runner.reached("experiment", runner._library() | own)
-
-    assert {"principal_angles", "fit", "squared_error", "_mnist_5k", "_split_up"} <= names("C10")
-    assert {"affine", "ConvAutoencoder", "enlarge", "probe"} <= names("C13")
-    assert not {"affine", "ConvAutoencoder", "_photos"} & names("C10")
 
 
 # --- rows ------------------------------------------------------------------------------------------
@@ -211,33 +159,102 @@ def test_a_missing_seed_and_a_turned_verdict_are_named(results: Path) -> None:
     assert "the rows say “undecided”" in runner.faults("C08")[0]
 
 
+@pytest.fixture
+def stale_rows(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two claims with rows made by other code than there is now; their experiments run in threads of this process."""
+    for name in ("C13", "C100"):
+        for seed in runner.SEEDS:
+            runner.write_row(row(name, seed, code="before", mse=0.25, fit_seconds=1.0))
+    monkeypatch.setattr(runner, "code_hash", lambda name: f"now {name}")
+    monkeypatch.setattr(runner, "ProcessPoolExecutor", lambda jobs, **_: ThreadPoolExecutor(jobs))
+
+
+def ran(**figures: float) -> Callable[[str, int], runner.Row]:
+    """In place of `run_one`: what the present code gives."""
+    return lambda name, seed: row(name, seed, code=f"now {name}", **figures)
+
+
+@pytest.mark.usefixtures("stale_rows")
 @pytest.mark.parametrize(("again", "confirmed"), [(0.2500001, True), (0.2501, False)])
 def test_rows_are_confirmed_only_by_the_same_figures(
-    results: Path, monkeypatch: pytest.MonkeyPatch, again: float, confirmed: bool
+    monkeypatch: pytest.MonkeyPatch, again: float, confirmed: bool
 ) -> None:
-    for seed in runner.SEEDS:
-        runner.write_row(row(seed=seed, code="before", mse=0.25, fit_seconds=1.0))
-    monkeypatch.setattr(runner, "run_one", lambda name, seed: row(name, seed, mse=again, fit_seconds=9.0))
-    assert bool(runner.confirm(["C13"])) is not confirmed
-    assert runner.stale(["C13"]) == ([] if confirmed else ["C13"])
+    monkeypatch.setattr(runner, "run_one", ran(mse=again, fit_seconds=9.0))
+    assert len(runner.confirm(["C13", "C100"], jobs=2)) == (0 if confirmed else 2)
+    assert runner.stale(["C13", "C100"]) == ([] if confirmed else ["C13", "C100"])
     assert all(one["figures"] == {"mse": 0.25, "fit_seconds": 1.0} for one in runner.read_rows("C13"))
 
 
+@pytest.mark.usefixtures("stale_rows")
+def test_what_is_confirmed_is_written_at_once_and_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def stop_at_the_second(name: str, seed: int) -> runner.Row:
+        begun.append(name)
+        if len(begun) == 2:
+            raise RuntimeError("stopped")
+        return ran(mse=0.25, fit_seconds=2.0)(name, seed)
+
+    monkeypatch.setattr(runner, "run_one", stop_at_the_second)
+    assert runner.confirm(["C13", "C100"]) == ["C100: RuntimeError: stopped"]
+    assert runner.confirm(["C13", "C100"]) == [] and begun == ["C13", "C100", "C100"]
+
+
+@pytest.fixture
+def commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A repository with one commit, in place of this one; its full hash."""
+    repository = tmp_path / "repository"
+    (repository / "evidence").mkdir(parents=True)
+    (repository / "evidence" / "c13.py").write_text("FIGURE = 0.26\n", encoding="utf-8")
+    git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--no-gpg-sign", "-m", "then"]):
+        subprocess.run([*git, *command], check=True)
+    monkeypatch.setattr(checkout, "ROOT", repository)
+    monkeypatch.setattr(runner, "THEN", tmp_path / "then")
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, stdout=subprocess.PIPE, text=True)
+    return head.stdout.strip()
+
+
+@pytest.mark.usefixtures("stale_rows")
 @pytest.mark.parametrize(
     ("then", "code", "confirmed"), [(0.26, "before", True), (0.2601, "before", False), (0.26, "another", False)]
 )
 def test_where_this_machine_rounds_otherwise_the_earlier_code_decides(
-    results: Path, monkeypatch: pytest.MonkeyPatch, then: float, code: str, confirmed: bool
+    commit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: float, code: str, confirmed: bool
 ) -> None:
-    for seed in runner.SEEDS:
-        runner.write_row(row(seed=seed, code="before", mse=0.25))
-    monkeypatch.setattr(runner, "run_one", lambda name, seed: row(name, seed, mse=0.26))
-    assert runner.confirm(["C13"])
-    asked = []
-    monkeypatch.setattr(runner, "run_at", lambda *a: asked.append(a) or row("C13", 0, mse=then) | {"code": code})
-    assert bool(runner.confirm(["C13"], "abc123")) is not confirmed
-    assert asked == [("abc123", "C13")]
-    assert all(one["figures"] == {"mse": 0.25} for one in runner.read_rows("C13"))
+    monkeypatch.setattr(runner, "run_one", ran(mse=0.26, fit_seconds=1.0))
+    assert len(runner.confirm(["C13", "C100"])) == 2, "nothing to compare with"
+    trees = []
+
+    def run_in(tree: Path, name: str) -> runner.Row:
+        trees.append(tree)
+        assert (tree / "evidence" / "c13.py").read_text(encoding="utf-8") == "FIGURE = 0.26\n"
+        return row(name, code=code, mse=then, fit_seconds=5.0)
+
+    monkeypatch.setattr(runner, "_run_in", run_in)
+    assert bool(runner.confirm(["C13", "C100"], commit[:10])) is not confirmed
+    assert len(trees) == 2 and len(set(trees)) == 1, "checked out once"
+    assert not trees[0].exists()
+    assert sorted(file.name for file in (tmp_path / "then" / commit).iterdir()) == ["C100.json", "C13.json"]
+    assert all(one["figures"] == {"mse": 0.25, "fit_seconds": 1.0} for one in runner.read_rows("C13"))
+
+
+@pytest.mark.usefixtures("stale_rows")
+def test_what_an_earlier_commit_gave_here_is_kept(commit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "run_one", ran(mse=0.26, fit_seconds=1.0))
+    kept = tmp_path / "then" / commit / "C13.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json.dumps(row(code="before", mse=0.26, fit_seconds=7.0)), encoding="utf-8")
+    monkeypatch.setattr(runner, "_run_in", lambda tree, name: pytest.fail(f"{name} is run again"))
+    assert runner.confirm(["C13"], "HEAD") == []
+    with pytest.raises(ValueError, match="git knows no commit 'nowhere'"):
+        runner.confirm(["C100"], "nowhere")
+
+
+def test_ids_are_ordered_by_their_numbers(tmp_path: Path) -> None:
+    for name in ("c100", "c20", "c01", "common", "c2_draft"):
+        (tmp_path / f"{name}.py").touch()
+    assert runner.claims(tmp_path) == ("C01", "C20", "C100")
 
 
 # --- running a few again ---------------------------------------------------------------------------
@@ -253,9 +270,34 @@ def test_band_takes_in_every_stored_row_and_leaves_out_a_change(results: Path) -
     assert runner.outside_band("C13", {"mse": 0.0075})
 
 
-def test_every_claim_and_seed_takes_its_turn_within_the_minutes() -> None:
+@pytest.mark.parametrize(("minutes", "jobs"), [(5, 1), (3, 2)])
+def test_every_claim_and_seed_takes_its_turn_within_the_minutes(minutes: int, jobs: int) -> None:
     days = [date(2024, 1, 1) + timedelta(days=i) for i in range(len(runner.IDS) * len(runner.SEEDS))]
     longest = {name: max(one["seconds"] for one in runner.read_rows(name)) for name in runner.IDS}
-    turns = [runner.rotation(day, minutes=5) for day in days]
-    assert all(sum(longest[name] for name, _ in turn) <= 300 for turn in turns)
+    turns = [runner.rotation(day, minutes, jobs) for day in days]
+    for (first, _), *rest in turns:
+        assert sum(longest[name] for name, _ in rest) <= jobs * 60 * minutes - min(longest[first], 60 * minutes)
+        assert all(longest[name] <= 60 * minutes for name, _ in rest)
     assert {pair for turn in turns for pair in turn} == {(name, seed) for name in runner.IDS for seed in runner.SEEDS}
+    assert all(len(runner.rotation(day, 0.01, jobs)) == 1 for day in days), "the day's first runs whatever it takes"
+
+
+def test_two_are_run_again_at_a_time_and_none_is_begun_after_the_minutes(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in runner.SEEDS:
+        runner.write_row(row(seed=seed, mse=0.25))
+    both_run, begun = Barrier(2), []
+
+    def run_one(name: str, seed: int) -> runner.Row:
+        begun.append(seed)
+        both_run.wait(timeout=60)
+        return row(name, seed, mse=0.25 + seed)
+
+    monkeypatch.setattr(runner, "run_one", run_one)
+    monkeypatch.setattr(runner, "ProcessPoolExecutor", lambda jobs, **_: ThreadPoolExecutor(jobs))
+    monkeypatch.setattr(runner, "rotation", lambda day, minutes, jobs: [("C13", seed) for seed in range(4)])
+    told = runner.rerun_some(1, jobs=2)
+    assert sorted(begun) == [0, 1, 2, 3] and len(told) == 3 and all("mse is" in one for one in told)
+    begun.clear()
+    assert len(runner.rerun_some(0, jobs=2)) == 1 and sorted(begun) == [0, 1]

@@ -141,7 +141,7 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the example, with the notebook built from it beside."""
     source = Path(shutil.copy(EXAMPLE, tmp_path_factory.mktemp("example")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "library_hash", lambda: "the library")
+        patch.setattr(build, "library_hash", lambda source: "the library")
         assert build.build(source, source.with_suffix(".ipynb")).action == "run"
     return source
 
@@ -149,7 +149,7 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def example(built_once: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
     """The example's source, the notebook built from it, and a library that nobody changes meanwhile."""
-    monkeypatch.setattr(build, "library_hash", lambda: "the library")
+    monkeypatch.setattr(build, "library_hash", lambda source: "the library")
     return built_once, built_once.with_suffix(".ipynb")
 
 
@@ -218,14 +218,14 @@ def test_only_what_changed_is_built(
         return [0.0] * len(notebook.cells)
 
     monkeypatch.setattr(build, "execute", pretend_to_run)
-    monkeypatch.setattr(build, "library_hash", lambda: "another library")
+    monkeypatch.setattr(build, "library_hash", lambda source: "another library")
     findings = build.check(prose, target)
-    assert not findings.failures and "library's code changed" in findings.warnings[0]
+    assert not findings.failures and "what it uses of the library changed" in findings.warnings[0]
     assert build.build(prose, target).action == "run" and len(ran) == 1
     assert build.build(prose, target).action == "run" and len(ran) == 2, "what was never run is run"
 
     shutil.copy(example[1], target)
-    monkeypatch.setattr(build, "library_hash", lambda: "the library")
+    monkeypatch.setattr(build, "library_hash", lambda source: "the library")
     assert build.build(example[0], target).action == "kept"
     assert build.build(example[0], target, force=True).action == "run" and len(ran) == 3
     shutil.copy(example[1], target)
@@ -326,7 +326,14 @@ SECTIONS = "\n\n".join(f"# %% [markdown]\n# ## {number} · More" for number in r
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("# # 00 · A", "# # A", "must begin with '# 00 · '"),
+        ("# # 00 · A", "# # A", "the first line must be '# NN · Title'"),
+        ("# # 00 · A", "# # 01 · A", "the title has the number 01, the file is 00_example.py"),
+        ("# *Doubling numbers; finding a bug*\n#\n", "", "under the title must stand what it is about"),
+        ("finding a bug*", "finding a bug.*", "does not end with a full stop"),
+        ("a number (section 1, Exercise 1)", "a number", "each line must end with where one learns it"),
+        ("(section 1, Exercise 1)", "(section 3, Exercise 1)", "is said to be in section 3, but there are 2"),
+        ("(section 1, Exercise 1)", "(section 1, Exercise 4)", "is said to be in Exercise 4, but there are 3"),
+        ("start** nothing", "start** Notebook 00. nothing", "stands a notebook that comes no earlier: 00"),
         ("# It has every part of a notebook and takes a second.\n#\n", "", "paragraph with the promise"),
         ("**Before you start**", "First", "lacks **Before you start**"),
         ("**Slides covered**", "Slides", "lacks **Slides covered**"),
@@ -507,19 +514,14 @@ def test_outputs_are_tidied(tmp_path: Path) -> None:
     assert build.output_problems(notebook) == []
 
 
-def test_the_library_hash_sees_code_alone(tmp_path: Path) -> None:
-    def with_module(text: str, name: str = "module.py") -> str:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
-        return str(build.library_hash(tmp_path))
-
-    first = with_module('"""Old."""\n\n\ndef f(x):\n    """Old.\n\n    Lines."""\n    return x + 1  # old\n')
-    assert with_module('"""New."""\n\ndef f(x):\n    """New."""\n    # new\n    return x + 1\n') == first
-    assert with_module('"""New."""\n\ndef f(x):\n    return x + 2\n') != first
-    assert with_module('def f(x):\n    return "# no comment"\n') != with_module('def f(x):\n    return "# some"\n')
-    last = with_module("def f(x): 'not a line of its own'; return x\n")
-    assert with_module("x = 1\n", "cli.py") == with_module("x = 1\n", "grading/judge.py") == last
-    assert with_module("x = 1\n", "other.py") != last
+def test_the_library_hash_is_of_what_students_run(tmp_path: Path) -> None:
+    before = build.library_hash(EXAMPLE)
+    for same in (
+        ("Numbers can be doubled.", "Numbers can be doubled twice."),
+        ("doubled_number = x + x", "lab.fit(x)"),
+    ):
+        assert build.library_hash(changed((EXAMPLE, EXAMPLE), tmp_path, *same)) == before, "prose, or a solution"
+    assert build.library_hash(changed((EXAMPLE, EXAMPLE), tmp_path, "total = 2 + 2", "total = lab.fit")) != before
 
 
 def test_anchors_are_those_of_github() -> None:
@@ -529,10 +531,10 @@ def test_anchors_are_those_of_github() -> None:
 def test_the_command_names_what_is_out_of_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "source"
-    folder.mkdir()
+    folder = tmp_path / "notebooks" / "source"
+    folder.mkdir(parents=True)
     shutil.copy(EXAMPLE, folder)
-    monkeypatch.setattr(build, "SOURCES", folder)
+    monkeypatch.setattr(build, "ROOT", tmp_path)
     assert build.main(["--check"]) == 1
     assert "FAILED  00_example.ipynb is not built; run python notebooks/build.py 00_example" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stop:

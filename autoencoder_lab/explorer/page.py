@@ -16,7 +16,8 @@ from autoencoder_lab.explorer import bundle
 from autoencoder_lab.explorer.explored import ExploredModel
 from autoencoder_lab.explorer.packing import COARSE, FINE, compress
 from autoencoder_lab.explorer.scene import BROWSER_MACS
-from autoencoder_lab.explorer.scene_keys import Scene, Snapshot
+from autoencoder_lab.explorer.scene_keys import Scene
+from autoencoder_lab.files import write_whole
 
 if TYPE_CHECKING:
     from autoencoder_lab.explorer.standalone import StandaloneWidget
@@ -127,7 +128,7 @@ def _scene(explorer: Explorer) -> Scene:
             **model,
             "programs": {name: one.to_json() for name, one in programs.items()},
             "snapshots": [
-                _with_weights(taken, weights)
+                {**taken, "weights": weights}  # type: ignore[typeddict-item]  # thinned() hands on what it gets
                 for taken, weights in zip(thinned(snapshots), packed_weights(thinned(moments)), strict=True)
             ],
         }
@@ -136,10 +137,6 @@ def _scene(explorer: Explorer) -> Scene:
         )
     ]
     return scene
-
-
-def _with_weights(moment: Snapshot, weights: dict[str, bytes]) -> Snapshot:
-    return {**moment, "weights": weights}
 
 
 def thinned(moments: list[Any]) -> list[Any]:
@@ -184,5 +181,5 @@ def write(path: Path, content: bytes, beginning: bytes) -> Path:
         with path.open("rb") as file:
             if not file.read(len(beginning)) == beginning:
                 raise FileExistsError(f"{path} exists and was not made by this function; choose another name")
-    path.write_bytes(content)
+    write_whole(path, content)
     return path

@@ -67,7 +67,7 @@ def codes(
     axes = figure.subplots()
     for k, class_name in enumerate(split.classes):
         mine = points[labels == k]
-        style = series_style(k) | {"s": 14, "alpha": 0.65, "linewidths": 0}
+        style: dict[str, Any] = {**series_style(k), "s": 14, "alpha": 0.65, "linewidths": 0}
         axes.scatter(*mine.T.numpy(), label=class_name, **style)
         if len(mine):
             centre = mine.median(dim=0).values

@@ -124,39 +124,35 @@ def test_pca_stands_still(opened: Opened, tiny: lab.ImageData) -> None:
     assert page.locator(".readout").inner_text().startswith("z → z′: 0.00")
 
 
-@pytest.mark.parametrize("how", ["drag", "arrow key", "Home", "n", "slider", "moment"])
-def test_any_other_move_clears_the_trail(opened: Opened, tiny: lab.ImageData, how: str) -> None:
+def test_any_other_move_clears_the_trail(opened: Opened, tiny: lab.ImageData) -> None:
     page = opened(dense(tiny, 2, 0), tiny)
-    moved(page, np.array(value(page, "models[0].snapshot.codes")[:2]))
-    before = ink(page)
-    with painted(page):
-        button(page).click()
-    assert not np.array_equal(ink(page), before) and "z′" in page.locator(".readout").inner_text()
     pad = page.locator(MAP)
-    act = {
+    moves = {
         "drag": lambda: pad.click(position={"x": 40, "y": 60}),
         "arrow key": lambda: pad.press("ArrowLeft"),
         "Home": lambda: pad.press("Home"),
         "n": lambda: pad.press("n"),
         "slider": lambda: page.get_by_role("slider").first.press("ArrowRight"),
         "moment": lambda: page.evaluate(f"{MODEL}.showMoment(0)"),
-    }[how]
-    with painted(page):
-        act()
-    assert "z′" not in page.locator(".readout").inner_text()
-    if how in (
-        "arrow key",
-        "slider",
-        "moment",
-    ):  # come to by another way, the same place looks the same: no arrow is left
-        pad.blur()
-        seen, stands = ink(page), code(page)
-        moved(page, stands + 1)
-        moved(page, stands)
-        assert np.array_equal(ink(page), seen)
-    with painted(page):
-        button(page).click()
-    assert len(trail(page)) == 2  # a new one begins
+    }
+    for how, move in moves.items():
+        moved(page, np.array(value(page, "models[0].snapshot.codes")[:2]))
+        before = ink(page)
+        with painted(page):
+            button(page).click()
+        assert not np.array_equal(ink(page), before) and "z′" in page.locator(".readout").inner_text(), how
+        with painted(page):
+            move()
+        assert "z′" not in page.locator(".readout").inner_text(), how
+        if how in ("arrow key", "slider", "moment"):  # come to by another way, the same place looks the same: no arrow
+            pad.blur()
+            seen, stands = ink(page), code(page)
+            moved(page, stands + 1)
+            moved(page, stands)
+            assert np.array_equal(ink(page), seen), how
+        with painted(page):
+            button(page).click()
+        assert len(trail(page)) == 2, f"{how}: a new one begins"
 
 
 def test_aligned_maps_draw_the_second_trail_in_the_first_models_axes(opened: Opened, tiny: lab.ImageData) -> None:

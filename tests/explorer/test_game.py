@@ -16,16 +16,10 @@ import autoencoder_lab as lab
 from autoencoder_lab.data.plane import ring_points
 from autoencoder_lab.explorer.game import CELLS, EDGE, GamePlayer, look, record, scene
 from autoencoder_lab.models.planar_game import PlanarGAN
-from explorer.browser import Watch
-from explorer.jupyterlab import JupyterLab
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
-COLOURS = """(canvas) => {
-  const { width, height } = canvas;
-  return [...new Set(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer))];
-}"""
 GAME = "document.querySelector('.autoencoder-lab-game').game"
 
 
@@ -259,35 +253,3 @@ def test_accessible(game_page: "Page", axe: Callable[..., list[str]], scheme: An
 def test_no_wider_than_a_narrow_page(game_page: "Page") -> None:
     game_page.set_viewport_size({"width": 320, "height": 640})
     assert game_page.evaluate("document.documentElement.scrollWidth") <= 320
-
-
-# --- in a real JupyterLab ----------------------------------------------------------------------------
-
-IN_LAB = (
-    """
-import torch
-import autoencoder_lab as lab
-from autoencoder_lab.models.planar_game import PlanarGAN
-torch.set_num_threads(1)
-""",
-    "lab.show_game(PlanarGAN([0], hidden=8), rounds=30, kept=8, title='In the notebook')",
-)
-
-
-def test_it_plays_in_jupyterlab(browser: "Browser") -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    watch = Watch(context)
-    with JupyterLab() as server:
-        notebook = server.open(context.new_page(), IN_LAB, "game")
-        notebook.run_all()
-        root = notebook.show(1).locator(".autoencoder-lab-game")
-        root.and_(notebook.page.locator('[data-ready="true"]')).wait_for(timeout=20_000)
-        root.get_by_role("button", name="Forward").click()
-        assert "D was trained" in root.locator("dl").inner_text()
-        root.get_by_label("Moment").press("End")
-        assert "30 of 30" in root.locator("dl").inner_text()
-        assert len(root.locator("canvas.plane").evaluate(COLOURS)) > 50, "the picture is blank"
-        problems = list(watch.problems)
-        notebook.close()
-        context.close()
-    assert not problems, "\n".join(problems)

@@ -1,4 +1,4 @@
-"""The explorer in a real JupyterLab: it draws, answers keys and drags, and survives what students do to a kernel."""
+"""Explorer and game in a real JupyterLab: they draw, answer keys and drags, and survive what is done to a kernel."""
 
 import math
 import re
@@ -48,12 +48,25 @@ lab.explore(lab.PCA(2).fit(data.train), data, engine="kernel")
 """
 DIE = "import os; os._exit(1)"
 TRAIN = "interrupted = lab.fit(model, data, epochs=500, callbacks=[explorer])"
+GAME = [
+    """
+import torch
+import autoencoder_lab as lab
+from autoencoder_lab.models.planar_game import PlanarGAN
+torch.set_num_threads(1)
+""",
+    "lab.show_game(PlanarGAN([0], hidden=8), rounds=30, kept=8, title='In the notebook')",
+]
 CELLS = [SETUP, EXPLORE.format("browser"), EXPLORE.format("kernel"), BUSY, EXPLORE.format("plain")]
 _, IN_BROWSER, IN_KERNEL, RUNNING, PLAIN = range(len(CELLS))
 ENGINES = [pytest.param(IN_BROWSER, id="browser"), pytest.param(IN_KERNEL, id="kernel")]
 PIXELS = """(canvas) => {
   const { width, height } = canvas;
   return Array.from(canvas.getContext("2d").getImageData(0, 0, width, height).data).filter((_, i) => i % 4 === 0);
+}"""
+COLOURS = """(canvas) => {
+  const { width, height } = canvas;
+  return [...new Set(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, width, height).data.buffer))];
 }"""
 
 
@@ -228,10 +241,10 @@ def test_after_a_busy_cell_the_kernel_engine_shows_the_last_input(notebook: Note
 
 
 def test_running_a_cell_again_leaves_no_widgets_behind(notebook: Notebook) -> None:
-    for cell, times in ((IN_BROWSER, 15), (IN_KERNEL, 3)):
+    for cell in (IN_BROWSER, IN_KERNEL):
         notebook.run(cell)
         live = notebook.evaluate("live()")
-        notebook.run(cell, times)
+        notebook.run(cell, times=3)
         Explorer(notebook, cell)
         assert notebook.evaluate("live()") == live
     in_page = (
@@ -331,4 +344,17 @@ def test_training_interrupted_then_a_restart_then_a_kernel_that_dies(
         notebook.start(5)
         notebook.page.get_by_role("button", name="Ok").click()  # JupyterLab says so too
         says_that_the_kernel_is_gone(notebook, 4)
+        assert not watch.problems, "\n".join(watch.problems)
+
+
+def test_the_game_plays(browser: "Browser", jupyterlab: JupyterLab) -> None:
+    with opened(browser, jupyterlab, "game", GAME) as (notebook, watch):
+        notebook.run(1)
+        root = notebook.show(1).locator(".autoencoder-lab-game")
+        root.and_(notebook.page.locator('[data-ready="true"]')).wait_for(timeout=20_000)
+        root.get_by_role("button", name="Forward").click()
+        assert "D was trained" in root.locator("dl").inner_text()
+        root.get_by_label("Moment").press("End")
+        assert "30 of 30" in root.locator("dl").inner_text()
+        assert len(root.locator("canvas.plane").evaluate(COLOURS)) > 50, "the picture is blank"
         assert not watch.problems, "\n".join(watch.problems)

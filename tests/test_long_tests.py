@@ -1,0 +1,137 @@
+"""Long tests run where they are asked for, leave a row when they pass, and are named when that was another code."""
+
+import sys
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import long_tests
+import pytest
+
+PASSES = """
+import pytest
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_draws(seed): assert seed < MOST
+
+@pytest.mark.long("tests/fixtures/*.py")
+def test_of_a_file(): pass
+
+def test_short(): pass
+
+MOST = 3
+"""
+Run = Callable[..., pytest.ExitCode | int]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`run("--long=new")` on a file of tests of its own, test_draws.py, with rows of its own; its exit status."""
+    monkeypatch.setattr(long_tests, "TESTS", tmp_path)
+    monkeypatch.setattr(long_tests, "RESULTS", tmp_path / "rows.jsonl")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    long: a long test\n", encoding="utf-8")
+    (tmp_path / "test_draws.py").write_text(PASSES, encoding="utf-8")
+    monkeypatch.setattr("sys.dont_write_bytecode", True)  # of a file changed within a second
+    options = ["-p", "no:cacheprovider", "--import-mode=importlib", "-q", str(tmp_path)]
+
+    def run_it(*arguments: str) -> pytest.ExitCode | int:
+        for name in [name for name in sys.modules if name.endswith("test_draws")]:
+            del sys.modules[name]  # it may have changed
+        long_tests.code_hash.cache_clear()
+        return pytest.main([*options, *arguments], plugins=[long_tests, Seen])
+
+    return run_it
+
+
+class Seen:
+    """Notes which tests ran."""
+
+    tests: list[str]
+
+    @staticmethod
+    def pytest_sessionstart() -> None:
+        Seen.tests = []
+
+    @staticmethod
+    def pytest_runtest_call(item: pytest.Item) -> None:
+        Seen.tests.append(item.name)
+
+
+LONG = ["test_draws[0]", "test_draws[1]", "test_draws[2]", "test_of_a_file"]
+
+
+def test_they_run_where_they_are_asked_for_and_once_for_the_same_code(run: Run, tmp_path: Path) -> None:
+    assert run() == 0 and Seen.tests == ["test_short"] and not long_tests.read_rows()
+    assert run("--long=new") == 0 and Seen.tests == LONG == list(long_tests.read_rows())
+    assert run("--long=new") == 0 and Seen.tests == []
+    assert run("--long=all") == 0 and Seen.tests == LONG
+    (tmp_path / "test_draws.py").write_text(PASSES.replace("MOST = 3", "MOST = 2"), encoding="utf-8")
+    before = long_tests.read_rows()
+    assert run("--long=new") == 1 and Seen.tests == LONG
+    after = long_tests.read_rows()
+    assert [name for name in LONG if after[name] == before[name]] == ["test_draws[2]"], "what fails leaves its old row"
+
+
+def test_a_few_run_again_stale_ones_are_named_and_a_test_without_a_row_is_an_error(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--long=some") == pytest.ExitCode.USAGE_ERROR
+    assert "no row in rows.jsonl of test_draws[0], " in capsys.readouterr().err
+    run("--long=new")
+    rows = long_tests.read_rows()
+    assert run("--long=some", "--long-minutes=0.001") == 0 and len(Seen.tests) >= 1
+    assert "was not run with the present code" not in capsys.readouterr().out
+    long_tests.write_rows(row | {"code": "another" if "[1]" in name else row["code"]} for name, row in rows.items())
+    assert run("--long=some") == 0 and Seen.tests == LONG
+    assert "warning: test_draws[1] was not run with the present code" in capsys.readouterr().out
+    assert long_tests.read_rows()["test_draws[1]"]["code"] == "another", "nothing is kept of these"
+
+
+def test_every_test_takes_its_turn_within_the_minutes() -> None:
+    rows = {f"test_{i}": {"seconds": 20.0 * i} for i in range(8)}
+    turns = [long_tests.rotation(rows, date(2024, 1, 1) + timedelta(days=i), minutes=1) for i in range(8)]
+    assert set().union(*turns) == set(rows)
+    for turn in turns:
+        assert sum(rows[name]["seconds"] for name in turn) <= 60 or max(rows[name]["seconds"] for name in turn) > 60
+    assert long_tests.rotation({}, date(2024, 1, 1), 1) == set()
+
+
+HELPER = """
+from autoencoder_lab import losses
+
+def one(*values):
+    return losses.gaussian_kl(*values)
+"""
+
+
+def test_the_hash_follows_helpers_conftests_the_library_and_files_that_are_read(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    test, data = folder / "test_it.py", tmp_path / "answers.txt"
+    test.write_text("from models.helper import one\n\ndef test_it(): assert one() == 1\n", encoding="utf-8")
+    (folder / "helper.py").write_text(HELPER, encoding="utf-8")
+    (tmp_path / "conftest.py").write_text("import pytest\n", encoding="utf-8")
+    (tmp_path / "another.py").write_text("A = 1\n", encoding="utf-8")
+    data.write_text("right", encoding="utf-8")
+    assert [file.name for file in long_tests.files_of(test)] == ["conftest.py", "helper.py", "test_it.py"]
+
+    def hashed(*reads: str) -> str:
+        long_tests.code_hash.cache_clear()
+        return long_tests.code_hash(test, *reads)
+
+    seen = [hashed()]
+    (tmp_path / "another.py").write_text("A = 2\n", encoding="utf-8")
+    test.write_text("# only a comment\n" + test.read_text(encoding="utf-8"), encoding="utf-8")
+    assert hashed() == seen[0]
+    (folder / "helper.py").write_text(HELPER.replace("gaussian_kl", "squared_error"), encoding="utf-8")
+    seen.append(hashed())
+    (tmp_path / "conftest.py").write_text("import pytest\n\nSIZE = 3\n", encoding="utf-8")
+    seen.append(hashed())
+    monkeypatch.setattr(long_tests, "ROOT", tmp_path)
+    seen.append(hashed("answers.*"))
+    data.write_text("wrong", encoding="utf-8")
+    seen.append(hashed("answers.*"))
+    assert len(set(seen)) == 5
