@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 import autoencoder_lab as lab
+from evidence.common import Pixels
 
 SEEDS = (0, 1, 2)
 data = lab.load("mnist-5k")
@@ -164,22 +165,13 @@ for name, make_vae, limit, settings in vaes:
 # --- a decoder that no pixel ever taught: VICReg between the same crop of an image and of its reconstruction
 
 
-class Pixels:
-    """The image itself as a code."""
-
-    @staticmethod
-    def encode(x: torch.Tensor) -> torch.Tensor:
-        """(B, C, H, W) → (B, C·H·W)."""
-        return x.flatten(1)
-
-
 if asked_for("CCAE"):
     runs = [train(lambda: lab.CCAE(latent=32), seed) for seed in SEEDS]
     seconds = [s for _, s in runs]
     report(
         "CCAE(32), no pixel term, test mse", [lab.metrics.mse(m, data.test).value for m, _ in runs], 0.014, seconds, 90
     )
-    name = f"CCAE(32), no pixel term, probe (raw pixels {lab.metrics.probe(Pixels(), data).value:.3f})"
+    name = f"CCAE(32), no pixel term, probe (raw pixels {lab.metrics.probe(Pixels, data).value:.3f})"
     report(name, [lab.metrics.probe(m, data).value for m, _ in runs], 0.90, seconds, 90, low=False)
 
 # --- adversarial: how much further than other real digits 1,000 samples are from the 1,000 test images, as a share of

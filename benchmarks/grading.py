@@ -3,9 +3,9 @@
     python -m benchmarks grading [--count 60] [--beside 6] [--many 0] [--labs]
 
 A small lab (a formula, a function of images, a linear model trained for 200 steps), the same submissions for both, in
-one run. Ours is timed warm, after each worker has graded one; nbgrader has nothing that could be warm. --many grades so
-many submissions of a minimal lab instead, kills the run twice on the way, and tells the memory of the grading process.
---labs grades the reference solution of each of the course's labs, which must take at most 20 s.
+one run. Ours is timed after each worker has graded one, nbgrader from the start, for it keeps no worker. --many grades
+so many submissions of a minimal lab instead, kills the run twice on the way, and prints the memory of the grading
+process. --labs grades the reference solution of each of the course's labs, which must take at most 20 s.
 """
 
 import argparse
@@ -79,7 +79,7 @@ assert (model(x) - x).pow(2).mean() < 0.05 * x.pow(2).mean()
 '''
 JUDGE = '''import numpy as np
 
-from autoencoder_lab.grading.judge import Mark, Part, compared
+from autoencoder_lab.grading.judge import Judge, Mark, Part, compared
 
 CALL = """
 def probe(names, **x):
@@ -88,11 +88,11 @@ def probe(names, **x):
 """
 
 
-def two(generator):
+def two_arrays(generator):
     return {name: generator.normal(size=(5, 7)) for name in ("x", "y")}
 
 
-def one(generator):
+def an_array(generator):
     return {"x": generator.normal(size=(5, 7))}
 
 
@@ -113,11 +113,13 @@ def judge_centred(given, inputs):
     return compared(given["result"], inputs["x"] - inputs["x"].mean(axis=0), {})
 
 
-PARTS = [
-    Part("test_mse", 2, ("mse",), CALL % "mse", judge_mse, two),
-    Part("test_centred", 3, ("centred",), CALL % "centred", judge_centred, one),
-    Part("test_model", 5, ("model",), CALL % "model", judge_model, of_rank_two),
-]
+JUDGE = Judge(
+    parts=[
+        Part("test_mse", 2, ("mse",), CALL % "mse", judge_mse, two_arrays),
+        Part("test_centred", 3, ("centred",), CALL % "centred", judge_centred, an_array),
+        Part("test_model", 5, ("model",), CALL % "model", judge_model, of_rank_two),
+    ]
+)
 '''
 MINIMAL = TEXT[: TEXT.index('# %% answer="centred"')]
 
@@ -127,7 +129,7 @@ def make_course(root: Path, text: str) -> Course:
     (root / "source" / "small").mkdir(parents=True)
     (root / "judges").mkdir()
     (root / "source" / "small" / "small.py").write_text(text, encoding="utf-8")
-    parts = JUDGE if text == TEXT else JUDGE.partition('    Part("test_centred"')[0] + "]\n"
+    parts = JUDGE if text == TEXT else JUDGE.partition('        Part("test_centred"')[0] + "    ]\n)\n"
     (root / "judges" / "small.py").write_text(parts, encoding="utf-8")
     course = Course(root)
     source = source_notebook(course.text("small"))
@@ -178,8 +180,8 @@ def theirs(course: Course, folder: Path) -> float:
         shutil.copy(path, place / "small.ipynb")
     started = time.perf_counter()
     for path in sorted(folder.glob("*.ipynb")):
-        told = api.autograde("small", path.stem)
-        assert told["success"], told
+        outcome = api.autograde("small", path.stem)
+        assert outcome["success"], outcome
     return time.perf_counter() - started
 
 
@@ -266,8 +268,8 @@ def main() -> int:
         hand_in(other, few, 0, chosen.beside)
         with contextlib.redirect_stderr(io.StringIO()):
             beside = chosen.beside / theirs(other, few) * 60
-        told = f"{beside:6.1f} submissions a minute; ours is {rate / beside:.0f} times that"
-        print(f"nbgrader autograde, 1 process:      {told}")
+        rate_beside = f"{beside:6.1f} submissions a minute; ours is {rate / beside:.0f} times that"
+        print(f"nbgrader autograde, 1 process:      {rate_beside}")
         return int(rate < AT_LEAST)
 
 

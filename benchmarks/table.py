@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from autoencoder_lab.files import write_whole
+
 WORSE = 0.15  # a figure has changed if it is worse by more than this share
 
 
@@ -57,10 +59,8 @@ def machine() -> dict[str, Any]:
 
 def keep(rows: Sequence[Row], file: Path) -> None:
     """Write rows and machine as JSON; a kill in between leaves the old file whole."""
-    partial = file.with_name(file.name + ".partial")
     content = {"machine": machine(), "rows": [asdict(row) for row in rows]}
-    partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    partial.replace(file)
+    write_whole(file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def kept(file: Path) -> tuple[dict[str, Any], dict[str, Row]]:

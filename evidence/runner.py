@@ -23,6 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from autoencoder_lab.files import write_whole
 from evidence.checkout import checked_out, full_hash
 from evidence.dependencies import Tree
 
@@ -78,9 +79,7 @@ def write_row(row: Row) -> None:
     rows = {old["seed"]: old for old in read_rows(row["id"])} | {row["seed"]: row}
     file = RESULTS / f"{row['id']}.jsonl"
     file.parent.mkdir(exist_ok=True)
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text("".join(json.dumps(rows[seed]) + "\n" for seed in sorted(rows)), encoding="utf-8")
-    partial.replace(file)
+    write_whole(file, "".join(json.dumps(rows[seed]) + "\n" for seed in sorted(rows)))
 
 
 def figures(name: str) -> list[dict[str, float]]:
@@ -180,9 +179,7 @@ class Earlier(NamedTuple):
         file = self.kept / f"{name}.json"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            partial = file.with_name(file.name + ".partial")
-            partial.write_text(json.dumps(_run_in(self.tree, name)) + "\n", encoding="utf-8")
-            partial.replace(file)
+            write_whole(file, json.dumps(_run_in(self.tree, name)) + "\n")
         found: Row = json.loads(file.read_text(encoding="utf-8"))
         return found
 

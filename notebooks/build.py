@@ -18,7 +18,6 @@ import re
 import shutil
 import sys
 import tempfile
-import time
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -27,15 +26,15 @@ from typing import Any, NamedTuple
 
 import jupytext
 import nbformat
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks beside this file alone
+from autoencoder_lab.commands.notebook_runner import CellFailed, run_cells  # noqa: E402
+from autoencoder_lab.files import write_whole  # noqa: E402
 from evidence.dependencies import Tree  # noqa: E402
+from notebooks.catalogue import built_path, core_cells, notebook_sources, reckoned_minutes  # noqa: E402
 
-SOURCES = ROOT / "notebooks" / "source"
 BUILDER_VERSION = 2  # raise it when the builder would now store something else for the same source
 MAX_BYTES = 1_500_000
 MAX_SECONDS = 120  # of execution, on two cores that have nothing else to do
@@ -86,12 +85,16 @@ def repository() -> str:
     return address.removesuffix("/").removesuffix(".git")
 
 
+def colab_badge(name: str, alt: str) -> str:
+    """The picture that opens a notebook in Colab, in Markdown."""
+    slug = repository().removeprefix("https://github.com/")
+    link = f"https://colab.research.google.com/github/{slug}/blob/main/notebooks/{name}.ipynb"
+    return f"[![{alt}](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
+
+
 def colab_cells(name: str) -> list[NotebookNode]:
     """The badge, and the cell that installs the course on Colab and does nothing elsewhere."""
     address = repository()
-    slug = address.removeprefix("https://github.com/")
-    link = f"https://colab.research.google.com/github/{slug}/blob/main/notebooks/{name}.ipynb"
-    badge = f"[![Open this notebook in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
     install = f"""# On Google Colab this installs the course; everywhere else it does nothing.
 import sys
 
@@ -102,7 +105,7 @@ if "google.colab" in sys.modules:
     output.enable_custom_widget_manager()"""
     metadata = {"tags": ["colab"]}
     return [
-        nbformat.v4.new_markdown_cell(badge, metadata=metadata),
+        nbformat.v4.new_markdown_cell(colab_badge(name, "Open this notebook in Colab"), metadata=metadata),
         nbformat.v4.new_code_cell(install, metadata=metadata),
     ]
 
@@ -149,29 +152,8 @@ def _stable_ids(cells: list[NotebookNode]) -> Iterator[str]:
 
 
 def student_minutes(cells: list[NotebookNode], seconds: float) -> int:
-    """Minutes a student needs for the core path, counted from what stands there and rounded up to five.
-
-    Prose at 150 words a minute, code at 4 s a line, 1 minute a prediction, 5 an explorer, 8 an exercise, 5 a quiz,
-    and the measured execution time. What follows the first `## Deeper` does not count.
-    """
-    minutes = seconds / 60
-    for cell in core_cells(cells):
-        if cell.cell_type == "markdown":
-            minutes += len(re.findall(r"[^\W\d_]{2,}", cell.source)) / 150
-            continue
-        if not cell.source.startswith("lab.quiz("):  # its source is folded away: nobody reads it
-            minutes += len(cell.source.splitlines()) * 4 / 60
-        minutes += cell.source.count("lab.predict(") + 5 * cell.source.count("lab.explore(")
-        minutes += 5 * cell.source.count("lab.quiz(") + 8 * ("exercise" in cell.metadata.get("tags", []))
-    return max(5, math.ceil(minutes / 5) * 5)
-
-
-def core_cells(cells: list[NotebookNode]) -> list[NotebookNode]:
-    """The cells of the core path: those before the first `## Deeper`."""
-    for index, cell in enumerate(cells):
-        if cell.cell_type == "markdown" and cell.source.startswith("## Deeper"):
-            return cells[:index]
-    return cells
+    """Minutes a student needs for the core path, the measured execution time included."""
+    return max(5, reckoned_minutes(core_cells(cells), seconds))
 
 
 # --- what a notebook was built from ----------------------------------------------------------------
@@ -306,35 +288,12 @@ def _lacks_alt(tag: str) -> bool:
 # --- running ---------------------------------------------------------------------------------------
 
 
-class CellFailed(Exception):
-    """A cell raised, hung or killed its kernel; the message names it."""
-
-
 def execute(notebook: NotebookNode, directory: Path) -> list[float]:
     """Run every cell in place in a fresh kernel that works in `directory`; return the seconds of each cell."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     # IPYTHONDIR: nobody's own profile takes part
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "IPYTHONDIR": str(directory / ".ipython")}
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(directory)}},
-        record_timing=False,
-        store_widget_state=False,
-    )
-    seconds = []
-    with client.setup_kernel(env=environment):
-        for index, cell in enumerate(notebook.cells):
-            started = time.perf_counter()
-            try:
-                client.execute_cell(cell, index)
-            except CellExecutionError as error:
-                raise CellFailed(f"cell {index + 1} failed:\n{cell.source}\n\n{error.ename}: {error.evalue}") from None
-            except (CellTimeoutError, DeadKernelError) as error:
-                raise CellFailed(f"cell {index + 1} did not end:\n{cell.source}\n\n{error}") from None
-            seconds.append(time.perf_counter() - started)
-    return seconds
+    return run_cells(notebook, directory, environment, CELL_TIMEOUT)
 
 
 def tidy_outputs(notebook: NotebookNode, directory: Path) -> list[str]:
@@ -439,9 +398,7 @@ def _take_outputs(fresh: NotebookNode, old: NotebookNode) -> bool:
 
 def _write(notebook: NotebookNode, target: Path) -> None:
     nbformat.validate(notebook)
-    beside = target.with_suffix(".ipynb.part")
-    beside.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8", newline="\n")
-    beside.replace(target)
+    write_whole(target, nbformat.writes(notebook) + "\n")
 
 
 # --- the command -----------------------------------------------------------------------------------
@@ -454,7 +411,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="run also what has not changed")
     options = parser.parse_args(arguments)
 
-    every = sorted(SOURCES.glob("[0-9][0-9]*_*.py"))
+    every = notebook_sources(ROOT)
     sources = [path for path in every if not options.names or any(path.stem.startswith(name) for name in options.names)]
     unknown = [name for name in options.names if not any(path.stem.startswith(name) for path in every)]
     if unknown:
@@ -463,7 +420,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     failed = False
     for source in sources:
-        target = SOURCES.parent / f"{source.stem}.ipynb"
+        target = built_path(source)
         if options.check:
             findings = check(source, target)
             for line in findings.failures:

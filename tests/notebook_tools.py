@@ -3,7 +3,6 @@
 import ast
 import builtins
 import datetime
-import importlib.util
 import json
 import os
 import re
@@ -13,31 +12,22 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
 
+from notebooks import build
+from notebooks.catalogue import Outcome, notebook_entry, notebook_sources
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
-SOURCES = sorted((NOTEBOOKS / "source").glob("[0-9][0-9]*_*.py"))
+SOURCES = notebook_sources()
 
-LABELS = ("**You will be able to**", "**Before you start**", "**Time**", "**Slides covered**")
+LABELS = ("**Time**", "**Slides covered**")  # beside those that the catalogue reads
 CLOSING = ("Take-aways", "Quiz", "From slide to cell", "Further reading")
 MAX_SECTIONS = 7
 MAX_MINUTES = 90
-
-
-def _load_builder() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("notebook_builder", NOTEBOOKS / "build.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-build = _load_builder()
 
 
 # --- the parts of a notebook -----------------------------------------------------------------------
@@ -165,7 +155,8 @@ def anatomy_problems(source: Path) -> list[str]:
     parts = sections(notebook)
     core = [part for part in parts[1:] if part.core and part.heading not in CLOSING]
     return [
-        *_opening_problems(source, parts[0]),
+        *_catalogue_problems(source, core, exercises(notebook)),
+        *_opening_problems(parts[0]),
         *_heading_problems(notebook, parts, core),
         *_exercise_problems(notebook),
         *_closing_problems(parts),
@@ -174,15 +165,31 @@ def anatomy_problems(source: Path) -> list[str]:
     ]
 
 
-def _opening_problems(source: Path, opening: Section) -> Iterator[str]:
-    first = opening.cells[0]
-    number = source.stem.split("_")[0]
-    if first.cell_type != "markdown" or not first.source.startswith(f"# {number} · "):
-        yield f"the first cell must begin with '# {number} · ' and the title"
+def _catalogue_problems(source: Path, core: list[Section], done: list[Exercise]) -> Iterator[str]:
+    try:
+        entry = notebook_entry(source)
+    except ValueError as error:
+        yield str(error)
         return
+    if entry.number != source.stem.split("_")[0]:
+        yield f"the title has the number {entry.number}, the file is {source.name}"
+    if unknown := sorted({number for number in entry.before if number >= entry.number}):
+        yield f"under **Before you start** stands a notebook that comes no earlier: {', '.join(unknown)}"
+    for outcome in entry.outcomes:
+        yield from _outcome_problems(outcome, len(core), len(done))
+
+
+def _outcome_problems(outcome: Outcome, sections_there: int, exercises_there: int) -> Iterator[str]:
+    for words, there in ((outcome.where, sections_there), (outcome.shown, exercises_there)):
+        if any(not 1 <= int(number) <= there for number in re.findall(r"\d", words)):
+            yield f"{outcome.text!r} is said to be in {words}, but there are {there} of these"
+
+
+def _opening_problems(opening: Section) -> Iterator[str]:
+    first = opening.cells[0]
     blocks = [block for block in first.source.split("\n\n") if block.strip()]
-    if len(blocks) < 2 or blocks[1].startswith("**"):
-        yield "the title must be followed by a paragraph with the promise"
+    if len(blocks) < 3 or blocks[2].startswith("**"):
+        yield "what the notebook is about must be followed by a paragraph with the promise"
     yield from (f"the first cell lacks {label}" for label in LABELS if label not in first.source)
     yield from (f"under **Time** write {mark}" for mark in ("{{minutes}}", "{{seconds}}") if mark not in first.source)
     ready = [cell for cell in opening.code if tagged(cell, "setup")]

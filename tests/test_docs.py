@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from notebooks import tables
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 EXPECTED = re.compile(r"^(?P<code>.+?)  # → (?P<value>.+)$")
@@ -83,9 +85,5 @@ def test_each_glossary_word_names_its_notebook() -> None:
         assert re.search(r"[Nn]otebooks? \d\d", entry), f"no notebook is named under {entry.splitlines()[0]!r}"
 
 
-def test_the_syllabus_names_every_notebook_and_no_other() -> None:
-    here = {path.stem.split("_")[0] for path in (ROOT / "notebooks" / "source").glob("[0-9][0-9]*_*.py")}
-    rows = re.findall(r"(?m)^\| (\d\db?) · ", read(ROOT / "docs" / "syllabus.md"))
-    assert sorted(here) == rows
-    outcomes = re.findall(r"(?m)^\| [^|]+ \| (\d\db?), ", read(ROOT / "docs" / "syllabus.md"))
-    assert set(outcomes) == here
+def test_the_tables_of_notebooks_and_labs_are_what_the_sources_say() -> None:
+    assert tables.write(check=True) == [], "run python -m notebooks.tables"

@@ -326,7 +326,14 @@ SECTIONS = "\n\n".join(f"# %% [markdown]\n# ## {number} · More" for number in r
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("# # 00 · A", "# # A", "must begin with '# 00 · '"),
+        ("# # 00 · A", "# # A", "the first line must be '# NN · Title'"),
+        ("# # 00 · A", "# # 01 · A", "the title has the number 01, the file is 00_example.py"),
+        ("# *Doubling numbers; finding a bug*\n#\n", "", "under the title must stand what it is about"),
+        ("finding a bug*", "finding a bug.*", "does not end with a full stop"),
+        ("a number (section 1, Exercise 1)", "a number", "each line must end with where one learns it"),
+        ("(section 1, Exercise 1)", "(section 3, Exercise 1)", "is said to be in section 3, but there are 2"),
+        ("(section 1, Exercise 1)", "(section 1, Exercise 4)", "is said to be in Exercise 4, but there are 3"),
+        ("start** nothing", "start** Notebook 00. nothing", "stands a notebook that comes no earlier: 00"),
         ("# It has every part of a notebook and takes a second.\n#\n", "", "paragraph with the promise"),
         ("**Before you start**", "First", "lacks **Before you start**"),
         ("**Slides covered**", "Slides", "lacks **Slides covered**"),
@@ -524,10 +531,10 @@ def test_anchors_are_those_of_github() -> None:
 def test_the_command_names_what_is_out_of_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "source"
-    folder.mkdir()
+    folder = tmp_path / "notebooks" / "source"
+    folder.mkdir(parents=True)
     shutil.copy(EXAMPLE, folder)
-    monkeypatch.setattr(build, "SOURCES", folder)
+    monkeypatch.setattr(build, "ROOT", tmp_path)
     assert build.main(["--check"]) == 1
     assert "FAILED  00_example.ipynb is not built; run python notebooks/build.py 00_example" in capsys.readouterr().out
     with pytest.raises(SystemExit) as stop:

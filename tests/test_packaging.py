@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import autoencoder_lab
+from notebooks.catalogue import notebook_sources
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,8 +46,7 @@ def test_repository_is_the_same_everywhere() -> None:
 def test_readme_has_a_badge_for_each_notebook_and_they_open_it() -> None:
     slug = REPOSITORY.removeprefix("https://github.com/")
     opened = re.findall(r"\]\(https://colab\.research\.google\.com/github/(.*?)\)", text("README.md"))
-    sources = sorted((ROOT / "notebooks" / "source").glob("[0-9][0-9]*_*.py"))
-    assert opened == [f"{slug}/blob/main/notebooks/{source.stem}.ipynb" for source in sources]
+    assert opened == [f"{slug}/blob/main/notebooks/{source.stem}.ipynb" for source in notebook_sources()]
 
 
 def test_links_and_pictures_in_the_readme_exist() -> None:

@@ -6,7 +6,7 @@ import torch
 from autoencoder_lab import own_images
 from autoencoder_lab.checks import lab1
 from autoencoder_lab.data.augmentations import affine
-from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, function_part
+from autoencoder_lab.grading.judge import Ask, Judge, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # Error against the best possible with so many numbers, on the same images: mean and standard deviation over ten
@@ -91,10 +91,12 @@ def judge_reading(given: Arrays, _: Arrays) -> Mark:
     return Mark(2 / 3 if right[0] else 1 / 3 if right[1] else 0.0, said, "misread")
 
 
-PARTS = [
-    function_part("test_best_error", 4, ("best_error",), lab1.best_error),
-    function_part("test_best_code", 4, ("best_code",), lab1.best_code),
-    function_part("test_whitened_codes", 4, ("whitened_codes",), lab1.whitened_codes),
-    StagedPart("test_nested", 4, ("student", "data", "nested", "train"), judge_nested),
-    Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
-]
+JUDGE = Judge(
+    parts=[
+        function_part("test_best_error", 4, ("best_error",), lab1.best_error),
+        function_part("test_best_code", 4, ("best_code",), lab1.best_code),
+        function_part("test_whitened_codes", 4, ("whitened_codes",), lab1.whitened_codes),
+        StagedPart("test_nested", 4, ("student", "data", "nested", "train"), judge_nested),
+        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+    ],
+)

@@ -8,7 +8,7 @@ import torch
 from autoencoder_lab import own_images
 from autoencoder_lab.checks import lab2
 from autoencoder_lab.grading.drawings import scribbles
-from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, function_part
+from autoencoder_lab.grading.judge import Ask, Judge, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # The squared error as a share of the pictures' own squares, on scribbles of 28×28 and on canvases of 60×60 with four
@@ -142,12 +142,14 @@ def judge_reading(given: Arrays, _: Arrays) -> Mark:
     return Mark(sum(right) / 2, said, "misread")
 
 
-REPLACED = ("train",)  # by TRAINED
-PARTS = [
-    function_part("test_output_paddings", 3, ("output_paddings",), lab2.output_paddings),
-    function_part("test_window", 3, ("window",), lab2.window),
-    function_part("test_stamp_kernel", 4, ("stamp_kernel",), lab2.stamp_kernel),
-    function_part("test_mirrored_decoder", 4, ("mirrored_decoder",), lab2.mirrored_decoder),
-    StagedPart("test_map_autoencoder", 4, ("map_autoencoder",), judge_map),
-    Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
-]
+JUDGE = Judge(
+    parts=[
+        function_part("test_output_paddings", 3, ("output_paddings",), lab2.output_paddings),
+        function_part("test_window", 3, ("window",), lab2.window),
+        function_part("test_stamp_kernel", 4, ("stamp_kernel",), lab2.stamp_kernel),
+        function_part("test_mirrored_decoder", 4, ("mirrored_decoder",), lab2.mirrored_decoder),
+        StagedPart("test_map_autoencoder", 4, ("map_autoencoder",), judge_map),
+        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+    ],
+    replaced=["train"],  # by TRAINED
+)

@@ -6,7 +6,7 @@ import torch
 from autoencoder_lab import own_images
 from autoencoder_lab.checks import lab3
 from autoencoder_lab.grading.drawings import scribbles
-from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, function_part
+from autoencoder_lab.grading.judge import Ask, Judge, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # The squared error in the lost rows and in the seen ones, each as a share of the squares that stand there: mean and
@@ -85,12 +85,14 @@ def judge_reading(given: Arrays, _: Arrays) -> Mark:
     return Mark(sum(right) / 2, said, "misread")
 
 
-REPLACED = ("train",)  # by RESTORE
-PARTS = [
-    function_part("test_pooled_psnr", 3, ("pooled_psnr",), lab3.pooled_psnr),
-    function_part("test_best_linear", 4, ("best_linear",), lab3.best_linear),
-    function_part("test_scratched_pair", 4, ("scratched_pair",), lab3.scratched_pair),
-    function_part("test_hole_error", 3, ("hole_error",), lab3.hole_error),
-    StagedPart("test_row_restorer", 4, ("row_restorer",), judge_restorer),
-    Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
-]
+JUDGE = Judge(
+    parts=[
+        function_part("test_pooled_psnr", 3, ("pooled_psnr",), lab3.pooled_psnr),
+        function_part("test_best_linear", 4, ("best_linear",), lab3.best_linear),
+        function_part("test_scratched_pair", 4, ("scratched_pair",), lab3.scratched_pair),
+        function_part("test_hole_error", 3, ("hole_error",), lab3.hole_error),
+        StagedPart("test_row_restorer", 4, ("row_restorer",), judge_restorer),
+        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+    ],
+    replaced=["train"],  # by RESTORE
+)

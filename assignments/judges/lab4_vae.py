@@ -5,8 +5,8 @@ import torch
 
 from autoencoder_lab import losses, own_images
 from autoencoder_lab.checks import lab4
-from autoencoder_lab.grading.drawings import alphabet, written
-from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, function_part
+from autoencoder_lab.grading.drawings import alphabet, handwritten
+from autoencoder_lab.grading.judge import Ask, Judge, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # −ELBO as a share of what a model pays that knows each letter's mean picture and nothing else, and the share of new
@@ -75,7 +75,7 @@ def judge_conditional(ask: Ask, random: np.random.Generator) -> Mark:
     generator = torch.Generator().manual_seed(int(random.integers(2**31)))
     letters = alphabet(random, 10)
     classes, labels = torch.from_numpy(random.integers(0, 10, 3000)).split((2000, 1000))
-    pictures, new = (written(letters[which], random, UNSTEADY) for which in (classes, labels))
+    pictures, new = (handwritten(letters[which], random, UNSTEADY) for which in (classes, labels))
     images = torch.bernoulli(new, generator=generator)
     given = {"letters": (255 * pictures).byte().numpy(), "classes": classes.numpy()}
     named = ask(ENCODE, **given, images=images.numpy(), labels=labels.numpy())["codes"]
@@ -94,16 +94,18 @@ def judge_conditional(ask: Ask, random: np.random.Generator) -> Mark:
     def nearest(shown: torch.Tensor) -> torch.Tensor:
         return torch.cdist(shown.flatten(1), means.flatten(1)).argmin(dim=1)
 
-    it = lab4.told(images, mu, log_var, torch.from_numpy(logits.astype("f4")), wanted, nearest)
+    found = lab4.measure(images, mu, log_var, torch.from_numpy(logits.astype("f4")), wanted, nearest)
     alone = float(losses.cross_entropy(means[labels].clamp(0.001, 0.999).logit(), images))
-    name, said = lab4.told_amiss(it, MOST * alone, LEAST_HEEDED)
+    name, said = lab4.shortcoming(found, MOST * alone, LEAST_HEEDED)
     if not name:
-        return Mark(1.0, f"−ELBO {it.nats:.1f} nats per image; the letter asked for in {it.heeded:.0%} of new images")
-    if it.at_mean > UNTRAINED * alone:
+        return Mark(
+            1.0, f"−ELBO {found.nats:.1f} nats per image; the letter asked for in {found.heeded:.0%} of new images"
+        )
+    if found.at_mean > UNTRAINED * alone:
         return Mark(0.0, f"{said}; the mean picture of each letter would pay {alone:.0f}", name)
-    if name == "price" and it.price > 4:  # stored pictures, each with a cell of its own among the codes: 13
+    if name == "price" and found.price > 4:  # stored pictures, each with a cell of its own among the codes: 13
         return Mark(0.0, f"{said} Beside the codes of the images it was trained on it knows nothing", name)
-    half = name in ("price", "label not heeded") and it.nats < MOST * alone + 10
+    half = name in ("price", "label not heeded") and found.nats < MOST * alone + 10
     return Mark(0.5 if half else 0.25, said, name)
 
 
@@ -114,11 +116,13 @@ def judge_reading(given: Arrays, _: Arrays) -> Mark:
     return Mark(1 - len(wrong) / 3, "; ".join(wrong), "misread" if wrong else "")
 
 
-REPLACED = ("train",)  # by TRAINED
-PARTS = [
-    function_part("test_best_prior", 4, ("best_prior",), lab4.best_prior),
-    function_part("test_equivalent_beta", 4, ("equivalent_beta",), lab4.equivalent_beta),
-    function_part("test_importance_bound", 4, ("importance_bound",), lab4.importance_bound),
-    StagedPart("test_conditional", 4, ("conditional",), judge_conditional),
-    Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
-]
+JUDGE = Judge(
+    parts=[
+        function_part("test_best_prior", 4, ("best_prior",), lab4.best_prior),
+        function_part("test_equivalent_beta", 4, ("equivalent_beta",), lab4.equivalent_beta),
+        function_part("test_importance_bound", 4, ("importance_bound",), lab4.importance_bound),
+        StagedPart("test_conditional", 4, ("conditional",), judge_conditional),
+        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+    ],
+    replaced=["train"],  # by TRAINED
+)

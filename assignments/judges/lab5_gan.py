@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from autoencoder_lab import load, own_images
 from autoencoder_lab.checks import lab5
-from autoencoder_lab.grading.judge import CALL, Ask, Mark, Part, StagedPart, function_part
+from autoencoder_lab.grading.judge import CALL, Ask, Judge, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # distance and coverage of 500 pictures beside 500 test digits: means and standard deviations of twice ten reference
@@ -87,11 +87,13 @@ def judge_reading(given: Arrays, _: Arrays) -> Mark:
     return Mark(1 - len(wrong) / 3, "; ".join(wrong.values()), " and ".join(wrong) and "misread: " + ", ".join(wrong))
 
 
-PARTS = [
-    function_part("test_best_logit", 4, ("best_logit",), lab5.best_logit),
-    function_part("test_divergence", 4, ("divergence",), lab5.divergence),
-    round_part(),
-    function_part("test_support_size", 3, ("support_size",), lab5.support_size),
-    StagedPart("test_pictures", 4, ("student", "data", "game_round", "train"), judge_pictures),
-    Part("test_reading", 3, ("student", "data", "suspects", "reading"), READING, judge_reading),
-]
+JUDGE = Judge(
+    parts=[
+        function_part("test_best_logit", 4, ("best_logit",), lab5.best_logit),
+        function_part("test_divergence", 4, ("divergence",), lab5.divergence),
+        round_part(),
+        function_part("test_support_size", 3, ("support_size",), lab5.support_size),
+        StagedPart("test_pictures", 4, ("student", "data", "game_round", "train"), judge_pictures),
+        Part("test_reading", 3, ("student", "data", "suspects", "reading"), READING, judge_reading),
+    ],
+)

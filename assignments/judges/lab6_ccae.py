@@ -8,7 +8,7 @@ import torch
 
 from autoencoder_lab import augment, own_images
 from autoencoder_lab.checks import lab6
-from autoencoder_lab.grading.judge import CALL, Ask, Mark, Part, StagedPart, function_part
+from autoencoder_lab.grading.judge import CALL, Ask, Judge, Mark, Part, StagedPart, function_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # Means and standard deviations of ten reference runs (other students' images, other probes) over what the text
@@ -103,10 +103,10 @@ def judge_halves(ask: Ask, generator: np.random.Generator) -> Mark:
     found = lab6.measures(codes["left"], codes["right"][order.argsort()], labels)
     missed = [name for name, (mean, spread) in REFERENCE.items() if not found[name] >= mean - 3 * spread]
     if not missed:
-        return Mark(1.0, lab6.told(found))
+        return Mark(1.0, lab6.in_words(found))
     share = 0.0 if "twins" in missed else 1 - sum(WORTH[name] for name in missed)
     expected = "; ".join(f"{lab6.MISSED[name]}" for name in missed)
-    return Mark(share, f"{expected} ({lab6.told(found)})", missed[0])
+    return Mark(share, f"{expected} ({lab6.in_words(found)})", missed[0])
 
 
 def probe_images(generator: np.random.Generator, count: int = 400) -> tuple[torch.Tensor, torch.Tensor]:
@@ -137,11 +137,13 @@ def judge_reading(given: Arrays, _: Arrays) -> Mark:
     return Mark(1 - len(wrong) / 3, said, "misread" if wrong else "")
 
 
-PARTS = [
-    function_part("test_info_nce", 4, ("info_nce",), lab6.info_nce),
-    Part("test_covariance_term", 4, ("covariance_term",), SMALL_SIDE, judge_covariance, wide_inputs),
-    function_part("test_barlow_twins", 3, ("barlow_twins",), lab6.barlow_twins),
-    Part("test_diagnosis", 4, ("diagnosis",), CALL.replace("FUNCTION", "'diagnosis'"), judge_diagnosis, draw_pairs),
-    StagedPart("test_halves", 4, ("student", "data", "info_nce", "halves", "train"), judge_halves),
-    Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
-]
+JUDGE = Judge(
+    parts=[
+        function_part("test_info_nce", 4, ("info_nce",), lab6.info_nce),
+        Part("test_covariance_term", 4, ("covariance_term",), SMALL_SIDE, judge_covariance, wide_inputs),
+        function_part("test_barlow_twins", 3, ("barlow_twins",), lab6.barlow_twins),
+        Part("test_diagnosis", 4, ("diagnosis",), CALL.replace("FUNCTION", "'diagnosis'"), judge_diagnosis, draw_pairs),
+        StagedPart("test_halves", 4, ("student", "data", "info_nce", "halves", "train"), judge_halves),
+        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+    ],
+)

@@ -1,68 +1,46 @@
 """Diagnoses of a student's function: `lab.checks.stamp(stamp)` passes, or names the likely mistake.
 
-The mechanism stands in compare.py, the checks of each notebook in a file of their own.
+What a check is made of stands in compare.py, question.py and experiment.py. The checks of each notebook have a file of
+their own in notebooks/, the questions of each lab one in labs/. A new file there is found by itself: its public
+functions are names of this package, and a name loads its own file alone.
 """
 
-from autoencoder_lab.checks.compare import CheckFailed, compare_with
-from autoencoder_lab.checks.labs import lab1, lab2, lab3, lab4, lab5, lab6
-from autoencoder_lab.checks.notebooks.notebook_00 import squared_error_per_image, training_step, unseen_digit
-from autoencoder_lab.checks.notebooks.notebook_01 import components_from_decoder, cross_entropy, few_images_experiment
-from autoencoder_lab.checks.notebooks.notebook_02 import fast_share, shuffled_pixels, stamp
-from autoencoder_lab.checks.notebooks.notebook_03 import denoising_epochs, loss_on_the_hole, posterior_mean
-from autoencoder_lab.checks.notebooks.notebook_04 import (
-    collapse_experiment,
-    gaussian_kl,
-    interpolate,
-    reparameterise,
-    vae_loss,
-)
-from autoencoder_lab.checks.notebooks.notebook_04_code import code
-from autoencoder_lab.checks.notebooks.notebook_04_experiment import copying_experiment
-from autoencoder_lab.checks.notebooks.notebook_04b import active_units
-from autoencoder_lab.checks.notebooks.notebook_05 import (
-    adversarial_losses,
-    critic_network,
-    critic_step,
-    generator_step,
-    steps_experiment,
-)
-from autoencoder_lab.checks.notebooks.notebook_06 import decoder_loss, term_experiment, vicreg_terms
+import ast
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
-__all__ = [
-    "CheckFailed",
-    "active_units",
-    "adversarial_losses",
-    "code",
-    "collapse_experiment",
-    "compare_with",
-    "components_from_decoder",
-    "copying_experiment",
-    "critic_network",
-    "critic_step",
-    "cross_entropy",
-    "decoder_loss",
-    "denoising_epochs",
-    "fast_share",
-    "few_images_experiment",
-    "gaussian_kl",
-    "generator_step",
-    "interpolate",
-    "lab1",
-    "lab2",
-    "lab3",
-    "lab4",
-    "lab5",
-    "lab6",
-    "loss_on_the_hole",
-    "posterior_mean",
-    "reparameterise",
-    "shuffled_pixels",
-    "squared_error_per_image",
-    "stamp",
-    "steps_experiment",
-    "term_experiment",
-    "training_step",
-    "unseen_digit",
-    "vae_loss",
-    "vicreg_terms",
-]
+from autoencoder_lab.checks.compare import CheckFailed
+
+HERE = Path(__file__).parent
+
+
+@cache
+def _homes() -> dict[str, str]:
+    """{public function of a notebook's file, or lab: the module it is found in}, read off the files."""
+    homes = {path.stem: f"{__name__}.labs.{path.stem}" for path in sorted(HERE.glob("labs/lab*.py"))}
+    for path in sorted(HERE.glob("notebooks/notebook_*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            if node.name in homes:
+                raise ImportError(f"checks.{node.name} stands in {path.name} and in {homes[node.name]}: rename one")
+            homes[node.name] = f"{__name__}.notebooks.{path.stem}"
+    return homes
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__") or name not in _homes():
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(_homes()[name])
+    value = getattr(module, name, module)  # a lab is its module
+    globals()[name] = value  # from now on found without asking here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({"CheckFailed", *_homes()})
+
+
+__all__ = ["CheckFailed"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-PLACEHOLDER = "your-id"
+from autoencoder_lab.protocol import NOT_DONE, PLACEHOLDER
 
 
 def own_images(student: str, name: str = "mnist-5k", n: int = 2000) -> Any:
@@ -20,7 +20,7 @@ def own_images(student: str, name: str = "mnist-5k", n: int = 2000) -> Any:
     if not isinstance(student, str) or not student.strip():
         raise ValueError(f'the id must be your own, as your course knows you, e.g. "ada42"; got {student!r}')
     if student == PLACEHOLDER:
-        print("not done yet: put in your own id, as your course knows you")
+        print(f"{NOT_DONE}: put in your own id, as your course knows you")
     data = load(name)
     if not 1 <= n <= len(data.train):
         raise ValueError(f"n must be from 1 to the {len(data.train):,} training images of {name}, got {n}")

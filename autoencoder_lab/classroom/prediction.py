@@ -1,8 +1,6 @@
 """Predict, then run: guesses are kept in predictions.json beside the notebook, and nowhere else."""
 
 import json
-import os
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -10,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from autoencoder_lab.classroom.display import escaped, show_page
+from autoencoder_lab.files import write_whole
 
 PREDICTIONS = Path("predictions.json")  # in the notebook's own folder
 
@@ -210,12 +209,4 @@ def _record(key: str, **fields: Any) -> None:
     with _lock:
         guesses = _read()
         guesses[key] = {**guesses.get(key, {}), **fields}
-        handle, part = tempfile.mkstemp(dir=PREDICTIONS.parent, prefix=".predictions-", suffix=".part")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(guesses, file, indent=1, ensure_ascii=False, sort_keys=True)
-                file.write("\n")
-            Path(part).replace(PREDICTIONS)
-        except BaseException:
-            Path(part).unlink(missing_ok=True)
-            raise
+        write_whole(PREDICTIONS, json.dumps(guesses, indent=1, ensure_ascii=False, sort_keys=True) + "\n")

@@ -1,12 +1,12 @@
 """The first line of every notebook: seeds, threads, versions."""
 
 import importlib.util
-import os
 import random
-from pathlib import Path
 
 import numpy as np
 import torch
+
+from autoencoder_lab import machine
 
 
 def setup(seed: int = 0) -> None:
@@ -17,7 +17,7 @@ def setup(seed: int = 0) -> None:
     random.seed(seed)
     np.random.seed(seed)  # the global generator, which scikit-learn and others draw from
     torch.manual_seed(seed)
-    torch.set_num_threads(max(1, min(torch.get_num_threads(), _usable_processors(), 8)))
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), machine.processors(), 8)))
     print(_summary())
 
 
@@ -35,13 +35,3 @@ def _summary() -> str:
             f"mnist-5k offline: {ready}",
         ]
     )
-
-
-def _usable_processors() -> int:
-    """Processors this process may use; a container's share (cgroup v2) counts, which os.cpu_count() overlooks."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
-        return max(1, min(count, round(int(quota) / int(period))))
-    except (OSError, ValueError):  # no such file, or "max": no limit
-        return count

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from autoencoder_lab.protocol import NOT_DONE, TEXT_STUB
+
 State = Literal["done", "wrong", "missing"]
 SIGNS = {"done": "✓", "wrong": "✗", "missing": "·"}
 
@@ -24,8 +26,8 @@ def check(path: Path, timeout: int = 300) -> list[PartState]:
     Raises ValueError for a file that is no lab. Needs nothing but Jupyter, which the course brings.
     """
     import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    from autoencoder_lab.commands.notebook_runner import CellFailed, run_cells
 
     try:
         notebook = nbformat.read(path, as_version=4)
@@ -34,13 +36,10 @@ def check(path: Path, timeout: int = 300) -> list[PartState]:
     graded = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
     if not graded:
         raise ValueError(f"{path} is no lab: it has no cell that carries points; check the notebook you were given")
-    client = NotebookClient(
-        notebook, timeout=timeout, allow_errors=True, resources={"metadata": {"path": str(path.resolve().parent)}}
-    )
     try:
-        client.execute()
-    except (CellTimeoutError, DeadKernelError) as error:
-        stopped = str(error).splitlines()[0]
+        run_cells(notebook, path.resolve().parent, timeout=timeout, allow_errors=True)
+    except CellFailed as error:
+        stopped = error.reason.splitlines()[0]
         return [
             PartState(_name(cell), _points(cell), "wrong", f"the notebook did not end: {stopped}") for cell in graded
         ]
@@ -68,7 +67,7 @@ def _first_error(notebook: Any) -> str:
 def _state(cell: Any, before: str) -> PartState:
     name, points = _name(cell), _points(cell)
     if cell.cell_type != "code":
-        untouched = "Your answer here" in cell.source or not cell.source.strip()
+        untouched = TEXT_STUB in cell.source or not cell.source.strip()
         said = "nothing is written yet" if untouched else "a person will read it"
         return PartState(name, points, "missing" if untouched else "done", said)
     for output in cell.get("outputs", []):
@@ -77,13 +76,12 @@ def _state(cell: Any, before: str) -> PartState:
                 return PartState(name, points, "wrong", output.evalue)
             reason = f"{output.ename}: {output.evalue}" + (f"; an earlier cell stopped with {before}" if before else "")
             return PartState(name, points, "wrong", reason)
-    told = "".join(output.get("text", "") for output in cell.get("outputs", [])).strip()
-    return PartState(
-        name, points, "missing" if "not done yet" in told else "done", told.splitlines()[-1] if told else ""
-    )
+    printed = "".join(output.get("text", "") for output in cell.get("outputs", [])).strip()
+    state: State = "missing" if NOT_DONE in printed else "done"
+    return PartState(name, points, state, printed.splitlines()[-1] if printed else "")
 
 
-def told(states: list[PartState]) -> str:
+def summary(states: list[PartState]) -> str:
     """A line a part, and how much is done."""
     lines = [f"{SIGNS[one.state]} {one.state:8}{one.name:24}({one.points:g} points)  {one.said}" for one in states]
     done = sum(one.points for one in states if one.state == "done")

@@ -10,10 +10,9 @@ from typing import Annotated
 
 import typer
 
-from autoencoder_lab.commands import student_copy as course
+from autoencoder_lab.commands import student_copy
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-FIRST = "00_start_here.ipynb"
 
 
 @app.callback()
@@ -32,8 +31,8 @@ def open_(
     """
     folder = dir.expanduser()
     try:
-        said = course.lay_out(folder)
-    except course.CourseError as error:
+        said = student_copy.lay_out(folder)
+    except student_copy.CourseError as error:
         typer.echo(f"autoencoder-lab: {error}", err=True)
         raise typer.Exit(1) from None
     if said:
@@ -44,7 +43,7 @@ def open_(
 def start_jupyterlab(folder: Path, arguments: list[str]) -> None:
     """JupyterLab of this very interpreter, in folder, on the first notebook; arguments come last and so prevail."""
     os.chdir(folder)
-    here = [f"--ServerApp.root_dir={Path.cwd()}", f"--LabApp.default_url=/lab/tree/{FIRST}"]
+    here = [f"--ServerApp.root_dir={Path.cwd()}", f"--LabApp.default_url=/lab/tree/{course.first_notebook()}"]
     command = [sys.executable, "-m", "jupyterlab", *here, *arguments]
     if os.name == "posix":
         os.execv(sys.executable, command)  # become JupyterLab: signals and the exit status are its own
@@ -66,11 +65,11 @@ def doctor() -> None:
 @app.command()
 def check(notebook: Annotated[Path, typer.Argument(help="Your lab, e.g. lab1_linear.ipynb")]) -> None:
     """Run a lab and say of each part whether it is done, wrong (and why) or missing. The file is left as it is."""
-    from autoencoder_lab.commands import check_lab as check_notebook
+    from autoencoder_lab.commands import check_lab
 
-    with _told():
-        states = check_notebook.check(notebook)
-    typer.echo(check_notebook.told(states))
+    with _errors_in_a_line():
+        states = check_lab.check(notebook)
+    typer.echo(check_lab.summary(states))
     if any(state.state != "done" for state in states):
         raise typer.Exit(1)
 
@@ -84,7 +83,7 @@ ASSIGNMENTS = Path("assignments")
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _errors_in_a_line() -> Iterator[None]:
     """Errors a person can mend, in one line and with exit status 1."""
     from autoencoder_lab.grading.sandbox import SandboxError
 
@@ -101,7 +100,7 @@ def _told() -> Iterator[None]:
 @app.command()
 def release(lab: Lab, course: CourseFolder = ASSIGNMENTS) -> None:
     """Make the students' notebook of a lab, without solutions, in release/LAB."""
-    with _told():
+    with _errors_in_a_line():
         from autoencoder_lab.grading import lab_source
         from autoencoder_lab.grading.folders import Course
 
@@ -131,19 +130,32 @@ def grade(
 
     A run that was stopped goes on where it was: what is graded already is not graded again.
     """
-    with _told():
-        from autoencoder_lab.commands import grading as commands
+    with _errors_in_a_line():
+        from autoencoder_lab.commands import grading
+        from autoencoder_lab.grading.folders import Course
 
-        typer.echo(commands.grade(lab, submissions, course, jobs, isolation, scheduler, due, late, allow_root, db))
+        typer.echo(
+            grading.grade(
+                lab,
+                submissions,
+                Course(course, db),
+                workers=jobs,
+                scheduler=scheduler,
+                isolation=grading.isolation_of(isolation),
+                late=grading.late_of(due, late),
+                allow_root=allow_root,
+            )
+        )
 
 
 @app.command()
 def feedback(lab: Lab, course: CourseFolder = ASSIGNMENTS, db: Database = "") -> None:
     """Write a page for every student, feedback/STUDENT/LAB/LAB.html, with the marks people gave."""
-    with _told():
-        from autoencoder_lab.commands import grading as commands
+    with _errors_in_a_line():
+        from autoencoder_lab.commands import grading
+        from autoencoder_lab.grading.folders import Course
 
-        typer.echo(commands.feedback(lab, course, db))
+        typer.echo(grading.feedback(lab, Course(course, db)))
 
 
 @app.command()
@@ -154,19 +166,21 @@ def export(
     db: Database = "",
 ) -> None:
     """Write the marks of the gradebook for another system, into exports/."""
-    with _told():
-        from autoencoder_lab.commands import grading as commands
+    with _errors_in_a_line():
+        from autoencoder_lab.commands import grading
+        from autoencoder_lab.grading.folders import Course
 
-        typer.echo(commands.export(lab, format, course, db))
+        typer.echo(grading.export(lab, format, Course(course, db)))
 
 
 @app.command()
 def report(lab: Lab, course: CourseFolder = ASSIGNMENTS) -> None:
     """Show how a class did: the distribution, the parts most missed, and the misconceptions behind them."""
-    with _told():
-        from autoencoder_lab.commands import grading as commands
+    with _errors_in_a_line():
+        from autoencoder_lab.commands import grading
+        from autoencoder_lab.grading.folders import Course
 
-        typer.echo(commands.report(lab, course))
+        typer.echo(grading.report(lab, Course(course)))
 
 
 def main() -> None:

@@ -4,14 +4,15 @@ Each check is a small function that returns a Finding. None changes anything, an
 """
 
 import json
-import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from autoencoder_lab import machine
 
 GIGABYTE = 2**30
 REINSTALL = "pip install -c constraints.txt -e . (in the clone, with the course's own Python)"
@@ -165,7 +166,7 @@ def device() -> Finding:
 def threads() -> Finding:
     import torch
 
-    used, usable = torch.get_num_threads(), _usable_cores()
+    used, usable = torch.get_num_threads(), machine.processors()
     what = f"torch computes with {used} of {usable} processor cores"
     if used > usable:
         mend = f"more threads than cores slow each other down: set OMP_NUM_THREADS={usable} before starting"
@@ -176,9 +177,7 @@ def threads() -> Finding:
 
 
 def memory() -> Finding:
-    import psutil
-
-    available, total = psutil.virtual_memory().available / GIGABYTE, psutil.virtual_memory().total / GIGABYTE
+    available, total = (size / GIGABYTE for size in machine.memory())
     what = f"{available:.1f} of {total:.1f} GB free"
     if available < 2:
         mend = "close other programs and shut down kernels you no longer need; a notebook takes 1 to 2 GB"
@@ -237,9 +236,3 @@ def _version(distribution: str) -> str | None:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n", maxsplit=1)[0] or type(error).__name__
-
-
-def _usable_cores() -> int:
-    """The cores this process may use; fewer than the computer has under taskset or in a container."""
-    system: Any = os
-    return len(system.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -4,10 +4,10 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import get_args
 
+from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading import report as reporting
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Result, Task, grade_class, read_result
@@ -16,82 +16,95 @@ from autoencoder_lab.grading.lab_source import LabError
 from autoencoder_lab.grading.sandbox import Isolation, Sandbox, SandboxError
 from autoencoder_lab.grading.submission import find, naive_utc
 
+ON_TIME = Late()
 UNPROTECTED = """\
 WARNING: --isolation none runs every notebook as an ordinary program of yours: it can read and change your files, the
 gradebook among them, and reach the network. Only for notebooks that you would run by hand."""
 
 
+def isolation_of(text: str) -> Isolation:
+    """What --isolation says. Raises LabError."""
+    if text not in get_args(Isolation):
+        raise LabError(f"--isolation is bwrap or none, got {text!r}")
+    return "none" if text == "none" else "bwrap"
+
+
+def late_of(due: str, policy: str) -> Late:
+    """What --due and --late say. Raises LabError."""
+    if policy not in ("none", "zero"):
+        raise LabError(f"--late is none or zero, got {policy!r}")
+    try:
+        return Late(naive_utc(due) if due else None, policy)
+    except ValueError:
+        raise LabError(f"--due is a time such as 2026-11-30T23:59+01:00, got {due!r}") from None
+
+
 def grade(
     lab: str,
     submissions: Path,
-    course: Path,
-    jobs: int,
-    isolation: str,
-    scheduler: str,
-    due: str,
-    late: str,
-    allow_root: bool,
-    database: str,
+    course: Course,
+    *,
+    workers: int = 1,
+    scheduler: str = "",
+    isolation: Isolation = "bwrap",
+    late: Late = ON_TIME,
+    allow_root: bool = False,
 ) -> str:
-    """Grade a class, enter the points, sum up. Raises ValueError, OSError or SandboxError for what can be mended."""
+    """Grade a class, enter the points, sum up.
+
+    submissions: a folder or a .zip. workers: processes on this machine; scheduler: the address of a Dask scheduler
+    whose workers are used instead, "" for none. allow_root: grade although root is bound by fewer limits.
+    Raises ValueError, OSError or SandboxError for what can be mended.
+    """
     from tqdm import tqdm
 
-    place = Course(course, database)
-    if isolation not in get_args(Isolation):
-        raise LabError(f"--isolation is bwrap or none, got {isolation!r}")
-    if late not in ("none", "zero"):
-        raise LabError(f"--late is none or zero, got {late!r}")
     if hasattr(os, "geteuid") and os.geteuid() == 0 and not allow_root:
         raise SandboxError(
             "grading runs as root, whom some limits do not bind; grade as an ordinary user, or say --allow-root"
         )
-    policy = Late(_due(due) if due else None, late)
-    task = Task(place.judge(lab), place.released(lab), place.seed(), "none" if isolation == "none" else "bwrap")
+    task = Task(course.judge(lab), course.released(lab), course.seed(), isolation)
     found = find(submissions, lab)
     if isolation == "none":
         print(UNPROTECTED, file=sys.stderr)
     elif not scheduler:
         Sandbox().close()  # proves that isolation holds, before anything is run
-    prepare(place)
-    graded = grade_class(task, found, place.results(lab), jobs, scheduler or None)
+    prepare(course)
+    graded = grade_class(task, found, course.results(lab), workers, scheduler or None)
     bar = tqdm(graded, total=len(found), desc=lab, unit="submission", disable=not sys.stderr.isatty())
     results = sorted(bar, key=lambda result: result.student)
-    notes = record(results, place, lab, policy)
-    _notes(place, lab).write_text(json.dumps(notes, ensure_ascii=False, indent=1), encoding="utf-8")
+    notes = record(results, course, lab, late)
+    write_whole(_notes(course, lab), json.dumps(notes, ensure_ascii=False, indent=1))
     return reporting.report(results, lab, notes)
 
 
-def feedback(lab: str, course: Path, database: str) -> str:
+def feedback(lab: str, course: Course) -> str:
     """Write the students' pages."""
     from autoencoder_lab.grading.feedback import write_feedback
 
-    place = Course(course, database)
-    written = write_feedback(stored(place, lab), place, lab)
-    return f"{len(written)} pages in {place.root / 'feedback'}"
+    written = write_feedback(stored(course, lab), course, lab)
+    return f"{len(written)} pages in {course.root / 'feedback'}"
 
 
-def export(lab: str, form: str, course: Path, database: str) -> str:
-    """Write the marks for another system."""
+def export(lab: str, form: str, course: Course) -> str:
+    """Write the marks for another system. form: csv or gradescope."""
     from autoencoder_lab.grading import export as exporting
 
-    place = Course(course, database)
-    folder = place.root / "exports"
+    folder = course.root / "exports"
     folder.mkdir(exist_ok=True)
     if form == "csv":
-        exporting.write_csv(place, lab, folder / f"{lab}.csv")
+        exporting.write_csv(course, lab, folder / f"{lab}.csv")
         return f"Marks in {folder / f'{lab}.csv'}"
     if form == "gradescope":
-        exporting.write_gradescope(stored(place, lab), place, lab, folder / lab)
+        exporting.write_gradescope(stored(course, lab), course, lab, folder / lab)
         return f"Marks in {folder / lab}, one file a student"
     raise LabError(f"--format is csv or gradescope, got {form!r}")
 
 
-def report(lab: str, course: Path) -> str:
+def report(lab: str, course: Course) -> str:
     """How the class did."""
-    place = Course(course)
-    notes = _notes(place, lab)
-    told: Sequence[str] = json.loads(notes.read_text(encoding="utf-8")) if notes.is_file() else []
-    return reporting.report(stored(place, lab), lab, told)
+    file = _notes(course, lab)
+    notes: Sequence[str] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
+    return reporting.report(stored(course, lab), lab, notes)
 
 
 def stored(course: Course, lab: str) -> list[Result]:
@@ -106,10 +119,3 @@ def stored(course: Course, lab: str) -> list[Result]:
 
 def _notes(course: Course, lab: str) -> Path:
     return course.root / "results" / f"{lab}-notes.json"  # not among the students' files
-
-
-def _due(text: str) -> datetime:
-    try:
-        return naive_utc(text)
-    except ValueError:
-        raise LabError(f"--due is a time such as 2026-11-30T23:59+01:00, got {text!r}") from None

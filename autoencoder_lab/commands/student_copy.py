@@ -6,10 +6,10 @@ version last laid beside a changed one. Without it nothing is lost: a notebook t
 
 import hashlib
 import json
-import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
+
+from autoencoder_lab.files import create_whole, write_whole
 
 MANIFEST = ".course.json"
 Manifest = dict[str, dict[str, str]]
@@ -31,6 +31,11 @@ def course_folder() -> Path:
     )
 
 
+def first_notebook() -> str:
+    """The file name of the notebook that a student opens first."""
+    return min(path.name for path in course_folder().glob("*.ipynb"))
+
+
 def lay_out(folder: Path, source: Path | None = None) -> list[str]:
     """Copy the course into folder, and say in a sentence each what that changed; nothing new, nothing said.
 
@@ -49,7 +54,7 @@ def lay_out(folder: Path, source: Path | None = None) -> list[str]:
         for original in sorted(source.glob("*.ipynb")):
             said += _lay_one(folder / original.name, original.read_bytes(), manifest.setdefault(original.name, {}))
         if manifest != before:
-            _write(folder / MANIFEST, json.dumps(manifest, indent=1).encode(), replace=True)
+            write_whole(folder / MANIFEST, json.dumps(manifest, indent=1))
     except (FileExistsError, NotADirectoryError) as error:
         raise CourseError(f"{folder} is not a folder; choose another one with --dir, or move that file away") from error
     except OSError as error:
@@ -64,12 +69,14 @@ def _lay_one(target: Path, content: bytes, entry: dict[str, str]) -> list[str]:
         entry["laid"] = new
         return []
     if current is None:
-        if not _write(target, content, replace=False):  # another `open` laid something there meanwhile: look again
+        try:
+            create_whole(target, content)
+        except FileExistsError:  # another `open` laid something there meanwhile: look again
             return _lay_one(target, content, entry)
         entry["laid"] = new
         return [f"{target.name}: restored" if laid else f"{target.name}: copied"]
     if current == laid:
-        _write(target, content, replace=True)
+        write_whole(target, content)
         entry["laid"] = new
         return [f"{target.name}: updated (you had not changed it)"]
     if new in (laid, entry.get("beside")):  # the student's own work on this very version, or the version was offered
@@ -84,7 +91,10 @@ def _beside(target: Path, content: bytes) -> Path:
     number = 1
     while True:
         path = target.with_name(f"{target.stem}.new{number if number > 1 else ''}{target.suffix}")
-        if _digest(path) == _sha256(content) or _write(path, content, replace=False):
+        if _digest(path) == _sha256(content):
+            return path
+        with suppress(FileExistsError):
+            create_whole(path, content)
             return path
         number += 1
 
@@ -106,24 +116,3 @@ def _read_manifest(path: Path) -> Manifest:
         if isinstance(found, dict):
             return {name: entry for name, entry in found.items() if isinstance(entry, dict)}
     return {}
-
-
-def _write(path: Path, content: bytes, *, replace: bool) -> bool:
-    """Let a whole file appear at path at once. False, and nothing done, if one is there and must not be replaced."""
-    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
-    try:
-        part.write_bytes(content)
-        if replace:
-            part.replace(path)
-            return True
-        try:
-            os.link(part, path)  # unlike rename, refuses to overwrite a file that appeared meanwhile
-        except FileExistsError:
-            return False
-        except OSError:  # a file system without hard links (exFAT)
-            if os.path.lexists(path):
-                return False
-            part.replace(path)
-        return True
-    finally:
-        part.unlink(missing_ok=True)

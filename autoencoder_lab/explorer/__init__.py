@@ -40,9 +40,13 @@ def explore(
     Pass the result to `fit(..., callbacks=[explorer])` to watch a model train. `.to_html(path)` writes a page that
     needs no kernel, `.to_png(path)` a picture.
 
-    Raises ValueError for more than two models, images of another shape than a model's, an unknown engine.
+    A model whose code suffices for a picture gets a map; one that only reconstructs can be drawn for. Raises TypeError
+    for any other, with what it can do instead, and for images with targets; ValueError for more than two models, images
+    of another shape than a model's, an unknown engine.
     """
     from autoencoder_lab.comparison import named
+    from autoencoder_lab.data.split import Split
+    from autoencoder_lab.explorer.explored import refusal
     from autoencoder_lab.explorer.scene import ENGINES
     from autoencoder_lab.explorer.widget import Explorer
 
@@ -51,9 +55,11 @@ def explore(
     given = named(models)
     if not 1 <= len(given) <= 2:
         raise ValueError(f"explore shows one model or two side by side, got {len(given)}")
-    images = (getattr(data, split) if hasattr(data, split) else data)[:count]
+    images = (data if isinstance(data, Split) else getattr(data, split))[:count]
     for name, model in given.items():
-        if tuple(model.image_shape) != tuple(images.images.shape[1:]):
+        if reason := refusal(name, model, images):
+            raise TypeError(reason)
+        if model.image_shape is not None and tuple(model.image_shape) != tuple(images.images.shape[1:]):
             raise ValueError(
                 f"{name} was built for images {tuple(model.image_shape)}, these are {tuple(images.images.shape[1:])}; "
                 "build it with image_shape=data.shape"

@@ -1,4 +1,4 @@
-"""What each ATen operation comes to in the browser: one handler an operation, (recorder, arguments, result) → value."""
+"""What each ATen operation comes to in the browser; one handler each: (recording, arguments, result) → value."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from torch import Tensor
 from autoencoder_lab.explorer.recording import (
     Floats,
     Handler,
-    Recorder,
+    Recording,
     UnsupportedLayer,
     constant,
     shortened,
@@ -30,7 +30,7 @@ def _handles(*names: str) -> Callable[[Handler], Handler]:
 
 
 @_handles("clone", "_to_copy", "_unsafe_view", "lift_fresh")
-def _same(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _same(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     (source,) = [value for value in call.values() if r.known(value)]
     return r.value(source)
 
@@ -44,13 +44,13 @@ MAPS: dict[str, tuple[str, ...]] = {
 
 
 def _map(name: str, parameters: tuple[str, ...]) -> Handler:
-    def handler(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+    def handler(r: Recording, call: dict[str, Any], out: Tensor) -> int:
         return _mapped(r, call["self"], name, [float(call[p]) for p in parameters])
 
     return handler
 
 
-def _mapped(r: Recorder, source: Tensor, name: str, parameters: Sequence[float] = ()) -> int:
+def _mapped(r: Recording, source: Tensor, name: str, parameters: Sequence[float] = ()) -> int:
     return r.add("map", [r.value(source)], source.numel(), f=name, p=list(parameters))
 
 
@@ -58,12 +58,12 @@ HANDLERS.update({name: _map(name, parameters) for name, parameters in MAPS.items
 
 
 @_handles("gelu")
-def _gelu(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _gelu(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     return _mapped(r, call["self"], "gelu" if call["approximate"] == "none" else "gelu_tanh")
 
 
 @_handles("clamp", "clamp_min", "clamp_max", "hardtanh")
-def _clamp(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _clamp(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     low, high = call.get("min", call.get("min_val")), call.get("max", call.get("max_val"))
     if isinstance(low, Tensor) or isinstance(high, Tensor):
         raise unsupported("clamp", "its limits are tensors")
@@ -72,14 +72,14 @@ def _clamp(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("pow")
-def _power(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _power(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     if isinstance(call["exponent"], Tensor) or not r.known(call["self"]):
         raise unsupported("pow", "its exponent is a tensor")
     return _mapped(r, call["self"], "pow", [float(call["exponent"])])
 
 
 @_handles("_softmax")
-def _softmax(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _softmax(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     last = call["dim"] % max(out.ndim, 1)
     if math.prod(out.shape[last + 1 :]) != 1:
         raise unsupported("_softmax", "it does not run along the last dimension")
@@ -89,7 +89,7 @@ def _softmax(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 # --- arithmetic: x · scale + shift with constants, or two values that both depend on the input
 
 
-def _affine(r: Recorder, source: int, shape: Sequence[int], scale: Floats | float, shift: Floats | float = 0.0) -> int:
+def _affine(r: Recording, source: int, shape: Sequence[int], scale: Floats | float, shift: Floats | float = 0.0) -> int:
     """source · scale + shift, both broadcast to `shape`; constant j belongs to `inner` numbers on end, cyclically."""
     given = np.broadcast_shapes(np.shape(scale), np.shape(shift))
     varying = [len(shape) - len(given) + i for i, length in enumerate(given) if length != 1]
@@ -103,7 +103,7 @@ def _affine(r: Recorder, source: int, shape: Sequence[int], scale: Floats | floa
 
 
 @_handles("add", "sub", "rsub")
-def _sum(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _sum(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     one, other, alpha = call["self"], call["other"], float(call["alpha"])
     p, q = {"add": (1.0, alpha), "sub": (1.0, -alpha), "rsub": (-alpha, 1.0)}[call["name"]]
     if r.known(one) and r.known(other):
@@ -114,7 +114,7 @@ def _sum(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("mul", "div", "neg")
-def _product(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _product(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     one, other, divides = call["self"], call.get("other", -1.0), call["name"] == "div"
     if call.get("rounding_mode"):
         raise unsupported("div", "it rounds")
@@ -134,14 +134,14 @@ def _product(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 # --- matrices
 
 
-def _dense(r: Recorder, source: int, matrix: Floats, places: int, bias: Floats | None = None) -> int:
+def _dense(r: Recording, source: int, matrix: Floats, places: int, bias: Floats | None = None) -> int:
     """matrix (out, in) applied to `places` vectors on end; bias: (out,)."""
     units = len(matrix)
     return r.add("dense", [source], places * units, places=places, units=units, weight=matrix, bias=bias)
 
 
 @_handles("mm", "mv")
-def _matrix_product(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _matrix_product(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     one, other = call["self"], call["mat2" if "mat2" in call else "vec"]
     if r.known(one) and r.known(other):
         raise unsupported("mm", "both matrices depend on the input")
@@ -154,7 +154,7 @@ def _matrix_product(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("addmm")
-def _add_matrix_product(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _add_matrix_product(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     bias, x, matrix = call["self"], call["mat1"], call["mat2"]
     if not r.known(x) or r.known(matrix) or r.known(bias):
         raise unsupported("addmm", "more than the vectors depends on the input")
@@ -166,7 +166,7 @@ def _add_matrix_product(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("linear")
-def _linear(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _linear(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     x, weight, bias = call["input"], call["weight"], call["bias"]
     if r.known(weight) or r.known(bias):
         raise unsupported("linear", "its weights depend on the input")
@@ -176,7 +176,7 @@ def _linear(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("convolution")
-def _convolution(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _convolution(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     x, weight, bias, groups = call["input"], call["weight"], call["bias"], call["groups"]
     if weight.ndim not in (3, 4):
         raise unsupported("convolution", "it runs over three dimensions")
@@ -210,7 +210,7 @@ def _convolution(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
     ]
     return r.add(
         "conv", [r.value(x)], out.numel(), groups=groups, channels=x.shape[1], height=height, width=width,
-        units=out.shape[1], out_width=out_width, border=[*_border(axes[0], height), *_border(axes[1], width)],
+        units=out.shape[1], outWidth=out_width, border=[*_border(axes[0], height), *_border(axes[1], width)],
         phases=phases, places=height * width if call["transposed"] else out_height * out_width,
         weight=weight, bias=None if bias is None else constant(bias),
     )  # fmt: skip
@@ -245,7 +245,7 @@ def _border(axis: list[Phase], size: int) -> list[int]:
 
 
 def _per_channel(
-    r: Recorder, source: int, shape: Sequence[int], scale: Floats | None, shift: Floats | None, trailing: int
+    r: Recording, source: int, shape: Sequence[int], scale: Floats | None, shift: Floats | None, trailing: int
 ) -> int:
     """source · scale + shift with one constant for each index before `trailing` dimensions; None leaves one out."""
     if scale is None and shift is None:
@@ -261,14 +261,14 @@ def _optional(tensor: Tensor | None) -> Floats | None:
 
 
 @_handles("native_group_norm")
-def _group_norm(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _group_norm(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     length = call["C"] * call["HxW"] // call["group"]
     done = r.add("normalise", [r.value(call["input"])], out.numel(), length=length, eps=call["eps"])
     return _per_channel(r, done, out.shape, _optional(call["weight"]), _optional(call["bias"]), out.ndim - 2)
 
 
 @_handles("native_layer_norm")
-def _layer_norm(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _layer_norm(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     length = math.prod(call["normalized_shape"])
     done = r.add("normalise", [r.value(call["input"])], out.numel(), length=length, eps=call["eps"])
     return _per_channel(r, done, out.shape, _optional(call["weight"]), _optional(call["bias"]), 0)
@@ -278,7 +278,7 @@ def _layer_norm(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
     "native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "_batch_norm_no_update",
     "_batch_norm_with_update", "cudnn_batch_norm", "miopen_batch_norm", "batch_norm",
 )  # fmt: skip
-def _batch_norm(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _batch_norm(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     if call.get("training", call["name"] == "_batch_norm_with_update") or call.get("running_mean") is None:
         raise unsupported(call["name"], "it normalises by the statistics of the batch; call model.eval() first")
     eps = call.get("eps", call.get("epsilon"))
@@ -293,7 +293,7 @@ def _batch_norm(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("cat", "stack")
-def _cat(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _cat(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     strides = torch.empty(out.shape, device="meta").stride()
     dimension, inputs, parts, offset = call["dim"] % out.ndim, [], [], 0
     for tensor in call["tensors"]:
@@ -312,7 +312,7 @@ def _cat(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("constant_pad_nd")
-def _pad(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _pad(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     x, pad = call["self"], call["pad"]
     before = [*[0] * (x.ndim - len(pad) // 2), *pad[-2::-2]]  # `pad` begins with the last dimension
     read_strides, write_strides = (torch.empty(t.shape, device="meta").stride() for t in (x, out))
@@ -328,7 +328,7 @@ def _pad(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("repeat")
-def _repeat(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _repeat(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     x, repeats = call["self"], call["repeats"]
     lengths = [*[1] * (len(repeats) - x.ndim), *x.shape]
     imagined = torch.empty([n for length in lengths for n in (1, length)], device="meta")
@@ -337,7 +337,7 @@ def _repeat(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("pixel_shuffle")
-def _pixel_shuffle(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _pixel_shuffle(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     factor = call["upscale_factor"]
     height, width = out.shape[-2:]
     planes = out.numel() // (height * width)
@@ -366,7 +366,7 @@ def _windows(call: dict[str, Any], sizes: Sequence[int], out_sizes: Sequence[int
     return both
 
 
-def _pool(r: Recorder, x: Tensor, out: Tensor, how: str, windows: list[Any], positions: int | None = None) -> int:
+def _pool(r: Recording, x: Tensor, out: Tensor, how: str, windows: list[Any], positions: int | None = None) -> int:
     height, width = x.shape[-2:]
     planes = x.numel() // (height * width)
     rows, columns = windows
@@ -377,7 +377,7 @@ def _pool(r: Recorder, x: Tensor, out: Tensor, how: str, windows: list[Any], pos
 
 
 @_handles("max_pool2d_with_indices")
-def _max_pool(r: Recorder, call: dict[str, Any], out: Tensor) -> list[int | UnsupportedLayer]:
+def _max_pool(r: Recording, call: dict[str, Any], out: Tensor) -> list[int | UnsupportedLayer]:
     x = call["self"]
     if set(call["dilation"]) != {1}:
         raise unsupported("max_pool2d_with_indices", "it is dilated")
@@ -388,7 +388,7 @@ def _max_pool(r: Recorder, call: dict[str, Any], out: Tensor) -> list[int | Unsu
 
 
 @_handles("avg_pool2d")
-def _average_pool(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _average_pool(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     rows, columns = _windows(call, call["self"].shape[-2:], out.shape[-2:], call["count_include_pad"])
     if call["divisor_override"]:
         rows = [[start, end, call["divisor_override"]] for start, end, _ in rows]
@@ -397,7 +397,7 @@ def _average_pool(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("_adaptive_avg_pool2d")
-def _adaptive_average_pool(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _adaptive_average_pool(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     windows = []
     for size, out_size in zip(call["self"].shape[-2:], out.shape[-2:], strict=True):
         edges = [(i * size // out_size, -(-(i + 1) * size // out_size)) for i in range(out_size)]
@@ -406,7 +406,7 @@ def _adaptive_average_pool(r: Recorder, call: dict[str, Any], out: Tensor) -> in
 
 
 @_handles("max_unpool2d")
-def _max_unpool(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _max_unpool(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     x, positions = call["self"], call["indices"]
     if not r.known(x) or not r.known(positions):
         raise unsupported("max_unpool2d", "its positions are constants")
@@ -415,7 +415,7 @@ def _max_unpool(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("mean", "sum")
-def _mean(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _mean(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     x = call["self"]
     reduced = sorted(d % x.ndim for d in call.get("dim") or range(x.ndim))
     kept = [d for d in range(x.ndim) if d not in reduced]
@@ -429,7 +429,7 @@ def _mean(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
 
 
 @_handles("upsample_nearest2d", "_upsample_nearest_exact2d", "upsample_bilinear2d")
-def _resize(r: Recorder, call: dict[str, Any], out: Tensor) -> int:
+def _resize(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     x = call["self"]
     others = {name: value for name, value in call.items() if name not in ("self", "name")}
     height, width = x.shape[-2:]

@@ -217,7 +217,7 @@ function drawnOutcome(app, model, sheet) {
 		model.reconstruct(given, "draw", (bytes, codes) => {
 			rebuilt.draw(bytes);
 			error.draw(errorBytes(clean, 0, bytes, 0, app.pixels));
-			code = model.decodes && codes.slice();
+			code = codes?.slice();
 			go.hidden = !code;
 			const near = code ? ` Nearest code: ${nearestClass(app, model, code)}.` : "";
 			const mse = squaredError(clean, 0, bytes, 0, app.pixels);
@@ -230,7 +230,7 @@ function drawnOutcome(app, model, sheet) {
 
 /** "Draw": the pad, the damage, and every model's reconstruction, live. */
 export function drawView(app) {
-	return liveView(app, "Draw", ({ encodes }) => encodes, (models, request) => {
+	return liveView(app, "Draw", ({ reconstructs }) => reconstructs, (models, request) => {
 		const pad = drawingPad(app, request);
 		const centre = element("input", { type: "checkbox", onchange: request });
 		centre.checked = app.shape[0] === 1;

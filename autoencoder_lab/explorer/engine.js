@@ -37,7 +37,7 @@ class Networks {
 			return outputs;
 		};
 		const bytes = (pictures) => new Uint8ClampedArray(pictures.map((v) => 255 * v));
-		if (reconstruct) return [bytes(all(reconstruct, rows, pixels, pixels)), null];
+		if (reconstruct && what === "reconstruct") return [bytes(all(reconstruct, rows, pixels, pixels)), null];
 		const codes = what === "decode" ? rows : all(encode, rows, pixels, size);
 		const pictures = all(decode, codes, size, pixels);
 		return [bytes(pictures), codes === rows ? pictures : codes];

@@ -1,5 +1,5 @@
 // The latent explorer: map, pictures and views put together. anywidget calls `initialize` and `render`, an exported page
-// `openPage`. `scene` holds everything; docs/developing.md explains its keys.
+// `openPage`. `scene` holds everything; scene_keys.py explains its keys.
 
 import { browserEngine, floats, kernelEngine, tellKernel, toBytes, workerEngine } from "./engine.js";
 import { latentMap } from "./map.js";
@@ -26,7 +26,7 @@ const readAlign = (align) => align && { forward: withFloats(align.forward), back
 /** The state of one view of the explorer, and what its parts may do with it. */
 class App {
 	constructor(scene, root) {
-		const { shape, classes, label_bytes: labelBytes } = scene;
+		const { shape, classes, labelBytes } = scene;
 		const labels = new (labelBytes === 4 ? Int32Array : Uint8Array)(toBytes(scene.labels));
 		Object.assign(this, {
 			root, scene, shape, classes, labels,
@@ -61,7 +61,7 @@ class App {
 			snapshots,
 			decodes: raw.decodes && !raw.problem,
 			encodes: raw.encodes && !raw.problem,
-			noMap: raw.no_map,
+			reconstructs: raw.reconstructs && !raw.problem,
 			pixels: this.pixels,
 			number: 0,
 			snapshot: snapshots[0],

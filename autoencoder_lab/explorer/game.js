@@ -1,11 +1,13 @@
 // The game in the plane, recorded: the critic's belief, real points and the generator's, a moment at a time.
 
 import { button, choice, element, slider } from "./parts.js";
+import { MADE_POINT, MADE_UP, REAL, REAL_POINT, UNDECIDED, UNSURE } from "./belief.js";
 
 const SIDE = 840; // backing pixels of the picture, drawn at half that size
-const MADE_UP = [246, 201, 143]; // where the critic says so: sand; blue where it says real; white between
-const REAL = [110, 176, 226];
 const PAUSES = [["1200", "slow"], ["500", "normal"], ["150", "fast"]]; // ms a moment
+
+/** Red, green and blue of "#rrggbb". */
+const channelsOf = (colour) => [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 
 const fromBase64 = (text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 
@@ -40,19 +42,20 @@ function drawGame(context, heat, scene, moment) {
 	const { cells, edge } = scene;
 	const place = ([x, y]) => [((x + edge) / (2 * edge)) * SIDE, ((edge - y) / (2 * edge)) * SIDE];
 	const belief = scene.beliefs[moment.belief];
+	const [madeUp, unsure, real] = [MADE_UP, UNSURE, REAL].map(channelsOf);
 	const image = heat.createImageData(cells, cells);
 	for (let i = 0; i < cells * cells; i += 1) {
 		const p = belief[(cells - 1 - Math.floor(i / cells)) * cells + (i % cells)] / 255; // its rows go upwards
 		const share = Math.abs(2 * p - 1) ** 0.6; // a faint belief should show
-		const end = p > 0.5 ? REAL : MADE_UP;
-		for (let c = 0; c < 3; c += 1) image.data[4 * i + c] = 255 + share * (end[c] - 255);
+		const end = p > 0.5 ? real : madeUp;
+		for (let c = 0; c < 3; c += 1) image.data[4 * i + c] = unsure[c] + share * (end[c] - unsure[c]);
 		image.data[4 * i + 3] = 255;
 	}
 	heat.putImageData(image, 0, 0);
 	context.imageSmoothingEnabled = true;
 	context.drawImage(heat.canvas, 0, 0, SIDE, SIDE);
 	const cell = SIDE / cells;
-	context.strokeStyle = "#333333";
+	context.strokeStyle = UNDECIDED;
 	context.lineWidth = 3;
 	context.beginPath();
 	for (const [x, y, u, v] of undecided(belief, cells)) {
@@ -65,7 +68,7 @@ function drawGame(context, heat, scene, moment) {
 }
 
 function traceCross(context, x, y) {
-	context.strokeStyle = "#000000";
+	context.strokeStyle = REAL_POINT;
 	context.lineWidth = 2;
 	context.beginPath();
 	context.moveTo(x - 6, y - 6);
@@ -76,8 +79,8 @@ function traceCross(context, x, y) {
 }
 
 function traceDot(context, x, y) {
-	context.fillStyle = "#b23c00";
-	context.strokeStyle = "#ffffff";
+	context.fillStyle = MADE_POINT;
+	context.strokeStyle = "#fff";
 	context.lineWidth = 2;
 	context.beginPath();
 	context.arc(x, y, 7, 0, 7);
@@ -110,8 +113,8 @@ function sampleOf(trace) {
 	return canvas;
 }
 
-const swatch = ([r, g, b], text) =>
-	element("span", { class: "swatch", style: `background: rgb(${r} ${g} ${b}); color: #000000` }, text);
+const swatch = (colour, text) =>
+	element("span", { class: "swatch", style: `background: ${colour}; color: #000; border-color: ${UNDECIDED}` }, text);
 
 function renderGame(packed, el) {
 	const scene = {

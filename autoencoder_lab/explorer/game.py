@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import base64
-import html as markup
-import io
 import json
-import re
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import anywidget
 import numpy as np
 import torch
 import traitlets
@@ -20,8 +15,10 @@ from torch import Generator, Tensor
 from autoencoder_lab import metrics
 from autoencoder_lab.data.plane import ENOUGH, NEAR, ring_centres, ring_points
 from autoencoder_lab.explorer import bundle, page
-from autoencoder_lab.explorer.widget import _close_former_of_this_cell
+from autoencoder_lab.explorer.scene_keys import GameMoment, GameScene
+from autoencoder_lab.explorer.standalone import StandaloneWidget
 from autoencoder_lab.models.planar_game import PlanarGAN
+from autoencoder_lab.plotting import palette
 from autoencoder_lab.plotting.figure import Figure
 
 EDGE, CELLS = 3.2, 32  # the critic's belief is shown at CELLS × CELLS places over ±EDGE
@@ -78,71 +75,36 @@ def record(gan: PlanarGAN, rounds: int = 1000, kept: int = 40) -> list[Moment]:
     return moments
 
 
-class GamePlayer(anywidget.AnyWidget):
+class GamePlayer(StandaloneWidget):
     """The widget that `lab.show_game` returns; all moments reach the browser with it."""
 
-    _css = bundle.stylesheet() + (bundle.HERE / "game.css").read_text(encoding="utf-8")
-    scene = traitlets.Dict().tag(sync=True)
+    _esm = bundle.javascript("game")
+    _css = bundle.stylesheet("explorer", "views", "game")
+    scene = traitlets.Dict().tag(sync=True)  # a GameScene of scene_keys.py
 
     def __init__(self, moments: list[Moment], title: str) -> None:
         self.moments, self.title = moments, title
-        super().__init__(_esm=javascript(), scene=scene(moments, title))
-        _close_former_of_this_cell(self)
+        super().__init__(scene=scene(moments, title))
 
-    def to_png(self) -> bytes:
+    def figure(self) -> Figure:
         """Four moments side by side, for where nothing can be played."""
-        figure, buffer = sheet(self.moments, self.title), io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None, "Description": figure.alt})
-        self._alt = figure.alt
-        return buffer.getvalue()
+        return sheet(self.moments, self.title)
 
-    def to_html(self, path: str | Path) -> Path:
-        """Write one page that holds everything: no network, no kernel. Returns the path.
-
-        Raises FileExistsError rather than replace a file that is not such a page.
-        """
-        png = base64.b64encode(self.to_png()).decode()
-        text = page.PAGE.format(
-            beginning=page.BEGINNING.decode(),
-            policy=page.POLICY,
-            style=self._css,
-            title=markup.escape(self.title),
-            alt=markup.escape(self._alt, quote=True),
-            sheet=png,
-            about="Made with autoencoder_lab. Everything is in this page: it asks no server for anything.",
-            scene=json.dumps(self.scene, separators=(",", ":")).replace("<", "\\u003c"),
-            data="",
-            code=javascript().replace("</", "<\\/"),
-            start=START,
-        )
-        return page.write(Path(path), text.encode(), page.BEGINNING)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The live widget, and the sheet for readers without JavaScript."""
-        live = super()._repr_mimebundle_(**kwargs)
-        data, metadata = live if isinstance(live, tuple) else (live or {}, {})
-        png = base64.b64encode(self.to_png()).decode()
-        return {**data, "text/plain": repr(self), "image/png": png}, {**metadata, "image/png": {"alt": self._alt}}
+    def page_text(self) -> str:
+        """The page, as `to_html` writes it."""
+        described = json.dumps(self.scene, separators=(",", ":"))
+        code, style = bundle.javascript("game"), bundle.stylesheet("explorer", "views", "game")
+        return page.filled(self, described, code, style, START, about="Everything is in this page")
 
     def __repr__(self) -> str:
         """Stable, where the default one holds a memory address."""
         return f"GamePlayer({self.title}; {len(self.moments)} moments)"
 
-    def close(self) -> None:
-        """Take the widget off the page and free what it holds."""
-        self.layout.close()
-        super().close()
 
-
-def javascript() -> str:
-    """One ES module: the shared parts and the player."""
-    source = "\n".join((bundle.HERE / name).read_text(encoding="utf-8") for name in ("parts.js", "game.js"))
-    return re.sub(r"^(import .*\n|export (?!default))", "", source, flags=re.MULTILINE)
-
-
-def scene(moments: list[Moment], title: str) -> dict[str, Any]:
+def scene(moments: list[Moment], title: str) -> GameScene:
     """What the browser gets: JSON values; points and beliefs as base64, each kept once while it stands still."""
-    places, beliefs, told = [_packed(moments[0].points)], [_bytes(moments[0].belief)], []
+    places, beliefs = [_packed(moments[0].points)], [_bytes(moments[0].belief)]
+    told: list[GameMoment] = []
     for moment in moments:
         for kept, new in ((places, _packed(moment.points)), (beliefs, _bytes(moment.belief))):
             if new != kept[-1]:
@@ -178,7 +140,7 @@ def sheet(moments: list[Moment], title: str) -> Figure:
     figure.suptitle(title, fontsize=10)
     real = ring_points(POINTS, generator=Generator().manual_seed(2))
     middles = (EDGE * ((2 * torch.arange(CELLS) + 1) / CELLS - 1)).numpy()
-    colours = LinearSegmentedColormap.from_list("belief", ["#f6c98f", "#ffffff", "#6eb0e2"])  # as in game.js
+    colours = LinearSegmentedColormap.from_list("belief", [palette.MADE_UP, palette.UNSURE, palette.REAL])
 
     def shade(belief: Tensor) -> Any:
         sure = (2 * belief - 1).numpy()
@@ -188,9 +150,10 @@ def sheet(moments: list[Moment], title: str) -> Figure:
         extent = (-EDGE, EDGE, -EDGE, EDGE)
         axes.imshow(shade(moment.belief), origin="lower", extent=extent, cmap=colours, vmin=0, vmax=1)
         if float(moment.belief.min()) < 0.5 < float(moment.belief.max()):
-            axes.contour(middles, middles, moment.belief.numpy(), levels=[0.5], colors="#333333", linewidths=1)
-        axes.scatter(*real.T.numpy(), s=12, marker="x", color="black", linewidths=0.7)
-        axes.scatter(*moment.points[:POINTS].T.numpy(), s=9, color="#b23c00", edgecolors="white", linewidths=0.3)
+            axes.contour(middles, middles, moment.belief.numpy(), levels=[0.5], colors=palette.UNDECIDED, linewidths=1)
+        axes.scatter(*real.T.numpy(), s=12, marker="x", color=palette.REAL_POINT, linewidths=0.7)
+        made = moment.points[:POINTS].T.numpy()
+        axes.scatter(*made, s=9, color=palette.MADE_POINT, edgecolors="white", linewidths=0.3)
         axes.set(xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE), xticks=[], yticks=[])
         axes.set_title(f"round {moment.round}: {moment.covered} of {len(ring_centres())} modes", fontsize=8)
     said = "; ".join(

@@ -1,4 +1,4 @@
-"""One self-contained page of an explorer: no network, no kernel."""
+"""One self-contained page of an explorer or a player: no network, no kernel."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ import torch
 from torch import Tensor
 
 from autoencoder_lab.explorer import bundle
+from autoencoder_lab.explorer.explored import ExploredModel
 from autoencoder_lab.explorer.packing import COARSE, FINE, compress
-from autoencoder_lab.explorer.scene import BROWSER_MACS, ExploredModel
+from autoencoder_lab.explorer.scene import BROWSER_MACS
+from autoencoder_lab.explorer.scene_keys import Scene
+from autoencoder_lab.files import write_whole
 
 if TYPE_CHECKING:
+    from autoencoder_lab.explorer.standalone import StandaloneWidget
     from autoencoder_lab.explorer.widget import Explorer
 
 BEGINNING = b"<!doctype html>\n<!-- autoencoder_lab explorer -->"
@@ -65,15 +69,51 @@ await explorer.openPage(scene, data, document.getElementById("explorer"), worker
 """
 
 
+def filled(
+    widget: StandaloneWidget, scene: str, code: str, style: str, start: str, data: bytes = b"", about: str = ""
+) -> str:
+    """The page of a widget with a `title`. scene: JSON; data: what it refers to; code and `start`: JavaScript."""
+    return PAGE.format(
+        beginning=BEGINNING.decode(),
+        policy=POLICY,
+        style=style,
+        title=markup.escape(widget.title),
+        alt=markup.escape(widget.alt, quote=True),
+        sheet=base64.b64encode(widget.to_png()).decode(),
+        about=f"Made with autoencoder_lab. {about}: it asks no server for anything.",
+        scene=scene.replace("<", "\\u003c"),
+        data=base64.b64encode(zlib.compress(data, 9)).decode() if data else "",
+        code=code.replace("</", "<\\/"),
+        start=start,
+    )
+
+
 def html(explorer: Explorer) -> str:
-    """The page. Raises ValueError for a model with a layer that no browser can run."""
+    """The page of an explorer. Raises ValueError for a model with a layer that no browser can run."""
     if any(
         not programs and not moments[0].problem
         for programs, moments in zip(explorer.programs, explorer.moments, strict=True)
     ):
         raise ValueError(f"this explorer cannot become a page. {explorer.why} Use to_png for a picture")
+    parts: list[bytes] = []
+
+    def place(data: Any) -> dict[str, list[int]]:
+        """Bytes stand one after the other behind the scene's JSON, which says where."""
+        if not isinstance(data, bytes):
+            raise TypeError(f"a scene holds JSON values and bytes, got {type(data).__name__}")
+        padding = b"\0" * (-sum(map(len, parts)) % 4)
+        parts.extend([padding, data])
+        return {"bytes": [sum(map(len, parts)) - len(data), len(data)]}
+
+    described = json.dumps(_scene(explorer), default=place, separators=(",", ":"))
+    code, style, data = bundle.javascript(), bundle.stylesheet(), b"".join(parts)
+    return filled(explorer, described, code, style, START, data, about="Everything is computed in this page")
+
+
+def _scene(explorer: Explorer) -> Scene:
+    """The explorer's, for a browser alone: programs and packed weights, and fewer moments."""
+    scene: Scene = {**explorer.scene}  # type: ignore[typeddict-item]  # a trait is a plain dict
     heaviest = max((one.macs for programs in explorer.programs for one in programs.values()), default=0)
-    scene = dict(explorer.scene)
     scene["engine"] = "worker" if heaviest > BROWSER_MACS else "browser"
     scene["why"] = (
         f"{heaviest / 1e6:.0f} million multiplications for one picture: they are done beside the page, fewer than 60 "
@@ -96,30 +136,7 @@ def html(explorer: Explorer) -> str:
             scene["models"], explorer.programs, explorer.moments, explorer.snapshots, strict=True
         )
     ]
-    parts: list[bytes] = []
-
-    def place(data: Any) -> dict[str, list[int]]:
-        """Bytes stand one after the other behind the scene's JSON, which says where."""
-        if not isinstance(data, bytes):
-            raise TypeError(f"a scene holds JSON values and bytes, got {type(data).__name__}")
-        padding = b"\0" * (-sum(map(len, parts)) % 4)
-        parts.extend([padding, data])
-        return {"bytes": [sum(map(len, parts)) - len(data), len(data)]}
-
-    described = json.dumps(scene, default=place, separators=(",", ":")).replace("<", "\\u003c")
-    return PAGE.format(
-        beginning=BEGINNING.decode(),
-        policy=POLICY,
-        style=bundle.stylesheet(),
-        title=markup.escape(explorer.title),
-        alt=markup.escape(explorer.alt, quote=True),
-        sheet=base64.b64encode(explorer.to_png()).decode(),
-        about="Made with autoencoder_lab. Everything is computed in this page: it asks no server for anything.",
-        scene=described,
-        data=base64.b64encode(zlib.compress(b"".join(parts), 9)).decode(),
-        code=bundle.javascript().replace("</", "<\\/"),
-        start=START,
-    )
+    return scene
 
 
 def thinned(moments: list[Any]) -> list[Any]:
@@ -164,5 +181,5 @@ def write(path: Path, content: bytes, beginning: bytes) -> Path:
         with path.open("rb") as file:
             if not file.read(len(beginning)) == beginning:
                 raise FileExistsError(f"{path} exists and was not made by this function; choose another name")
-    path.write_bytes(content)
+    write_whole(path, content)
     return path

@@ -1,5 +1,7 @@
 // Small parts that every view of the explorer uses: elements, pictures, colours and markers.
 
+import { COLOURS, MARKERS } from "./palette.js";
+
 /** An element. Attributes that begin with "on" are listeners; text goes in as text, never as HTML. */
 export function element(tag, attributes = {}, ...children) {
 	const node = document.createElement(tag);
@@ -121,21 +123,24 @@ export function normalNumbers(uniform) {
 	return () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
-const COLOURS = "#0072B2 #D55E00 #009E73 #CC79A7 #56B4E9 #E69F00 #000000 #8A6D00 #7F3C8D #666666".split(" ");
-
 /** The colour of class k; black is `ink`, which shows on a dark page too. */
-export const colourOf = (k, ink) => (k % 10 === 6 ? ink : COLOURS[k % 10]);
+export function colourOf(k, ink) {
+	const colour = COLOURS[k % COLOURS.length];
+	return colour === "#000000" ? ink : colour;
+}
 
-const PLUS = "-4-11 4-11 4-4 11-4 11 4 4 4 4 11-4 11-4 4-11 4-11-4-4-4"; // tenths of a radius
-const MARKERS = [
-	"", "-9-9 9-9 9 9-9 9", "0-11 10 8-10 8", "0-13 10 0 0 13-10 0", "0 11 10-8-10-8", PLUS, PLUS,
-	"0-13 3-4 12-4 5 2 7 10 0 5-7 10-5 2-12-4-3-4", "-11 0 8-10 8 10", "11 0-8-10-8 10",
-].map((text) => text.match(/-?\d+/g)?.map((tenths) => tenths / 10) ?? []);
+// corners of matplotlib's markers, x and y in tenths of a radius; the circle has none
+const PLUS = "-4-11 4-11 4-4 11-4 11 4 4 4 4 11-4 11-4 4-11 4-11-4-4-4";
+const CORNERS = {
+	o: "", s: "-9-9 9-9 9 9-9 9", "^": "0-11 10 8-10 8", D: "0-13 10 0 0 13-10 0", v: "0 11 10-8-10-8", P: PLUS, X: PLUS,
+	"*": "0-13 3-4 12-4 5 2 7 10 0 5-7 10-5 2-12-4-3-4", "<": "-11 0 8-10 8 10", ">": "11 0-8-10-8 10",
+};
+const OUTLINES = MARKERS.map((marker) => CORNERS[marker].match(/-?\d+/g)?.map((tenths) => tenths / 10) ?? []);
 
 /** Trace the marker of class k round (x, y): ten shapes, so that colour is never alone. Fill or stroke it yourself. */
 export function traceMarker(context, k, x, y, r) {
-	const points = MARKERS[k % 10];
-	const turn = k % 10 === 6 ? Math.SQRT1_2 : 0; // the second plus stands on its corner
+	const points = OUTLINES[k % OUTLINES.length];
+	const turn = MARKERS[k % MARKERS.length] === "X" ? Math.SQRT1_2 : 0; // a plus that stands on its corner
 	context.beginPath();
 	if (!points.length) context.arc(x, y, r, 0, 7);
 	for (let i = 0; i < points.length; i += 2) {

@@ -12,7 +12,8 @@ import ipywidgets
 import torch
 from matplotlib.image import imsave
 
-from autoencoder_lab.explorer.scene import ExploredModel, pixel_bytes, snapshot
+from autoencoder_lab.explorer.explored import ExploredModel
+from autoencoder_lab.explorer.scene import pixel_bytes, snapshot
 
 MOST_SLIDERS = 8
 
@@ -26,7 +27,7 @@ def plain_explorer(models: Mapping[str, Any], split: Any) -> ipywidgets.Widget:
 def _one(model: ExploredModel, split: Any) -> ipywidgets.Widget:
     if model.problem or not model.decodes:
         return ipywidgets.HTML(html.escape(model.problem or model.no_map))
-    moment = snapshot(model, {}, 0, "float16")
+    moment = snapshot(model, {})
     few = model.size <= MOST_SLIDERS
     mean = _numbers(moment["mean"])
     axes = torch.eye(model.size) if few else _numbers(moment["directions"]).view(-1, model.size)[:MOST_SLIDERS]

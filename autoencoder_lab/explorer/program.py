@@ -15,6 +15,7 @@ from torch import Tensor
 
 from autoencoder_lab.explorer.aten import HANDLERS
 from autoencoder_lab.explorer.recording import Floats, Operation, Recorder, UnsupportedLayer
+from autoencoder_lab.explorer.scene_keys import SceneProgram
 
 __all__ = ["Program", "UnsupportedLayer", "origins", "pack", "record", "with_header"]
 
@@ -35,14 +36,9 @@ class Program:
     output_shape: tuple[int, ...]
     macs: int
 
-    def to_json(self) -> dict[str, Any]:
-        """All but the weights."""
-        return {
-            "operations": self.operations,
-            "input_shape": list(self.input_shape),
-            "output_shape": list(self.output_shape),
-            "macs": self.macs,
-        }
+    def to_json(self) -> SceneProgram:
+        """What the browser needs beside the weights."""
+        return {"operations": self.operations, "inputShape": list(self.input_shape)}
 
 
 def record(function: Callable[[Tensor], Tensor], example: Tensor) -> Program:
@@ -72,9 +68,10 @@ def _recorded(function: Callable[[Tensor], Tensor], example: Tensor) -> tuple[li
     if not isinstance(output, Tensor) or output.ndim < 1 or output.shape[0] != 1:
         given = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ValueError(f"the recorded function must return one tensor (1, …), got {given}")
-    if id(output) not in recorder.values:
+    if id(output) not in recorder.recording.values:
         raise UnsupportedLayer("the output does not depend on the input through torch's operations")
-    return _needed(recorder.operations, recorder.finish(output)), tuple(output.shape)
+    recording = recorder.recording
+    return _needed(recording.operations, recording.finish(output)), tuple(output.shape)
 
 
 def _run(function: Callable[[Tensor], Tensor], example: Tensor) -> tuple[Recorder, Any]:
@@ -115,6 +112,8 @@ def _written(operations: list[Operation]) -> tuple[list[dict[str, Any]], Floats]
     offset = 0
     for operation in operations:
         settings = dict(operation.settings)
+        if operation.kind == "conv":
+            del settings["places"]  # which only the count of multiplications needs
         for name, array in operation.arrays.items():
             settings[name] = [offset, array.size]
             arrays.append(array.astype(np.float32).ravel())

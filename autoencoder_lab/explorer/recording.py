@@ -78,19 +78,70 @@ class AtenMode(TorchDispatchMode):
         return False  # or torch would load its compiler first, which takes longer than all else here
 
 
-class Recorder(AtenMode):
-    """Notes each ATen call on something that depends on `example` as operations on numbered values.
+class Recording:
+    """The operations noted so far, on numbered values; the handlers of aten.py add to it.
 
     A value is the row-major contents of one tensor; views that leave the order alone share it.
     """
 
-    def __init__(self, example: Tensor, handlers: Mapping[str, "Handler"]) -> None:
-        super().__init__()
-        self.handlers = handlers
+    def __init__(self, example: Tensor) -> None:
         self.operations: list[Operation] = []
         self.count = 1
         # by id(tensor): a value, or why there is none
         self.values: dict[int, int | UnsupportedLayer] = {id(example): 0}
+
+    def known(self, tensor: Any) -> bool:
+        """Whether it depends on the input."""
+        return isinstance(tensor, Tensor) and id(tensor) in self.values
+
+    def value(self, tensor: Tensor) -> int:
+        """The id of a value that depends on the input."""
+        value = self.values[id(tensor)]
+        if isinstance(value, UnsupportedLayer):
+            raise value
+        return value
+
+    def add(self, kind: str, inputs: list[int], size: int, **settings: Any) -> int:
+        """Append an operation; numpy arrays among the settings become weights. The id of what it computes."""
+        arrays = {name: value for name, value in settings.items() if isinstance(value, np.ndarray)}
+        rest = {name: value for name, value in settings.items() if name not in arrays and value is not None}
+        self.count += 1
+        self.operations.append(Operation(kind, inputs, self.count - 1, size, rest, arrays))
+        return self.count - 1
+
+    def moved(self, source: int, size: int, view: Tensor) -> int:
+        """The numbers of value `source` (of `size`) that `view`, a strided view of it, shows."""
+        if view.numel() == size and view.is_contiguous():
+            return source
+        write = [0, *torch.empty(view.shape, device="meta").stride()]
+        read = [int(n) for n in (view.storage_offset(), *view.stride())]
+        part = {"shape": list(view.shape), "read": read, "write": write}
+        return self.add("copy", [source], view.numel(), parts=[shortened(part)])
+
+    def broadcast(self, tensor: Tensor, shape: Sequence[int]) -> int:
+        """`tensor` expanded to `shape`."""
+        imagined = torch.empty(tensor.shape, device="meta")
+        return self.moved(self.value(tensor), tensor.numel(), imagined.expand(tuple(shape)))
+
+    def finish(self, output: Tensor) -> int:
+        """The id of the result, computed by an operation of its own."""
+        value = self.value(output)
+        if output.dtype not in (torch.float32, torch.float64):
+            raise UnsupportedLayer(f"the output is {output.dtype}, not floating point; it cannot run in the browser")
+        if value == 0:
+            part = {"shape": [output.numel()], "read": [0, 1], "write": [0, 1]}
+            return self.add("copy", [0], output.numel(), parts=[part])
+        return value
+
+
+class Recorder(AtenMode):
+    """Notes each ATen call on something that depends on `example` in a `recording`."""
+
+    def __init__(self, example: Tensor, handlers: Mapping[str, "Handler"]) -> None:
+        super().__init__()
+        self.handlers = handlers
+        self.recording = Recording(example)
+        self.values = self.recording.values
         self.tensors = [example]  # kept, or another tensor could get the same id
         self.origins: dict[int, tuple[int, int]] = {}  # value: (number of the call, number of the result)
 
@@ -138,13 +189,13 @@ class Recorder(AtenMode):
                 raise error
         if func.is_view and name != "as_strided":
             return self._views(func, call, results)
-        known = [t for t in tree_leaves(call) if self.known(t)]
+        known = [t for t in tree_leaves(call) if self.recording.known(t)]
         if name not in ON_POSITIONS and not all(t.is_floating_point() for t in [*known, *results]):
             raise unsupported(name, "it works on whole numbers")
         handler = self.handlers.get(name) or self.handlers.get(name.removesuffix("_"))
         if handler is None:
             raise unsupported(name)
-        made = handler(self, call, results[0])
+        made = handler(self.recording, call, results[0])
         rest = [unsupported(name, "only its first result can be used")] * (len(results) - 1)
         return [made, *rest] if isinstance(made, int) else made
 
@@ -157,7 +208,8 @@ class Recorder(AtenMode):
         views = func(imagined, *positional, **{a.name: call[a.name] for a in others if a.kwarg_only})
         if any(t.dtype != source.dtype for t in results):
             raise unsupported(func._schema.name.split("::")[1], "it changes the type of numbers")
-        return [self.moved(self.value(source), source.numel(), view) for view in tree_leaves(views)]
+        recording = self.recording
+        return [recording.moved(recording.value(source), source.numel(), view) for view in tree_leaves(views)]
 
     def _forget_views_of(self, tensor: Tensor) -> None:
         """After `tensor` was written to in place, what shares its memory has changed too."""
@@ -167,51 +219,6 @@ class Recorder(AtenMode):
                 self.values[id(other)] = UnsupportedLayer(
                     "a view of a tensor that was changed in place cannot run in the browser"
                 )
-
-    # --- what handlers use ---
-
-    def known(self, tensor: Any) -> bool:
-        """Whether it depends on the input."""
-        return isinstance(tensor, Tensor) and id(tensor) in self.values
-
-    def value(self, tensor: Tensor) -> int:
-        """The id of a value that depends on the input."""
-        value = self.values[id(tensor)]
-        if isinstance(value, UnsupportedLayer):
-            raise value
-        return value
-
-    def add(self, kind: str, inputs: list[int], size: int, **settings: Any) -> int:
-        """Append an operation; numpy arrays among the settings become weights. The id of what it computes."""
-        arrays = {name: value for name, value in settings.items() if isinstance(value, np.ndarray)}
-        rest = {name: value for name, value in settings.items() if name not in arrays and value is not None}
-        self.count += 1
-        self.operations.append(Operation(kind, inputs, self.count - 1, size, rest, arrays))
-        return self.count - 1
-
-    def moved(self, source: int, size: int, view: Tensor) -> int:
-        """The numbers of value `source` (of `size`) that `view`, a strided view of it, shows."""
-        if view.numel() == size and view.is_contiguous():
-            return source
-        write = [0, *torch.empty(view.shape, device="meta").stride()]
-        read = [int(n) for n in (view.storage_offset(), *view.stride())]
-        part = {"shape": list(view.shape), "read": read, "write": write}
-        return self.add("copy", [source], view.numel(), parts=[shortened(part)])
-
-    def broadcast(self, tensor: Tensor, shape: Sequence[int]) -> int:
-        """`tensor` expanded to `shape`."""
-        imagined = torch.empty(tensor.shape, device="meta")
-        return self.moved(self.value(tensor), tensor.numel(), imagined.expand(tuple(shape)))
-
-    def finish(self, output: Tensor) -> int:
-        """The id of the result, computed by an operation of its own."""
-        value = self.value(output)
-        if output.dtype not in (torch.float32, torch.float64):
-            raise UnsupportedLayer(f"the output is {output.dtype}, not floating point; it cannot run in the browser")
-        if value == 0:
-            part = {"shape": [output.numel()], "read": [0, 1], "write": [0, 1]}
-            return self.add("copy", [0], output.numel(), parts=[part])
-        return value
 
 
 def _bound(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
@@ -244,5 +251,5 @@ def constant(tensor: Any) -> Floats:
     return np.array(tensor.detach().cpu().numpy(), dtype=np.float64)  # a copy: the tensor may yet be changed in place
 
 
-# (recorder, arguments by name and the operation's own, first result) → value id, or one for each result
-Handler = Callable[[Recorder, dict[str, Any], Tensor], int | list[int | UnsupportedLayer]]
+# (recording, arguments by name and the operation's own, first result) → value id, or one for each result
+Handler = Callable[[Recording, dict[str, Any], Tensor], int | list[int | UnsupportedLayer]]

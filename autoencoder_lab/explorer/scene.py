@@ -1,147 +1,26 @@
 """Everything an explorer shows, worked out once: codes, directions, ranges, programs for the browser; no widget here.
 
-The scene is one dict of JSON values and bytes; docs/developing.md lists its keys. The browser can do all it does from
-the scene alone, with no kernel.
+The scene is one dict of JSON values and bytes; scene_keys.py says what each key holds.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from autoencoder_lab.data.batches import in_batches
 from autoencoder_lab.explorer import program
-from autoencoder_lab.training.first_weights import is_fresh
+from autoencoder_lab.explorer.explored import ExploredModel, untrained
+from autoencoder_lab.explorer.scene_keys import AffineMap, Alignment, Directions, Scene, SceneModel, Snapshot
 
 BROWSER_MACS = 8_000_000  # about 8 ms in plain JavaScript: the most that leaves a frame of 1/60 s its time
-LARGEST_CODE = 64  # codes longer than this are moved along their strongest principal directions only
-KEPT_DIRECTIONS = 32
 SHOWN_DIRECTIONS = 16
 ENGINES = ("auto", "browser", "kernel", "plain")
-
-
-@dataclass
-class ExploredModel:
-    """A frozen copy of one model, moved by `size` coordinates a: z = center + a · directions, or z = a itself.
-
-    problem: why it cannot be shown at all (not fitted, NaN weights); no_map: why there is no map of its codes.
-    """
-
-    name: str
-    model: Any
-    images: Tensor  # (n, C, H, W), the images shown
-    center: Tensor | None = None  # (d,), where a long code was projected
-    directions: Tensor | None = None  # (size, d), orthonormal rows
-    codes: Tensor | None = None  # (n, size)
-    mse: float = float("nan")
-    problem: str = ""
-    no_map: str = ""
-    coordinates: str = ""
-    decodes: bool = field(init=False)
-    encodes: bool = field(init=False, default=True)
-
-    def __post_init__(self) -> None:
-        self.model = frozen(self.model)
-        self.decodes = bool(getattr(self.model, "code_only", True))
-        if not self.decodes:
-            self.no_map = (
-                f"{self.name} hands its decoder more than the code, so a place on a map of codes stands for no "
-                "picture. Draw works: it runs the whole model."
-            )
-        try:
-            self._look()
-        except RuntimeError as error:  # PCA that was never fitted says so itself
-            self.problem = str(error)
-
-    def _look(self) -> None:
-        """Encode and reconstruct the images; say what is not finite."""
-        try:
-            codes = in_batches(self.model.encode, self.images)
-        except (TypeError, NotImplementedError):  # a generator alone
-            self.encodes = False
-            self.no_map = self.no_map or f"{self.name} has no encoder: no image has a place on its map."
-            restored = in_batches(self.model.decode, torch.zeros(1, self.model.latent))
-        else:
-            if self.decodes and codes.shape[1] > LARGEST_CODE:
-                codes = self._project(codes)
-            self.codes = codes
-            restored = in_batches(self.model.reconstruct, self.images)
-            self.mse = float((restored - self.images).square().mean())
-        if not (restored.isfinite().all() and (self.codes is None or self.codes.isfinite().all())):
-            self.problem = (
-                f"{self.name} gives NaN or infinite numbers, as a model does whose training diverged. Make it anew and "
-                "train it with a smaller learning rate."
-            )
-
-    def _project(self, codes: Tensor) -> Tensor:
-        """Keep the strongest principal directions of a long code, and say how much of its variance they hold."""
-        self.center = codes.mean(dim=0)
-        _, singular, rows = torch.linalg.svd((codes - self.center).double(), full_matrices=False)
-        self.directions = rows[:KEPT_DIRECTIONS].to(codes.dtype)
-        share = float(singular[:KEPT_DIRECTIONS].square().sum() / singular.square().sum().clamp(min=1e-30))
-        self.coordinates = (
-            f"The {codes.shape[1]:,} code values of {self.name} are moved along their {len(self.directions)} strongest "
-            f"principal directions, which hold {share:.1%} of their variance."
-        )
-        return (codes - self.center) @ self.directions.T
-
-    @property
-    def size(self) -> int:
-        """How many numbers the explorer moves."""
-        return int(self.model.latent if self.directions is None else len(self.directions))
-
-    def decode(self, coordinates: Tensor) -> Tensor:
-        """(B, size) → (B, C, H, W)."""
-        if self.directions is None or self.center is None:
-            pictures: Tensor = self.model.decode(coordinates)
-            return pictures
-        decoded: Tensor = self.model.decode(self.center + coordinates @ self.directions)
-        return decoded
-
-    def encode(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → (B, size)."""
-        codes: Tensor = self.model.encode(x)
-        if self.directions is None or self.center is None:
-            return codes
-        return (codes - self.center) @ self.directions.T
-
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → the same shape: from the coordinates where there are some, by the whole model elsewhere."""
-        if self.decodes:
-            return self.decode(self.encode(x))
-        restored: Tensor = self.model.reconstruct(x)
-        return restored
-
-    def programs(self) -> dict[str, program.Program]:
-        """What the browser must be able to run; raises UnsupportedLayer where it cannot."""
-        if not self.decodes:
-            return {"reconstruct": program.record(self.model.reconstruct, self.images[:1])}
-        device_free = torch.zeros(1, self.size)
-        programs = {"decode": program.record(self.decode, device_free)}
-        if self.encodes:
-            programs["encode"] = program.record(self.encode, self.images[:1])
-        return programs
-
-
-def frozen(model: Any) -> Any:
-    """A copy in evaluation mode on the CPU: the one being trained is never decoded from, nor seen half-way."""
-    twin = copy.deepcopy(model).cpu().eval()
-    for parameter in twin.parameters():
-        parameter.requires_grad_(False)
-        parameter.grad = None
-    return twin
-
-
-def untrained(model: Any) -> bool:
-    """Whether a model has weights, and they are still those it was made with."""
-    return any(True for _ in model.parameters()) and is_fresh(model)
 
 
 def pixel_bytes(pictures: Tensor) -> np.ndarray:
@@ -173,29 +52,87 @@ def choose_engine(models: list[ExploredModel], engine: str) -> tuple[str, str, l
     return ("kernel" if engine == "kernel" else "browser"), "", programs
 
 
-def snapshot(model: ExploredModel, programs: dict[str, program.Program], step: int, precision: str) -> dict[str, Any]:
+def whole_scene(
+    title: str,
+    split: Any,
+    models: Sequence[ExploredModel],
+    originals: Sequence[Any],
+    engine: tuple[str, str, list[dict[str, program.Program]]],
+    snapshots: Sequence[list[Snapshot]],
+    align: bool,
+) -> Scene:
+    """What the page is made from: the images of `split`, each model with its snapshots; `engine`: of choose_engine."""
+    chosen, why, programs = engine
+    wide = len(split.classes) > 256
+    outside = float(split.images.min()) < 0 or float(split.images.max()) > 1
+    return {
+        "title": title,
+        "engine": chosen,
+        "why": why,
+        "shape": list(split.images.shape[1:]),
+        "classes": list(split.classes),
+        "labelBytes": 4 if wide else 1,
+        "labels": split.labels.numpy().astype("<i4" if wide else "u1").tobytes(),
+        "images": pixel_bytes(split.images).tobytes(),
+        "notices": ["Pixel values outside [0, 1] are shown as black or white."] if outside else [],
+        "untrained": [
+            f"{model.name} has not been trained: its pictures mean nothing yet. Train it with lab.fit(model, data)."
+            for model, original in zip(models, originals, strict=True)
+            if untrained(original)
+        ],
+        "models": [
+            _entry(model, own if chosen == "browser" else {}, taken)
+            for model, own, taken in zip(models, programs, snapshots, strict=True)
+        ],
+        "align": alignment(*models) if len(models) == 2 else None,
+        "aligned": align,
+    }
+
+
+def _entry(model: ExploredModel, programs: dict[str, program.Program], snapshots: list[Snapshot]) -> SceneModel:
+    return {
+        "name": model.name,
+        "size": model.size,
+        "decodes": model.decodes,
+        "encodes": model.encodes,
+        "reconstructs": model.reconstructs,
+        "prior": model.model.has_prior,
+        "problem": model.problem,
+        "noMap": model.no_map,
+        "coordinates": model.coordinates,
+        "programs": {name: one.to_json() for name, one in programs.items()},
+        "snapshots": snapshots,
+    }
+
+
+def snapshot(model: ExploredModel, programs: dict[str, program.Program], precision: str = "float16") -> Snapshot:
     """One moment of a model: weights, codes and their directions. `programs` may be empty (kernel engine)."""
-    moment: dict[str, Any] = {
-        "step": step,
-        "label": f"step {step:,}" if step else "",
+    mapped = model.decodes and not model.problem
+    return {
+        "step": int(model.model.trained_steps),
         "weights": {name: program.pack(one, precision) for name, one in programs.items()},
         "mse": model.mse if math.isfinite(model.mse) else None,
+        **(
+            _standard_directions(model.size)
+            if model.codes is None or not mapped
+            else _directions(model.codes.double(), model.model.has_prior)
+        ),
     }
-    if model.codes is None or not model.decodes or model.problem:
-        return moment | _standard_directions(model.size)
-    codes = model.codes.double()
-    count = len(codes)
+
+
+def _directions(codes: Tensor, prior: bool) -> Directions:
+    """Of the codes (n, size) of the images shown."""
+    count, size = codes.shape
     mean = codes.mean(dim=0)
     _, singular, rows = torch.linalg.svd(codes - mean, full_matrices=False)
     shown = min(SHOWN_DIRECTIONS, len(rows))
     covariance = (codes - mean).T @ (codes - mean) / max(1, count - 1)
     # a dead code value has no variance; a sliver of it keeps the factorisation possible
-    sliver = 1e-9 * covariance.diagonal().mean().clamp(min=1e-9) * torch.eye(model.size, dtype=torch.double)
-    prior = bool(getattr(model.model, "has_prior", False))
+    sliver = 1e-9 * covariance.diagonal().mean().clamp(min=1e-9) * torch.eye(size, dtype=torch.double)
     along = (codes - mean) @ rows[:shown].T
-    return moment | {
+    return {
         "codes": f32(codes),
-        "ranges": f32(_ranges(codes, torch.zeros(model.size), prior)),
+        "ranges": f32(_ranges(codes, torch.zeros(size), prior)),
         "directionRanges": f32(_ranges(along, -mean @ rows[:shown].T, prior)),
         "mean": f32(mean),
         "spread": f32(codes.std(dim=0, correction=min(1, count - 1))),
@@ -216,7 +153,7 @@ def _ranges(places: Tensor, center: Tensor, prior: bool) -> Tensor:
     return torch.stack([low, high], dim=1)
 
 
-def _standard_directions(size: int) -> dict[str, Any]:
+def _standard_directions(size: int) -> Directions:
     """The directions of a model without codes: those of a standard normal prior."""
     shown = min(SHOWN_DIRECTIONS, size)
     return {
@@ -231,12 +168,12 @@ def _standard_directions(size: int) -> dict[str, Any]:
     }
 
 
-def keep_signs(now: dict[str, Any], before: dict[str, Any], count: int) -> None:
+def keep_signs(now: Snapshot, before: Snapshot, count: int) -> None:
     """Turn principal directions round where they point against those of the snapshot before: a map must not flip."""
     if not now["codes"] or not before["codes"]:
         return
 
-    def places(moment: dict[str, Any]) -> np.ndarray:
+    def places(moment: Snapshot) -> np.ndarray:
         codes = np.frombuffer(moment["codes"], "<f4").reshape(count, -1)
         placed: np.ndarray = (codes - codes.mean(axis=0)) @ np.frombuffer(moment["directions"], "<f4").reshape(
             -1, codes.shape[1]
@@ -251,7 +188,7 @@ def keep_signs(now: dict[str, Any], before: dict[str, Any], count: int) -> None:
     now["directionRanges"] = np.sort(signs * ranges, axis=1).astype("<f4").tobytes()
 
 
-def alignment(a: ExploredModel, b: ExploredModel) -> dict[str, Any] | None:
+def alignment(a: ExploredModel, b: ExploredModel) -> Alignment | None:
     """The affine maps that bring the codes of one model nearest to the other's, in both directions, by least squares.
 
     For two linear codes of the same subspace the map is exact and invertible: h_b = M h_a + t. r2: the share of the
@@ -262,7 +199,7 @@ def alignment(a: ExploredModel, b: ExploredModel) -> dict[str, Any] | None:
     if len(a.codes) <= max(a.size, b.size) + 1:
         return None
 
-    def best_map(source: Tensor, target: Tensor) -> dict[str, Any]:
+    def best_map(source: Tensor, target: Tensor) -> AffineMap:
         x = torch.cat([source.double(), torch.ones(len(source), 1, dtype=torch.double)], dim=1)
         y = target.double()
         solution = torch.linalg.lstsq(x, y, driver="gelsd").solution  # (k + 1, k'); gelsd bears dead code values

@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from matplotlib.axes import Axes
 
-from autoencoder_lab.explorer.scene import ExploredModel
-from autoencoder_lab.plotting.figure import COLOURS, MARKERS, Figure
+from autoencoder_lab.explorer.explored import ExploredModel
+from autoencoder_lab.plotting.figure import Figure
+from autoencoder_lab.plotting.palette import series_style
 from autoencoder_lab.plotting.pictures import show_image
 
 PICTURES = 8  # in a row
@@ -45,16 +46,14 @@ def _draw_map(axes: Axes, codes: torch.Tensor, split: Any) -> None:
     height = codes[:, 1] if codes.shape[1] > 1 else split.labels.float()
     for k in split.labels.unique().tolist():
         mine = split.labels == k
-        axes.scatter(
-            codes[mine, 0], height[mine], s=7, linewidths=0, alpha=0.7, color=COLOURS[k % 10], marker=MARKERS[k % 10]
-        )
+        axes.scatter(codes[mine, 0], height[mine], s=7, linewidths=0, alpha=0.7, **series_style(k))
 
 
 def _draw_pictures(part: Any, model: ExploredModel, split: Any) -> str:
     """Images above what the model makes of them; for a decoder alone, what it makes of random codes. In words too."""
     count = min(PICTURES, len(split.images))
     with torch.no_grad():
-        if model.encodes:
+        if model.reconstructs:
             rows = [split.images[:count], model.reconstruct(split.images[:count])]
             said = (
                 f"{model.name}: {count} images above their reconstructions; squared error per pixel over all "
@@ -64,7 +63,7 @@ def _draw_pictures(part: Any, model: ExploredModel, split: Any) -> str:
             noise = torch.randn(count, model.size, generator=torch.Generator().manual_seed(0))
             rows = [model.decode(noise)]
             said = f"{model.name}: {count} pictures decoded from codes of a standard normal distribution."
-    names = ("images", "reconstructions") if model.encodes else ("random codes",)
+    names = ("images", "reconstructions") if model.reconstructs else ("random codes",)
     axes = part.subplots()
     axes.set_axis_off()
     for row, (name, batch) in enumerate(zip(names, rows, strict=True)):

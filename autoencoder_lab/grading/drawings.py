@@ -17,7 +17,7 @@ def alphabet(generator: np.random.Generator, letters: int) -> Tensor:
     return torch.from_numpy(generator.uniform(0.1, 0.9, (letters, STROKES, POINTS, 2)).astype("f4"))
 
 
-def written(letters: Tensor, generator: np.random.Generator, unsteady: float = 0.04, side: int = 28) -> Tensor:
+def handwritten(letters: Tensor, generator: np.random.Generator, unsteady: float = 0.04, side: int = 28) -> Tensor:
     """Draw letters (N, 2, 4, 2) with an unsteady hand: grey images (N, 1, side, side) in [0, 1], white on black.
 
     unsteady: standard deviation by which each control point misses its place, as a share of the side. The pen's radius
@@ -39,4 +39,4 @@ def written(letters: Tensor, generator: np.random.Generator, unsteady: float = 0
 
 def scribbles(generator: np.random.Generator, count: int, side: int = 28) -> Tensor:
     """`count` images (count, 1, side, side), no two of which show the same thing."""
-    return written(alphabet(generator, count), generator, 0.0, side)
+    return handwritten(alphabet(generator, count), generator, 0.0, side)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from autoencoder_lab.files import whole, write_whole
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Result
 
@@ -33,7 +34,7 @@ def write_csv(course: Course, lab: str, path: Path) -> None:
     marks = list(final_marks(course, lab))
     names = list(marks[0]["parts"]) if marks else []
     columns = ["student", "points", "of", "penalty", "to mark", "timestamp"]
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow([*columns, *names])
         for one in marks:
@@ -58,4 +59,4 @@ def write_gradescope(results: list[Result], course: Course, lab: str, folder: Pa
             for part in result.parts
         ]
         body = {"score": one["points"], "output": result.reason, "tests": tests, "stdout_visibility": "hidden"}
-        (folder / f"{result.student}.json").write_text(json.dumps(body, ensure_ascii=False, indent=1), encoding="utf-8")
+        write_whole(folder / f"{result.student}.json", json.dumps(body, ensure_ascii=False, indent=1))

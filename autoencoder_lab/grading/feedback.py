@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Result
 from autoencoder_lab.grading.inert import POLICY
@@ -41,13 +42,13 @@ def page(result: Result, lab: str, by_hand: Mapping[str, Mapping[str, Any]]) -> 
             continue
         waits = marked["needs"] or marked["score"] is None
         reached = 0.0 if marked["score"] is None else marked["score"]
-        told = "not marked yet" if waits else f"{reached:g} of {marked['max_score']:g}"
-        rows.append((name, told, marked.get("comment") or ("a person will read this" if waits else "")))
+        shown = "not marked yet" if waits else f"{reached:g} of {marked['max_score']:g}"
+        rows.append((name, shown, marked.get("comment") or ("a person will read this" if waits else "")))
         points, of = points + reached, of + marked["max_score"]
     table = "".join(
-        f"<tr><th scope='row'>{escape(name.removeprefix('test_'))}</th><td class='points'>{escape(told)}</td>"
+        f"<tr><th scope='row'>{escape(name.removeprefix('test_'))}</th><td class='points'>{escape(shown)}</td>"
         f"<td>{escape(said)}</td></tr>"
-        for name, told, said in rows
+        for name, shown, said in rows
     )
     reason = f"<p><strong>Not graded: {escape(result.reason)}</strong></p>" if result.reason else ""
     answers = "".join(
@@ -73,9 +74,7 @@ def write_feedback(results: list[Result], course: Course, lab: str) -> list[Path
     for result in results:
         path = course.feedback(lab, result.student)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(page(result, lab, marks.get(result.student, {})), encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, page(result, lab, marks.get(result.student, {})))
         written.append(path)
     return written
 

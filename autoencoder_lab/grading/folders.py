@@ -1,9 +1,11 @@
-"""Where everything of a graded course lies: nbgrader's folders, and the two it does not know."""
+"""Where everything of a graded course lies: nbgrader's own folders, with judges/ and results/ beside them."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from autoencoder_lab.files import create_whole
 from autoencoder_lab.grading.lab_source import LabError
 
 
@@ -71,9 +73,9 @@ class Course:
     def seed(self) -> int:
         """The course's private seed, which draws what the probes are asked; made once, kept in private_seed."""
         path = self.root / "private_seed"
-        if not path.is_file():
-            path.touch(mode=0o600)
-            path.write_text(f"{secrets.randbelow(2**31)}\n", encoding="utf-8")
+        if not path.exists():
+            with suppress(FileExistsError):  # another run made one a moment ago: that one counts
+                create_whole(path, f"{secrets.randbelow(2**31)}\n", mode=0o600)
         try:
             return int(path.read_text(encoding="utf-8"))
         except ValueError:

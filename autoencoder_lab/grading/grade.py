@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.judge import Judge, Mark, Part, ProbeFailed, StagedPart, load_judge
 from autoencoder_lab.grading.sandbox import Answer, Arrays, Isolation, Job, Probe, Sandbox
 from autoencoder_lab.grading.submission import SourceCell, Submission, Unreadable, cells_of
+from autoencoder_lab.protocol import NOT_DONE
 
 Submit = Callable[..., Any]
 
-NOT_DONE = "not done yet"
 FAILURES = {
     "time": "your code did not end in time",
     "result": "your code returned more data than can be taken",
@@ -34,7 +35,7 @@ FAILURES = {
 
 @dataclass(frozen=True)
 class PartResult:
-    """points reached of those there are, and what is told to the student (said) and to the instructor (mistake)."""
+    """points reached, of so many; said: the sentence for the student; mistake: the short name for the instructor."""
 
     grade_id: str
     points: float
@@ -71,7 +72,7 @@ class Paper:
     timestamp: str = ""
 
 
-def paper(submission: Submission) -> Paper:
+def read_paper(submission: Submission) -> Paper:
     """Read a submission; what cannot be read is a reason."""
     when = submission.timestamp.isoformat() if submission.timestamp else ""
     try:
@@ -90,7 +91,7 @@ def grade(
 ) -> Result:
     """Run and judge one submission; whatever it holds, a Result comes back.
 
-    frame: the cells of the release: what is no answer there is taken from there.
+    frame: the cells of the release. Whatever is no answer in it runs as it was released.
     seed: private; with the student's id it draws the inputs of the probes.
     only: the grade_ids of the parts to judge, for tests; None for all.
     """
@@ -104,10 +105,10 @@ def grade(
         return Result(
             handed_in.student, key_of(handed_in, judge, frame, seed), none, str(error), 0.0, handed_in.timestamp
         )
-    desk = _Desk(handed_in.student, cells, judge, sandbox, seed)
-    parts = desk.marks([part for part in judge.parts if only is None or part.grade_id in only])
+    grader = _Grader(handed_in.student, cells, judge, sandbox, seed)
+    parts = grader.grade_parts([part for part in judge.parts if only is None or part.grade_id in only])
     kept = [{"kind": cell.kind, "source": cell.source, "grade_id": cell.grade_id} for cell in cells]
-    return Result(handed_in.student, key, parts, "", round(desk.seconds, 2), handed_in.timestamp, kept)
+    return Result(handed_in.student, key, parts, "", round(grader.seconds, 2), handed_in.timestamp, kept)
 
 
 def key_of(handed_in: Paper, judge: Judge, frame: Sequence[SourceCell], seed: int) -> str:
@@ -135,14 +136,14 @@ def assembled(handed_in: Sequence[SourceCell], frame: Sequence[SourceCell]) -> l
     return cells + [cell for name, cell in released.items() if name not in seen]
 
 
-class _Desk:
-    """One submission on the judge's desk: which cells a part runs, and the probes asked so far."""
+class _Grader:
+    """Grades the parts of one submission: which cells run for each, what is asked, the mark. seconds: what it took."""
 
     def __init__(self, student: str, cells: list[SourceCell], judge: Judge, sandbox: Sandbox, seed: int) -> None:
         self.student, self.cells, self.judge, self.sandbox, self.seed = student, cells, judge, sandbox, seed
         self.seconds = 0.0
 
-    def marks(self, parts: Sequence[Part | StagedPart]) -> list[PartResult]:
+    def grade_parts(self, parts: Sequence[Part | StagedPart]) -> list[PartResult]:
         """Every part's result.
 
         The parts of one probe run together in one fork. What is not quite right there runs once more by itself, so
@@ -173,7 +174,7 @@ class _Desk:
         return ask
 
     def _run(self, needs: Iterable[str], probes: dict[str, Probe]) -> Answer:
-        # a given cell runs for everybody, unless some part names it: training, say, runs where a model is asked for
+        # a given cell runs for every part, unless some part needs it by name: a training loop runs only for these
         named = {name for other in self.judge.parts for name in other.needs} | set(self.judge.replaced)
         given = {cell.grade_id for cell in self.cells if cell.use == "given"}
         runs = (given - named) | set(needs) | {""}
@@ -191,7 +192,7 @@ class _Desk:
             mark = judge(*given)
         except ProbeFailed as error:
             mark = Mark(0.0, str(error), NOT_DONE if str(error) == NOT_DONE else "stops")
-        except Exception as error:  # a judge that stumbles over odd arrays: no marks, and the instructor is told
+        except Exception as error:  # a judge that stumbles over odd arrays: no points, and the instructor reads why
             mark = Mark(0.0, "your result could not be judged; ask your instructor", f"judge: {error!r}"[:300])
         share = min(1.0, max(0.0, float(mark.share))) if np.isfinite(mark.share) else 0.0
         return PartResult(part.grade_id, round(share * part.points, 2), part.points, mark.said, mark.mistake)
@@ -241,7 +242,7 @@ def grade_class(
     judge, frame = load_judge(task.judge), cells_of(task.release.read_bytes())
     waiting = []
     for submission in submissions:
-        handed_in = paper(submission)
+        handed_in = read_paper(submission)
         stored = read_result(results / f"{submission.student}.json")
         if stored is not None and stored.key == key_of(handed_in, judge, frame, task.seed):
             yield stored
@@ -260,7 +261,7 @@ def _in_flight(submit: Submit, task: Task, waiting: Sequence[Submission], at_onc
     left, running = iter(waiting), set[Any]()
     while True:
         for submission in itertools.islice(left, at_once - len(running)):
-            running.add(submit(_grade_in_worker, task, paper(submission)))
+            running.add(submit(_grade_in_worker, task, read_paper(submission)))
         if not running:
             return
         done = next(as_completed(running))
@@ -295,11 +296,8 @@ def _pool(workers: int, scheduler: str | None) -> Iterator[Submit]:
 
 
 def write_result(result: Result, folder: Path) -> None:
-    """One file a student, written beside and renamed: a kill leaves the old one, or none."""
-    file = folder / f"{result.student}.json"
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text(json.dumps(asdict(result), ensure_ascii=False, indent=1), encoding="utf-8")
-    partial.replace(file)
+    """One file a student: a kill leaves the old one, or none."""
+    write_whole(folder / f"{result.student}.json", json.dumps(asdict(result), ensure_ascii=False, indent=1))
 
 
 def read_result(file: Path) -> Result | None:

@@ -2,7 +2,7 @@
 
 Resubmission: what a person gave (score, extra credit, comment) is never touched. Where a new automatic score differs
 from the one that person saw, or the text they marked has changed, the cell is flagged for them once more and the change
-is told, since their score goes on hiding the new one. Writing the same results twice changes nothing.
+is reported, since their score goes on hiding the new one. Writing the same results twice changes nothing.
 """
 
 import math
@@ -20,7 +20,7 @@ from autoencoder_lab.grading.grade import PartResult, Result
 from autoencoder_lab.grading.lab_source import LabError, write
 from autoencoder_lab.grading.submission import is_id
 
-AT_ONCE = 50  # students
+AT_ONCE = 50  # students written in one transaction
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def record(results: Iterable[Result], course: Course, lab: str, late: Late = Lat
 
     release = nbformat.read(course.released(lab), as_version=4)
     results = list(results)
-    _look_through(results, release)
+    _check_results(results, release)
     notes: list[str] = []
     with warnings.catch_warnings(), Gradebook(course.gradebook) as gradebook:
         warnings.filterwarnings("ignore", message="Object of type .* not in session")  # nbgrader's own way of adding
@@ -100,7 +100,7 @@ def _reach_alembic() -> None:
         os.environ["PATH"] = folder + os.pathsep + os.environ.get("PATH", "")
 
 
-def _look_through(results: Sequence[Result], release: Any) -> None:
+def _check_results(results: Sequence[Result], release: Any) -> None:
     graded = cells_with(release, graded=True)
     for result in results:
         if not is_id(result.student):

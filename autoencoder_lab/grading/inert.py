@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB
+
 # commands by which MathJax would make links, load code or style the page
 MATH_COMMANDS = re.compile(r"\\(href|url|class|cssId|style|data|require|unicode|bbox|enclose|mmlToken|toggle)\b")
 TAGS = {"p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "em", "strong", "del", "code", "pre", "blockquote"}
@@ -26,8 +28,6 @@ def configure(config: Any) -> None:
     Formgrader and feedback show students' Markdown without any markup that acts. Autograde, which would run students'
     code unprotected, stops at once: `autoencoder-lab grade` is there for that.
     """
-    from autoencoder_lab.grading.lab_source import CODE_STUB, TEXT_STUB
-
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
     config.ClearSolutions.text_stub = TEXT_STUB
     config.HTMLExporter.filters = {"markdown2html": inert_markdown}

@@ -1,17 +1,21 @@
 """What a lab's judge is made of. It runs outside the sandbox, holds the expected values, and measures again.
 
-A judge is a Python file of the instructor's, assignments/judges/LAB.py, that is never released:
+A judge is a Python file of the instructor's, assignments/judges/LAB.py, that is never released. It makes one Judge:
 
-    PARTS = [
-        Part("gaussian_kl", 3, needs=("q1",), probe=KL, inputs=draw_codes, judge=judge_kl),
-        StagedPart("model", 5, needs=("q3", "q4"), judge=judge_model),
-    ]
+    JUDGE = Judge(
+        parts=[
+            Part("test_gaussian_kl", 3, needs=["gaussian_kl"], probe=KL, inputs=draw_codes, judge=judge_kl),
+            StagedPart("test_model", 5, needs=["model", "train"], judge=judge_model),
+        ],
+        limits=Limits(wall=60),
+    )
 """
 
 import hashlib
 import importlib.util
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -75,40 +79,71 @@ class StagedPart:
     judge: Callable[[Ask, np.random.Generator], Mark]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Judge:
-    """A lab's parts, and what its cells find in their folder.
+    """A lab's judge. Raises ValueError for parts of one name, no points, or a single name where several are meant.
 
-    replaced: given cells that do not run, since a probe does their work in its own way; REPLACED in the judge's file.
+    parts: Parts and StagedParts, at least one, each with a grade_id of its own; their order is that of the results.
+    replaced: grade_ids of given cells that do not run, since a probe does their work in its own way: a lab's training
+    loop, say, where the judge trains on pictures of its own. Cells that some part needs run for that part all the same.
+    files: {name: content}, what a submission's cells find in the folder they run in.
+    limits: what one run of a submission may use; there are several for each submission.
+    name, version: the lab's name and a hash of the judge's file; `load_judge` sets them.
     """
 
-    lab: str
     parts: Sequence[Part | StagedPart]
     replaced: Sequence[str] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
-    version: str = ""  # a hash of the judge's file
+    name: str = ""
+    version: str = ""
+
+    def __post_init__(self) -> None:
+        ids = [part.grade_id for part in self.parts]
+        if not ids or len(set(ids)) != len(ids) or not all(part.points > 0 for part in self.parts):
+            points = {part.grade_id: part.points for part in self.parts}
+            raise ValueError(f"every part needs a grade_id of its own and points, got {ids} with {points}")
+        several = {"replaced": self.replaced} | {f"{part.grade_id}: needs": part.needs for part in self.parts}
+        for what, names in several.items():
+            if isinstance(names, str):
+                raise ValueError(f"{what} takes a list of cells, [{names!r}], got the text {names!r}")
+
+
+OWN = tuple(one.name for one in fields(Judge) if one.name not in ("name", "version"))  # what the file's author says
+USAGE = f"A judge's file makes JUDGE = Judge({', '.join(f'{name}=…' for name in OWN)}), of which only parts is needed"
 
 
 def load_judge(path: Path) -> Judge:
-    """The judge in a file of the instructor's. Raises ValueError where it names a part twice or gives it no points."""
+    """The JUDGE of an instructor's file. Raises ValueError, which names the file and what to do, where there is none.
+
+    What the file itself raises, for a wrong keyword of Judge say, becomes that ValueError, with its line.
+    """
     specification = importlib.util.spec_from_file_location(f"judge_{path.stem}", path)
     if specification is None or specification.loader is None or not path.is_file():
         raise ValueError(f"there is no judge for {path.stem}: {path} is missing")
     module: Any = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    judge = Judge(
-        path.stem,
-        tuple(module.PARTS),
-        tuple(getattr(module, "REPLACED", ())),
-        getattr(module, "FILES", {}),
-        getattr(module, "LIMITS", Limits()),
-        hashlib.sha256(path.read_bytes()).hexdigest()[:16],
-    )
-    names = [part.grade_id for part in judge.parts]
-    if len(set(names)) != len(names) or not all(part.points > 0 for part in judge.parts):
-        raise ValueError(f"{path}: every part needs a grade_id of its own and points, got {names}")
-    return judge
+    try:
+        specification.loader.exec_module(module)
+    except Exception as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == specification.origin]
+        place = f"{path}, line {lines[-1]}" if lines else str(path)
+        usage = f". {USAGE}" if "Judge" in str(error) else ""
+        raise ValueError(f"{place}: {type(error).__name__}: {error}{usage}") from error
+    judge = getattr(module, "JUDGE", None)
+    if not isinstance(judge, Judge):
+        raise ValueError(f"{path} {_missing(judge, module)}. {USAGE}")
+    return replace(judge, name=path.stem, version=hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+
+
+def _missing(judge: Any, module: Any) -> str:
+    """What is wrong with a file that makes no Judge, and what to do."""
+    if judge is not None:
+        return f"has a JUDGE that is no Judge but {judge!r}"[:300]
+    if before := [name.upper() for name in OWN if hasattr(module, name.upper())]:
+        arguments = ", ".join(f"{name.lower()}={name}" for name in before)
+        return f"is of an earlier form, with {' and '.join(before)}; add a last line: JUDGE = Judge({arguments})"
+    return "has no JUDGE"
 
 
 def matches(given: np.ndarray[Any, Any], wanted: np.ndarray[Any, Any], tolerance: float = 1e-4) -> bool:
@@ -192,9 +227,9 @@ def function_part(grade_id: str, points: float, needs: Sequence[str], question: 
 def _called(function: Callable[..., Any], inputs: Arrays) -> Arrays:
     """What CALL would give for a function of ours."""
     place: dict[str, Any] = {}
-    exec(CALL.replace("FUNCTION", "'it'"), place)
+    exec(CALL.replace("FUNCTION", "'ours'"), place)
     copies = {key: value.copy() for key, value in inputs.items()}
-    return {key: np.asarray(value) for key, value in place["probe"]({"it": function}, **copies).items()}
+    return {key: np.asarray(value) for key, value in place["probe"]({"ours": function}, **copies).items()}
 
 
 def _agree(given: Arrays, wanted: Arrays, tolerance: float) -> bool:

@@ -13,9 +13,10 @@ nbgrader's own metadata are made from these, so the notebooks are nbgrader's in 
 from pathlib import Path
 from typing import Any
 
+from autoencoder_lab.files import whole
+from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB
+
 NBGRADER_SCHEMA = 3
-CODE_STUB = "...  # your code here"
-TEXT_STUB = "*Your answer here.*"
 PREPROCESSORS = (  # those of `nbgrader generate_assignment`, in its order, without its database and its header
     "CheckCellMetadata",
     "LockCells",
@@ -104,6 +105,5 @@ def write(notebook: Any, path: Path) -> None:
     import nbformat
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    nbformat.write(notebook, partial)
-    partial.replace(path)
+    with whole(path) as part:
+        nbformat.write(notebook, part)

@@ -25,8 +25,8 @@ def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> st
         lines += _parts(graded)
     if shared := _shared_ids(graded):
         lines += ["", "one id in several notebooks, so one draw of images:", *shared]
-    if twice := _said_twice(graded):
-        lines += ["", "the same answers in every part, word for word:", *twice]
+    if groups := _equal_answers(graded):
+        lines += ["", "the same answers in every part, word for word:", *groups]
     if notes:
         lines += ["", "to look at:", *(f"  {note}" for note in notes)]
     return "\n".join(lines)
@@ -68,7 +68,7 @@ def _shared_ids(graded: Sequence[Result]) -> list[str]:
     return [f"  {name}: {', '.join(students)}" for name, students in groups.items() if len(students) > 1]
 
 
-def _said_twice(graded: Sequence[Result]) -> list[str]:
+def _equal_answers(graded: Sequence[Result]) -> list[str]:
     """Students whose answers are all the same text: for a person to look at, no verdict."""
     groups: dict[tuple[str, ...], list[str]] = {}
     for result in graded:

@@ -113,6 +113,61 @@ class Answer:
     seconds: float = 0.0
 
 
+class _Worker:
+    """The process that runs jobs, and its pipes. Raises SandboxError where it does not start.
+
+    command_line: what starts inside/server.py, within walls or without.
+    """
+
+    def __init__(self, command_line: list[str]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="autoencoder-lab-")
+        log = Path(self._folder.name) / "server.log"
+        with log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                command_line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=0
+            )
+        try:
+            ready = self._read(1, time.monotonic() + 120)
+        except (EOFError, TimeoutError) as error:
+            text = log.read_text(errors="replace")[-500:].strip()
+            self.close()
+            raise SandboxError(f"bubblewrap did not start a worker: {text or error}. {MEND}") from None
+        assert ready == b"R"
+
+    def exchange(self, body: bytes, deadline: float) -> bytes:
+        """Send a job and wait for its answer until `deadline`, a time of time.monotonic().
+
+        Raises TimeoutError, EOFError where the worker is gone, or another OSError of its pipes.
+        """
+        assert self._process.stdin is not None
+        view = memoryview(b"J" + len(body).to_bytes(8, "big") + body)
+        while view:
+            view = view[self._process.stdin.write(view) or 0 :]
+        return self._read(int.from_bytes(self._read(8, deadline), "big"), deadline)
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        assert self._process.stdout is not None
+        received, pipe = bytearray(), self._process.stdout.fileno()
+        while len(received) < size:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([pipe], [], [], left)[0]:
+                raise TimeoutError("the worker does not answer")
+            part = os.read(pipe, min(size - len(received), 1 << 20))
+            if not part:
+                raise EOFError("the worker is gone")
+            received += part
+        return bytes(received)
+
+    def close(self) -> None:
+        """End the process and everything in it; once is enough, twice does no harm."""
+        self._process.kill()  # --die-with-parent: bubblewrap's end is that of all inside
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._folder.cleanup()
+
+
 class Sandbox:
     """One warm worker; jobs run one after another, each in a fork of its own. Use it as a context manager.
 
@@ -123,10 +178,8 @@ class Sandbox:
 
     def __init__(self, library: Path | None = None, isolation: Isolation = "bwrap") -> None:
         self.library = Path(__file__).parents[1] if library is None else library
-        self._process: subprocess.Popen[bytes] | None = None
-        self._folder = tempfile.TemporaryDirectory(prefix="autoencoder-lab-")
         self.isolation = isolation
-        self._start()
+        self._worker = self._start()
         if isolation == "bwrap":
             self.prove()
 
@@ -145,11 +198,10 @@ class Sandbox:
             }
         ).encode()
         try:
-            received = self._exchange(body, deadline=started + job.limits.wall + 15)
-        except (OSError, EOFError, TimeoutError) as error:
-            self.close()
-            self._folder = tempfile.TemporaryDirectory(prefix="autoencoder-lab-")
-            self._start()
+            received = self._worker.exchange(body, deadline=started + job.limits.wall + 15)
+        except (OSError, EOFError) as error:
+            self._worker.close()
+            self._worker = self._start()
             answer = Answer(failed=f"the sandbox: {type(error).__name__}: {error}")
         else:
             try:
@@ -180,14 +232,10 @@ class Sandbox:
 
     def close(self) -> None:
         """End the worker and everything in it."""
-        if self._process is not None:
-            self._process.kill()  # --die-with-parent: bubblewrap's end is that of all inside
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                assert pipe is not None
-                pipe.close()
-            self._process = None
-        self._folder.cleanup()
+        self._worker.close()
+
+    def _start(self) -> _Worker:
+        return _Worker(command(self.library) if self.isolation == "bwrap" else bare_command())
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -196,44 +244,6 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _start(self) -> None:
-        log = Path(self._folder.name) / "server.log"
-        with log.open("wb") as said:
-            self._process = subprocess.Popen(
-                command(self.library) if self.isolation == "bwrap" else bare_command(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                bufsize=0,
-            )
-        try:
-            ready = self._read(1, time.monotonic() + 120)
-        except (EOFError, TimeoutError) as error:
-            text = log.read_text(errors="replace")[-500:].strip()
-            self.close()
-            raise SandboxError(f"bubblewrap did not start a worker: {text or error}. {MEND}") from None
-        assert ready == b"R"
-
-    def _exchange(self, body: bytes, deadline: float) -> bytes:
-        assert self._process is not None and self._process.stdin is not None
-        view = memoryview(b"J" + len(body).to_bytes(8, "big") + body)
-        while view:
-            view = view[self._process.stdin.write(view) or 0 :]
-        return self._read(int.from_bytes(self._read(8, deadline), "big"), deadline)
-
-    def _read(self, size: int, deadline: float) -> bytes:
-        assert self._process is not None and self._process.stdout is not None
-        received, pipe = bytearray(), self._process.stdout.fileno()
-        while len(received) < size:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([pipe], [], [], left)[0]:
-                raise TimeoutError("the worker does not answer")
-            part = os.read(pipe, min(size - len(received), 1 << 20))
-            if not part:
-                raise EOFError("the worker is gone")
-            received += part
-        return bytes(received)
 
 
 MEND = (
@@ -265,12 +275,12 @@ def command(library: Path) -> list[str]:
     if sys.platform != "linux" or bwrap is None:
         raise SandboxError(f"isolation needs Linux and bubblewrap, and there is no bwrap here. {MEND}")
     prefixes = {Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("purelib"))}
-    # where the package stands, its checks are, and in a clone its labs, notebooks and tests: never shown as a part of
-    # some folder that is, as site-packages of a wheel, or a clone in the environment's src
+    # the package's folder holds the checks, that of a clone also labs, notebooks and tests. It may lie inside a folder
+    # that is shown, as a wheel does in site-packages and a clone in the environment's src: it is hidden there
     home = library.parent if (library.parent / "pyproject.toml").is_file() else library
     if home in prefixes:
         raise SandboxError(f"the environment stands in {home}, as the labs' answers do; make it in a folder of its own")
-    # a path below one that is bound already, or below /usr, is there already, unless it is hidden with the package
+    # what lies below a folder that is shown, or below /usr, is there with it, unless it is hidden with the package
     above = {*prefixes, Path("/usr")}
     shown = {p for p in prefixes if p.is_relative_to(home) or not any(q in p.parents for q in above)}
     arguments = [bwrap, "--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-all", "--die-with-parent"]
@@ -329,11 +339,11 @@ def _unpacked(body: bytes) -> Answer:
     try:
         if sum(map(body.count, b"[{,")) > MOST_ITEMS:  # each would be an object of many times its length
             raise ValueError("too many items")
-        told = json.loads(body)
-        if "failed" in told:
-            return Answer(failed=_plain(told["failed"], 500))
-        cells = [Cell(bool(c["ok"]), _plain(c["error"], 500), _plain(c["output"], 50_000)) for c in told["cells"]]
-        return Answer(cells, {_plain(name, 200): _probed(given) for name, given in told["probes"].items()})
+        answer = json.loads(body)
+        if "failed" in answer:
+            return Answer(failed=_plain(answer["failed"], 500))
+        cells = [Cell(bool(c["ok"]), _plain(c["error"], 500), _plain(c["output"], 50_000)) for c in answer["cells"]]
+        return Answer(cells, {_plain(name, 200): _probed(given) for name, given in answer["probes"].items()})
     except Exception as error:  # whatever the parsers may raise for a text that was made to break them
         raise ValueError(f"out of form: {type(error).__name__}: {error}"[:300]) from error
 

@@ -25,7 +25,7 @@ class OnCodes(Model):
 
     What a plain autoencoder lacks for generating is a place to draw codes from (Ghosh et al., 2020, "ex-post density").
     model: encodes and decodes; density: samples codes (n, latent, 1, 1), such as a model trained on
-    `lab.codes(model, data)`. Raises TypeError for models that cannot.
+    `lab.codes(model, data)`. Raises TypeError for models that cannot, ValueError for a density of other codes.
     """
 
     encodes = decodes = reconstructs = samples = True
@@ -38,6 +38,8 @@ class OnCodes(Model):
             raise TypeError(f"{density.label} does not sample, so it gives no codes to decode")
         self.model, self.density = model, density
         self.latent: int = model.latent
+        if density is not None and density.image_shape != (self.latent, 1, 1):
+            raise ValueError(f"needs a density of codes {(self.latent, 1, 1)}, got one of {density.image_shape}")
         self.label = f"{model.label} + {'density' if density is None else density.label}"
 
     def encode(self, x: Tensor) -> Tensor:

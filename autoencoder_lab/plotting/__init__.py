@@ -4,8 +4,9 @@ Each function returns a `Figure` that appears as the last expression of a cell (
 """
 
 from autoencoder_lab.plotting.charts import bars, codes, curves, history
-from autoencoder_lab.plotting.figure import COLOURS, LINES, MARKERS, Figure
+from autoencoder_lab.plotting.figure import Figure
 from autoencoder_lab.plotting.live import LiveCurve
+from autoencoder_lab.plotting.palette import COLOURS, LINES, MARKERS
 from autoencoder_lab.plotting.pictures import basis, image_rows, images, reconstructions, show_image
 
 __all__ = [

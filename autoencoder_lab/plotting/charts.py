@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from autoencoder_lab import metrics
 from autoencoder_lab.comparison import named
-from autoencoder_lab.plotting.figure import COLOURS, LINES, MARKERS, Figure, log_y
+from autoencoder_lab.plotting.figure import Figure, log_y
+from autoencoder_lab.plotting.palette import BASELINE, COLOURS, LINES, series_style
 
 
-def history(histories: Any, baselines: Sequence[Any] = (), data: Any = None, quantity: str = "mse") -> Figure:
+def history(histories: Any, baselines: Sequence[Any] = (), data: Any = None, quantity: str | None = None) -> Figure:
     """Training curves with their baselines.
 
-    histories: a History or {name: History}; quantity: "mse" (squared error per validation pixel) or the name of a part
-    of the loss, drawn for training and validation. baselines: fitted models (PCA, say) whose validation error is drawn
-    as a horizontal line; with `data` the error of the mean image is drawn too.
+    histories: a History or {name: History}; quantity: "mse" (squared error per validation pixel), "total" (the loss) or
+    the name of a part of the loss, drawn for training and validation; left out, it is "mse" where every model
+    reconstructs, and the loss elsewhere. baselines: fitted models (PCA, say) whose validation error is drawn as a
+    horizontal line; with `data` the error of the mean image is drawn too; both only beside squared errors.
+    Raises ValueError for a quantity that was not recorded, baselines without data or that reconstruct nothing.
     """
     series = dict(histories) if isinstance(histories, Mapping) else {histories.model: histories}
+    quantity, ylabel = _quantity(series, quantity)
     figure = Figure(figsize=(6.4, 3.6))
     axes = figure.subplots()
     facts = []
     for i, (name, record) in enumerate(series.items()):
         every = max(1, len(record.step) // 12)
-        style: dict[str, Any] = {"color": COLOURS[i], "marker": MARKERS[i], "markevery": every, "markersize": 4}
-        axes.plot(record.step, record.val[quantity], label=f"{name}, validation", **style)
+        style = series_style(i)
+        values = record.val[quantity]
+        axes.plot(record.step, values, label=f"{name}, validation", markevery=every, markersize=4, **style)
         if quantity in record.train:
-            axes.plot(record.step, record.train[quantity], ":", color=COLOURS[i], label=f"{name}, training")
-        facts.append(f"{name} goes from {record.val[quantity][0]:.4g} to {record.val[quantity][-1]:.4g}")
-    for i, (name, level) in enumerate(_baseline_levels(baselines, data).items() if quantity == "mse" else ()):
-        axes.axhline(level, color="#444444", linestyle=LINES[1 + i % 3], linewidth=1.2, label=f"{name}: {level:.4f}")
-        facts.append(f"{name} stays at {level:.4f}")
-    axes.set(xlabel="training step", ylabel="squared error per pixel" if quantity == "mse" else f"{quantity} per image")
-    log_y(axes)
+            axes.plot(record.step, record.train[quantity], ":", color=style["color"], label=f"{name}, training")
+        facts.append(f"{name} goes from {values[0]:.4g} to {values[-1]:.4g}")
+    levels = _baseline_levels(baselines, data) if quantity == "mse" else {}
+    _draw_baselines(axes.axhline, levels, ".4f", linewidth=1.2)
+    facts += [f"{name} stays at {level:.4f}" for name, level in levels.items()]
+    axes.set(xlabel="training step", ylabel=ylabel)
+    if min(min(record.val[quantity]) for record in series.values()) > 0:
+        log_y(axes)
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8)
-    figure.alt = f"Training curves, {quantity} on the validation images: {'; '.join(facts)}."
+    what = "total loss" if quantity == "total" else quantity
+    figure.alt = f"Training curves, {what} on the validation images: {'; '.join(facts)}."
     return figure
+
+
+def _quantity(series: Mapping[str, Any], wanted: str | None) -> tuple[str, str]:
+    """(the quantity to draw, what stands at its axis)."""
+    if wanted is None:
+        wanted = "mse" if all("mse" in record.val for record in series.values()) else "total"
+    for name, record in series.items():
+        if wanted not in record.val:
+            raise ValueError(f"{name} has no record of {wanted!r}, only of {', '.join(map(repr, record.val))}")
+    labels = {"mse": "squared error per pixel", "total": "total loss"}
+    return wanted, labels.get(wanted, f"{wanted} per image")
 
 
 def codes(
@@ -49,17 +67,11 @@ def codes(
     axes = figure.subplots()
     for k, class_name in enumerate(split.classes):
         mine = points[labels == k]
-        style: dict[str, Any] = {
-            "color": COLOURS[k % 10],
-            "marker": MARKERS[k % 10],
-            "s": 14,
-            "alpha": 0.65,
-            "linewidths": 0,
-        }
-        axes.scatter(*mine.T.numpy(), label=class_name, **style)
+        style = series_style(k)
+        axes.scatter(*mine.T.numpy(), label=class_name, s=14, alpha=0.65, linewidths=0, **style)
         if len(mine):
             centre = mine.median(dim=0).values
-            box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": COLOURS[k % 10], "alpha": 0.85}
+            box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": style["color"], "alpha": 0.85}
             axes.annotate(
                 class_name, (float(centre[0]), float(centre[1])), fontsize=9, ha="center", va="center", bbox=box
             )
@@ -95,20 +107,13 @@ def curves(
     for i, (name, entries) in enumerate(series.items()):
         values = [entry.value if isinstance(entry, metrics.Estimate) else float(entry) for entry in entries]
         errors = [entry.error if isinstance(entry, metrics.Estimate) else 0.0 for entry in entries]
-        style: dict[str, Any] = {
-            "color": COLOURS[i],
-            "marker": MARKERS[i],
-            "linestyle": LINES[i % 4],
-            "markersize": 5,
-            "capsize": 2,
-        }
+        style = series_style(i) | {"linestyle": LINES[i % len(LINES)], "markersize": 5, "capsize": 2}
         axes.errorbar(x, values, yerr=errors if any(errors) else None, label=name, **style)
         facts.append(f"{name} goes from {values[0]:.4g} at {x[0]:g} to {values[-1]:.4g} at {x[-1]:g}")
         if bands and name in bands:
-            axes.fill_between(x, *bands[name], color=COLOURS[i], alpha=0.18, label=f"{name}, stored runs")
-    for i, (name, level) in enumerate((baselines or {}).items()):
-        axes.axhline(level, color="#444444", linestyle=LINES[1 + i % 3], linewidth=1.2, label=f"{name}: {level:.4g}")
-        facts.append(f"{name} is at {level:.4g}")
+            axes.fill_between(x, *bands[name], color=style["color"], alpha=0.18, label=f"{name}, stored runs")
+    _draw_baselines(axes.axhline, baselines or {}, ".4g", linewidth=1.2)
+    facts += [f"{name} is at {level:.4g}" for name, level in (baselines or {}).items()]
     axes.set(xlabel=xlabel, ylabel=ylabel)
     if "x" in log:
         axes.set_xscale("log", base=2)
@@ -134,9 +139,8 @@ def bars(
         end = max(0.0, estimate.value + (estimate.error if estimate.error > 0 else 0.0))  # past bar and error bar
         axes.text(end, i, f"  {estimate}", va="center", fontsize=8)
         facts.append(f"{' '.join(name.split())} {estimate}")  # a name may be broken into lines
-    for i, (name, level) in enumerate((baselines or {}).items()):
-        axes.axvline(level, color="#444444", linestyle=LINES[1 + i % 3], label=f"{name}: {level:.4g}")
-        facts.append(f"{name} {level:.4g}")
+    _draw_baselines(axes.axvline, baselines or {}, ".4g")
+    facts += [f"{name} {level:.4g}" for name, level in (baselines or {}).items()]
     if baselines:
         figure.legend(fontsize=8, loc="outside upper center", ncols=2)  # beside the bars, never on them
         figure.set_figheight(figure.get_figheight() + 0.4)
@@ -148,13 +152,22 @@ def bars(
     return figure
 
 
+def _draw_baselines(line: Callable[..., Any], levels: Mapping[str, float], digits: str, **style: Any) -> None:
+    """One line for each {name: level}, by `axes.axhline` or `axes.axvline`, told apart by their dashes."""
+    for i, (name, level) in enumerate(levels.items()):
+        dashes = LINES[1 + i % (len(LINES) - 1)]  # whole lines are those of the models
+        line(level, color=BASELINE, linestyle=dashes, label=f"{name}: {level:{digits}}", **style)
+
+
 def _baseline_levels(baselines: Sequence[Any], data: Any) -> dict[str, float]:
-    """Squared error per validation pixel of fitted models and, where the data are given, of the mean image."""
+    """Squared error per validation pixel of fitted models and, where the data are given, of the mean target."""
     levels = {}
     if data is not None:
-        levels["mean image"] = float((data.val.images - data.train.images.mean(dim=0)).square().mean())
+        levels["mean image"] = float((data.val.wanted - data.train.wanted.mean(dim=0)).square().mean())
     for name, model in named(list(baselines)).items():
         if data is None:
             raise ValueError("baselines are measured on the validation images: pass data=data as well")
+        if not model.reconstructs:
+            raise ValueError(f"{name} reconstructs nothing, so it has no squared error: leave it out of the baselines")
         levels[name] = metrics.mse(model, data.val).value
     return levels

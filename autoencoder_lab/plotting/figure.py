@@ -1,7 +1,6 @@
-"""A figure that describes itself, and the colours and markers all figures share.
+"""A figure that describes itself.
 
-No pyplot, hence no global state: figures may be made in callbacks and threads. Colours are Okabe and Ito's
-colour-blind-safe set, and every line and class has a marker of its own as well.
+No pyplot, hence no global state: figures may be made in callbacks and threads.
 """
 
 from __future__ import annotations
@@ -14,15 +13,6 @@ import matplotlib
 import matplotlib.figure
 import matplotlib.ticker
 from matplotlib.axes import Axes
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8A6D00", "#7F3C8D", "#666666")
-
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
-
-
-LINES = ("-", "--", "-.", ":")
-
 
 DPI = 110
 

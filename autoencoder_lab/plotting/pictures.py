@@ -46,18 +46,21 @@ def reconstructions(
     """Originals in the first row, each model's reconstructions below; with `corrupt`, what the models saw between them.
 
     models: one, a sequence, or {name: model}; split: images count from `start`, or those whose indices stand in
-    `columns`. The alt text gives each model's squared error on the images shown.
+    `columns`. A split with targets shows them in a row of their own. The alt text gives each model's squared error on
+    the images shown, against the targets where there are some.
     """
     chosen = columns if columns is not None else torch.arange(start, min(start + count, len(split.images)))
-    originals = split.images[chosen]
+    originals, wanted = split.images[chosen], split.wanted[chosen]
     rows = {"original": originals}
     seen = originals
     if corrupt is not None:
         rows["input"] = seen = corrupt(originals, torch.Generator().manual_seed(metrics.CORRUPTION_SEED))
+    if split.targets is not None:
+        rows["target"] = wanted
     facts = []
     for name, model in named(models).items():
         rows[name] = metrics.in_batches(model.reconstruct, seen)
-        facts.append(f"{name} (squared error per pixel {(rows[name] - originals).square().mean():.4f})")
+        facts.append(f"{name} (squared error per pixel {(rows[name] - wanted).square().mean():.4f})")
     labels = sorted({split.classes[int(i)] for i in split.labels[chosen]}) if len(split.classes) <= 20 else []
     of_what = f" of the classes {', '.join(labels)}" if labels else ""
     return image_rows(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from autoencoder_lab.files import whole
 from autoencoder_lab.training.optimiser import Adam
 
 if TYPE_CHECKING:
@@ -30,19 +31,16 @@ def plainly(value: object) -> object:
 
 
 def save(path: Path, model: nn.Module, optimisers: list[Adam], history: History, done: int) -> None:
-    """Write to a neighbour, then rename: a kill in between leaves the old checkpoint whole."""
+    """Write a checkpoint; a kill in between leaves the old one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    torch.save(
-        {
-            "model": model.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in optimisers],
-            "history": asdict(history),
-            "done": done,
-        },
-        partial,
-    )
-    partial.replace(path)
+    state = {
+        "model": model.state_dict(),
+        "optimisers": [optimiser.state_dict() for optimiser in optimisers],
+        "history": asdict(history),
+        "done": done,
+    }
+    with whole(path) as part:
+        torch.save(state, part)
 
 
 def resume(path: str | Path, model: nn.Module, optimisers: list[Adam], history: History) -> int:

@@ -77,7 +77,10 @@ def fit(
     being finite; the model then has the weights it came with.
     """
     if model.solved:
-        raise TypeError(f"{model.label} is solved, not trained: call its own fit(data.train) instead of lab.fit")
+        name = type(model).__name__.lower()
+        raise TypeError(
+            f"{model.label} is solved, not trained: call {name}.fit(data.train) instead of lab.fit({name}, data)"
+        )
     plan = _plan(model, data, epochs, steps, batch_size, learning_rate)
     pairs, train = model.steps(), data.train
     _check_augmentation(augment, train)
@@ -96,8 +99,9 @@ def fit(
         run = _Run(model, plan, form.precision, pairs, [Adam(parameters, model.betas) for parameters, _ in pairs])
         done = resume(checkpoint, model, run.optimisers, history) if checkpoint else 0
         batches = Batches(train, target_device, plan.batch_size, seed, corrupt, augment, model.conditional)
+        if done:
+            loan.keep()  # what was learnt stays, whatever happens
         view.start(plan.steps, history.model, done)
-        loan.keep()  # from here on what was learnt stays, whatever happens
         earlier, started = history.seconds[-1] if history.seconds else 0.0, time.perf_counter()
         try:
             while done < plan.steps:
@@ -105,6 +109,7 @@ def fit(
                 for batch in batches.epoch(done // plan.per_epoch)[: plan.steps - done]:
                     losses.append(run.step(*batches.draw(batch), done))
                     done += 1
+                    loan.keep()
                     stop_if_diverged(losses[-1]["total"], done, plan.rate, history)
                     view.step(done)
                 validation = evaluate(model, data.val, corrupt)  # first: Ctrl-C in here leaves no half of an entry

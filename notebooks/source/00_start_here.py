@@ -1,15 +1,17 @@
 # %% [markdown]
 # # 00 · Start here
 #
+# *What an autoencoder is; a first one, trained and looked at within a minute; how the course works*
+#
 # Teach a small network to squeeze a picture through a few numbers and draw it again: that is an
 # [autoencoder]({{glossary}}#autoencoder). Within a minute you will have trained one on real handwriting. Then you draw,
 # it draws after you, and you see what it keeps, what it drops, and what it makes of things it was never told about.
 #
 # **You will be able to**
-# - say what encoder, code and decoder do, and what the loss asks of them;
-# - train an autoencoder and judge it against two answers that need no training;
-# - measure what a short code keeps: the picture, and the class of the picture;
-# - say why an autoencoder of digits fails on everything else, and show it with a control.
+# - say what encoder, code and decoder do, and what the loss asks of them (sections 1 and 2, Exercise 1);
+# - train an autoencoder and judge it against two answers that need no training (section 2, Exercise 2);
+# - measure what a short code keeps: the picture, and the class of the picture (section 3, quiz);
+# - say why an autoencoder of digits fails on everything else, and show it with a control (section 4, Exercise 3).
 #
 # **Before you start** A little Python. If tensors, gradients or training loops are new to you, read the one-page
 # refresher in the [syllabus]({{repository}}/blob/main/docs/syllabus.md) first; nothing more is needed.

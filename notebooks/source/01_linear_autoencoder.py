@@ -1,17 +1,21 @@
 # %% [markdown]
 # # 01 · The linear autoencoder, and what bends it
 #
+# *Encoder and decoder as formulas; under- and overcomplete; PCA against autoencoders, point by point, measured*
+#
 # Two matrices and a loss: that is the smallest [autoencoder]({{glossary}}#autoencoder) there is. It is small enough
 # to be solved exactly, so here every question has an answer to compare with. You will see gradient descent arrive at
 # a result from 1936, find out what the bends of a non-linear network buy, and put the slides' rules about codes,
 # output functions and losses to the test.
 #
 # **You will be able to**
-# - write an autoencoder's two formulas as code, and say what an undercomplete code must lose;
-# - show that a linear autoencoder finds PCA's subspace, but not its axes, and recover the axes;
-# - measure what non-linearity is worth, with a control that differs in nothing else;
-# - choose an output function and a loss for given data, and know the lowest value a loss can reach;
-# - say when a code wider than its input is worthless, and what mends it.
+# - write an autoencoder's two formulas as code, and say what an undercomplete code must lose (section 1, quiz);
+# - show that a linear autoencoder finds PCA's subspace, but not its axes, and recover the axes (sections 2 and 3,
+#   Exercise 1);
+# - measure what non-linearity is worth, with a control that differs in nothing else (section 4, Exercise 2);
+# - choose an output function and a loss for given data, and know the lowest value a loss can reach (sections 5 and 6,
+#   Exercise 3);
+# - say when a code wider than its input is worthless, and what mends it (section 7, quiz).
 #
 # **Before you start** Notebook 00. Matrices, their products and the singular value decomposition (SVD) should not be
 # strangers.

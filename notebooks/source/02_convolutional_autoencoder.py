@@ -1,6 +1,8 @@
 # %% [markdown]
 # # 02 · The convolutional autoencoder
 #
+# *Convolution, pooling and the ways back; checkerboards; what a small code loses; searching by code*
+#
 # A dense autoencoder treats an image as a list of numbers: shuffle the pixels and it would not notice. A convolutional
 # one knows that neighbours belong together. In this notebook you build one from its parts, race it fairly against a
 # dense one, and then ask an uncomfortable question of every design: **does the picture still pass through the code?**
@@ -8,10 +10,12 @@
 # **You will be able to**
 #
 # - work out by hand what convolution, pooling, transposed convolution and unpooling do to a feature map, and why some
-#   decoders draw checkerboards;
-# - set up a fair race between two architectures: equal parameters, equal time, the same augmentation;
-# - find out by experiment whether a decoder uses the code or a way round it;
-# - measure what an autoencoder loses, frequency by frequency, instead of calling it "a bit blurry".
+#   decoders draw checkerboards (sections 1 to 3, Exercise 1);
+# - set up a fair race between two architectures: equal parameters, equal time, the same augmentation (section 4,
+#   Exercise 2);
+# - find out by experiment whether a decoder uses the code or a way round it (sections 3 and 5, quiz);
+# - measure what an autoencoder loses, frequency by frequency, instead of calling it "a bit blurry" (section 6,
+#   Exercise 3).
 #
 # **Before you start** Notebook 01: code size, PCA, reading a loss curve with its baselines.
 #

@@ -1,6 +1,9 @@
 # %% [markdown]
 # # 03 · The denoising autoencoder
 #
+# *Noise as a teacher; filters it must beat; filling holes; what skips round the code can and cannot restore; real
+# photos*
+#
 # Damage a picture, and ask for the picture back. That one change, **damaged in, clean out**, turns an autoencoder
 # from a copying machine into something useful, and it lets us ask sharp questions: *what is the best possible answer?
 # what can no network know?* In this notebook you remove noise and fill holes, beat the classical methods by measured
@@ -8,12 +11,13 @@
 #
 # **You will be able to**
 #
-# - train a denoiser and an inpainter, and judge them against filters that need no training;
-# - explain why squared error makes a network answer with an average, and compute that average where it can be
-#   computed;
-# - say what happens at noise levels that were never trained on;
-# - measure separately what a skip connection carries and what has to be guessed;
-# - test on photographs in a way that an image can be told from its own neighbour.
+# - train a denoiser and an inpainter, and judge them against filters that need no training (sections 2 and 5,
+#   Exercise 1);
+# - explain why squared error makes a network answer with an average, and compute that average where it can be computed
+#   (section 3, Exercise 2);
+# - say what happens at noise levels that were never trained on (section 4, quiz);
+# - measure separately what a skip connection carries and what has to be guessed (section 5, Exercise 3);
+# - test on photographs in a way that an image can be told from its own neighbour (section 6, quiz).
 #
 # **Before you start** Notebooks 01 and 02: PCA, convolutional autoencoder, skip connections round the code.
 #

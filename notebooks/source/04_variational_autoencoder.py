@@ -1,6 +1,9 @@
 # %% [markdown]
 # # 04 · The variational autoencoder
 #
+# *Why an autoencoder does not generate; μ and σ; the ELBO, derived and checked against the exact likelihood; the units
+# of a loss*
+#
 # An autoencoder draws what it is shown. Ask it for something *new*, and it needs a code, but which? The variational
 # autoencoder (VAE) makes one change with large consequences: **a code is no longer a point but a distribution**, and
 # all of them together are kept where a random generator can find them. In this notebook you build one from its formula,
@@ -8,11 +11,11 @@
 #
 # **You will be able to**
 #
-# - show by measurement why a plain autoencoder draws badly from random codes, and what mends it;
-# - explain what μ and σ are for, and pass a gradient through a random draw;
-# - derive the ELBO in three lines and check it against an exact likelihood;
-# - find out whether generated images are copies of training images;
-# - convert any "reconstruction + weight · KL" into a noise level σ and a β.
+# - show by measurement why a plain autoencoder draws badly from random codes, and what mends it (section 1, quiz);
+# - explain what μ and σ are for, and pass a gradient through a random draw (sections 2 and 3, Exercises 1 and 2);
+# - derive the ELBO in three lines and check it against an exact likelihood (section 4, quiz);
+# - find out whether generated images are copies of training images (section 5, Exercise 3);
+# - convert any "reconstruction + weight · KL" into a noise level σ and a β (section 6, quiz).
 #
 # **Before you start** Notebook 01: PCA, the two losses. Notebook 02: the convolutional autoencoder. What a Gaussian is.
 #

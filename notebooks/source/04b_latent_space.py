@@ -1,6 +1,8 @@
 # %% [markdown]
 # # 04b · The latent space of a VAE
 #
+# *Gaps and overlap, measured; walks between digits; β as an exchange rate; posterior collapse and its cures*
+#
 # The slides make large promises about the latent space of a variational autoencoder: continuous, overlapping, smooth,
 # no gaps, every path a walk through plausible pictures. Promises about a space can be measured. In this notebook you
 # put a ruler to the maps of an autoencoder and a VAE, walk between digits, turn the one knob that trades
@@ -8,10 +10,11 @@
 #
 # **You will be able to**
 #
-# - measure gaps and overlap in a latent space, instead of judging them by the look of a scatter plot;
-# - say what an interpolation owes to the VAE and what any good decoder would give;
-# - read β as the exchange rate of a rate–distortion curve, and count the dimensions a model really uses;
-# - tell a posterior collapse from thrift, and test a cure with a control.
+# - measure gaps and overlap in a latent space, instead of judging them by the look of a scatter plot (section 1, quiz);
+# - say what an interpolation owes to the VAE and what any good decoder would give (section 2, Exercise 1);
+# - read β as the exchange rate of a rate–distortion curve, and count the dimensions a model really uses (section 3,
+#   Exercise 2);
+# - tell a posterior collapse from thrift, and test a cure with a control (section 4, Exercise 3).
 #
 # **Before you start** Notebook 04: μ and σ, the KL divergence, the ELBO.
 #

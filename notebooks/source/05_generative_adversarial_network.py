@@ -1,6 +1,9 @@
 # %% [markdown]
 # # 05 · The generative adversarial network
 #
+# *Generator against critic, step by step; the best critic there is; mode collapse on demand and cured; how to tell good
+# pictures from bad; digits on request*
+#
 # Every model so far was told what the right picture is. In this notebook a generator never sees a picture. It draws
 # from random numbers, and all it ever hears is the verdict of a second network, the critic, that is trained at the same
 # time to tell its drawings from real ones. You will take this game apart, step by step, watch it go well and go wrong
@@ -8,11 +11,12 @@
 #
 # **You will be able to**
 #
-# - carry out the slide's five training steps, and find the mistakes that are commonly made in them;
-# - say what the best possible critic is, and what a critic's loss does and does not tell;
-# - produce mode collapse on demand, and cure it by changing one thing;
-# - judge a generator by measures that you have first tried on generators known to be bad;
-# - compare a GAN with a VAE and with a much simpler model, fairly.
+# - carry out the slide's five training steps, and find the mistakes that are commonly made in them (section 2,
+#   Exercises 1 and 2);
+# - say what the best possible critic is, and what a critic's loss does and does not tell (section 3, quiz);
+# - produce mode collapse on demand, and cure it by changing one thing (section 4, Exercise 3);
+# - judge a generator by measures that you have first tried on generators known to be bad (sections 5 and 6, quiz);
+# - compare a GAN with a VAE and with a much simpler model, fairly (sections 1 and 6).
 #
 # **Before you start** Notebook 04: sampling from a VAE. Cross-entropy and logits (notebook 01, section 6).
 #

@@ -1,6 +1,9 @@
 # %% [markdown]
 # # 06 · The contrastive autoencoder
 #
+# *Learning from views without labels; VICReg, term by term; why eight equations taken literally draw nothing, and what
+# mends them; the same picture again and again*
+#
 # So far somebody always told the network what was right: the pixels of the picture. In this notebook nobody does. An
 # encoder learns from nothing but *two views of the same thing*, without labels and without drawing; then a decoder
 # learns to draw from nothing but *what that encoder sees*. Slide 000 calls the whole a contrastive convolutional
@@ -9,11 +12,12 @@
 #
 # **You will be able to**
 #
-# - explain self-supervised learning, and why its simplest form always collapses;
-# - write VICReg's three terms, and say what breaks when each is left out;
-# - tell agreement in code space from a good reconstruction, and never report the first for the second;
-# - set up an [ablation]({{glossary}}#ablation): equal data, equal steps, one difference;
-# - say what a code is good for when its pictures are poor.
+# - explain self-supervised learning, and why its simplest form always collapses (section 1, quiz);
+# - write VICReg's three terms, and say what breaks when each is left out (section 2, Exercise 1);
+# - tell agreement in code space from a good reconstruction, and never report the first for the second (sections 4 and
+#   5, quiz);
+# - set up an [ablation]({{glossary}}#ablation): equal data, equal steps, one difference (sections 5 and 6, Exercise 3);
+# - say what a code is good for when its pictures are poor (section 6).
 #
 # **Before you start** Notebook 02: the convolutional autoencoder. Mean, variance and covariance of a batch.
 #

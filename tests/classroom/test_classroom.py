@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import autoencoder_lab as lab
+from autoencoder_lab import classroom, machine
 from autoencoder_lab.classroom import prediction
 
 KEY = "01-3-linear-ties-pca"
@@ -61,6 +62,19 @@ def test_setup_seeds_all_three_generators_and_says_so_in_one_line(capsys: pytest
     assert len(lines) == 3
     wanted = r"autoencoder_lab \S+ · torch [\d.]+\S* · \w+, \d+ threads? · mnist-5k offline: ready"
     assert re.fullmatch(wanted, lines[0])
+
+
+def test_setup_takes_no_more_threads_than_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, chosen = torch.get_num_threads(), list[int]()
+    try:
+        for processors in (1, 2, 64):
+            torch.set_num_threads(4)
+            monkeypatch.setattr(machine, "processors", lambda count=processors: count)
+            classroom.setup(0)
+            chosen.append(torch.get_num_threads())
+    finally:
+        torch.set_num_threads(threads)
+    assert chosen == [1, 2, 4]
 
 
 # --- predictions -----------------------------------------------------------------------------------
@@ -119,10 +133,10 @@ def test_a_damaged_file_is_kept_aside_and_said(damage: str | bytes, capsys: pyte
 
 
 def test_a_file_that_cannot_be_written_is_said_in_the_form_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(**_: Any) -> None:
+    def refuse(*_: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(prediction.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(prediction, "write_whole", refuse)
     assert choose(OPTIONS[0]).status == "Not recorded: predictions.json cannot be written (Permission denied)."
 
 
@@ -130,10 +144,12 @@ def test_an_interrupted_write_leaves_the_old_file(monkeypatch: pytest.MonkeyPatc
     choose(OPTIONS[0])
     before = stored()
 
-    def stop(*_: Any, **__: Any) -> None:
+    def stop(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[:3])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prediction.json, "dump", stop)
+    monkeypatch.setattr(Path, "write_bytes", stop)
     with pytest.raises(KeyboardInterrupt):
         prediction._record(KEY, guess=OPTIONS[1])
     assert stored() == before

@@ -61,8 +61,8 @@ def test_a_notebook_that_does_not_end_is_told(tmp_path: Path) -> None:
 
 def test_the_command_sums_up_and_its_status_tells(tmp_path: Path) -> None:
     path = lab(tmp_path, cell("print('✓ a: correct')", "test_a", 2), cell("print('b: not done yet')", "test_b", 3))
-    told = CliRunner().invoke(app, ["check", str(path)])
-    assert told.exit_code == 1 and "2 of 5 points are done" in told.output and "· missing b" in told.output
+    shown = CliRunner().invoke(app, ["check", str(path)])
+    assert shown.exit_code == 1 and "2 of 5 points are done" in shown.output and "· missing b" in shown.output
 
 
 @pytest.mark.parametrize(("content", "said"), [("{", "cannot be read as a notebook"), (None, "No such file")])
@@ -70,7 +70,7 @@ def test_what_is_no_lab_is_told(tmp_path: Path, content: str | None, said: str) 
     path = tmp_path / "lab.ipynb"
     if content is not None:
         path.write_text(content, encoding="utf-8")
-    told = CliRunner().invoke(app, ["check", str(path)])
-    assert told.exit_code == 1 and said in told.output
+    shown = CliRunner().invoke(app, ["check", str(path)])
+    assert shown.exit_code == 1 and said in shown.output
     with pytest.raises(ValueError, match="has no cell that carries points"):
         check(lab(tmp_path, cell("1")))

@@ -13,13 +13,16 @@ from autoencoder_lab.commands import cli, doctor
 from autoencoder_lab.commands import student_copy as course
 from autoencoder_lab.commands.doctor import Finding
 
+FIRST = "00_first.ipynb"
+
 
 @pytest.fixture
 def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """A course of one notebook, a working folder, and JupyterLab's command line instead of JupyterLab."""
+    """A course of two notebooks, a working folder, and JupyterLab's command line instead of JupyterLab."""
     source = tmp_path / "source"
     source.mkdir()
-    (source / cli.FIRST).write_text("{}", encoding="utf-8")
+    for name in ("01_later.ipynb", FIRST):
+        (source / name).write_text("{}", encoding="utf-8")
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -33,8 +36,8 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 def test_open_copies_the_course_and_starts_jupyterlab_there(started: list[list[str]], tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.app, ["open"])
     folder = tmp_path / "work" / "my-course"
-    assert result.exit_code == 0 and (folder / cli.FIRST).exists()
-    assert f"{cli.FIRST}: copied" in result.output
+    assert result.exit_code == 0 and (folder / FIRST).exists()
+    assert f"{FIRST}: copied" in result.output
     assert Path.cwd() == folder
     assert started == [
         [
@@ -42,7 +45,7 @@ def test_open_copies_the_course_and_starts_jupyterlab_there(started: list[list[s
             "-m",
             "jupyterlab",
             f"--ServerApp.root_dir={folder}",
-            f"--LabApp.default_url=/lab/tree/{cli.FIRST}",
+            f"--LabApp.default_url=/lab/tree/{FIRST}",
         ]
     ]
 

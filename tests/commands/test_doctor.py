@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from autoencoder_lab import machine
 from autoencoder_lab.commands import doctor
 from autoencoder_lab.commands.doctor import GIGABYTE, Finding
 from autoencoder_lab.data import datasets
@@ -164,16 +165,14 @@ def test_threads(monkeypatch: Patch, used: int, usable: int, status: str, mend: 
     import torch
 
     monkeypatch.setattr(torch, "get_num_threads", lambda: used)
-    monkeypatch.setattr(doctor, "_usable_cores", lambda: usable)
+    monkeypatch.setattr(machine, "processors", lambda: usable)
     is_mended_by(doctor.threads(), status, f"{used} of {usable}", mend)
 
 
 @pytest.mark.parametrize(("free", "status"), [(0.5, "fail"), (1.5, "warn"), (3.0, "ok")])
 def test_memory(monkeypatch: Patch, free: float, status: str) -> None:
-    import psutil
-
-    sizes = SimpleNamespace(available=free * GIGABYTE, total=4 * GIGABYTE)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: sizes)
+    sizes = machine.Memory(available=round(free * GIGABYTE), total=4 * GIGABYTE)
+    monkeypatch.setattr(machine, "memory", lambda: sizes)
     is_mended_by(doctor.memory(), status, f"{free} of 4.0 GB", "" if status == "ok" else "close other programs")
 
 

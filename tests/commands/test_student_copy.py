@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-import os
 import shutil
 from pathlib import Path
 
@@ -214,35 +213,40 @@ def test_killed_between_notebook_and_manifest(mine: Path, source: Path) -> None:
     assert contents(mine) == contents(source), "they still count as untouched"
 
 
-def test_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "x.ipynb"
-    target.write_text("mine", encoding="utf-8")
-    assert not course._write(target, b"theirs", replace=False)
-
-    def no_hard_links(*_: object) -> None:
-        raise OSError(1, "Operation not permitted")
-
-    monkeypatch.setattr(os, "link", no_hard_links)
-    assert not course._write(target, b"theirs", replace=False)
-    assert target.read_text(encoding="utf-8") == "mine"
-    assert course._write(tmp_path / "y.ipynb", b"theirs", replace=False)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.ipynb", "y.ipynb"]
-
-
 def test_a_notebook_that_another_open_lays_just_now_is_no_change_of_the_students(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, write = tmp_path / "my-course", course._write
+    folder, create = tmp_path / "my-course", course.create_whole
 
-    def overtaken(path: Path, content: bytes, *, replace: bool) -> bool:
-        if path.suffix == ".ipynb" and not path.exists():
-            path.write_bytes(content)  # the other one, between our look and our write
-        return write(path, content, replace=replace)
+    def overtaken(path: Path, content: bytes) -> None:
+        path.write_bytes(content)  # the other one, between our look and our write
+        create(path, content)
 
-    monkeypatch.setattr(course, "_write", overtaken)
+    monkeypatch.setattr(course, "create_whole", overtaken)
     assert lay_out(folder, source) == []
     assert contents(folder) == contents(source)
     assert lay_out(folder, source) == []
+
+
+def test_what_a_student_makes_just_now_is_not_overwritten(
+    mine: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, beside = course.create_whole, "01_linear_autoencoder.new.ipynb"
+
+    def overtaken(path: Path, content: bytes) -> None:
+        if path.name in (NAMES[0], beside):
+            path.write_text("mine", encoding="utf-8")
+        create(path, content)
+
+    (mine / NAMES[0]).unlink()
+    (mine / NAMES[1]).write_text("my answers", encoding="utf-8")
+    release(source, "second edition")
+    monkeypatch.setattr(course, "create_whole", overtaken)
+    lay_out(mine, source)
+    laid = contents(mine)
+    assert laid[NAMES[0]] == laid[beside] == "mine"
+    assert laid["00_start_here.new.ipynb"] == f"{NAMES[0]}, second edition"
+    assert laid["01_linear_autoencoder.new2.ipynb"] == f"{NAMES[1]}, second edition"
 
 
 def test_two_opens_at_once(tmp_path: Path, source: Path) -> None:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 import autoencoder_lab as lab
-from autoencoder_lab.explorer import Explorer, bundle, scene
+from autoencoder_lab.explorer import Explorer, scene
+from autoencoder_lab.explorer.explored import KEPT_DIRECTIONS, ExploredModel
 from autoencoder_lab.explorer.program import UnsupportedLayer
-from autoencoder_lab.explorer.scene import ExploredModel
 
 
 def numbers(data: bytes, columns: int = 1) -> Tensor:
@@ -23,15 +23,6 @@ def trained(data: lab.ImageData, latent: int, seed: int = 0, **options: Any) -> 
     model = lab.DenseAutoencoder(latent, image_shape=data.shape, hidden=(32,), **options)
     lab.fit(model, data, steps=60, seed=seed, progress=False)
     return model
-
-
-class Standing(lab.DenseAutoencoder):
-    """A model with a prior and no encoder, as a GAN's generator is."""
-
-    has_prior = True
-
-    def encode(self, x: Tensor) -> Tensor:
-        raise TypeError("a generator has no encoder")
 
 
 class Rounding(lab.DenseAutoencoder):
@@ -59,7 +50,7 @@ def test_codes_and_directions_are_those_of_the_images(digits: lab.ImageData) -> 
 
 def test_a_long_code_is_moved_along_its_strongest_directions(tiny: lab.ImageData) -> None:
     model = ExploredModel("long", trained(tiny, 2048), tiny.test.images)
-    assert model.size == scene.KEPT_DIRECTIONS and "2,048 code values" in model.coordinates
+    assert model.size == KEPT_DIRECTIONS and "2,048 code values" in model.coordinates
     assert model.codes is not None and model.directions is not None and model.center is not None
     codes = lab.metrics.encode(model.model, tiny.test)
     _, singular, rows = torch.linalg.svd(codes - codes.mean(dim=0), full_matrices=False)
@@ -107,7 +98,7 @@ def test_alignment_says_how_little_it_explains(digits: lab.ImageData) -> None:
 
 def test_principal_directions_keep_their_sign_from_snapshot_to_snapshot(digits: lab.ImageData) -> None:
     model = ExploredModel("model", trained(digits, 4), digits.test.images)
-    before, now = (scene.snapshot(model, {}, 0, "float16") for _ in range(2))
+    before, now = (scene.snapshot(model, {}) for _ in range(2))
     flipped = -numbers(now["directions"], 4)
     flipped[1] *= -1  # one of them was left as it is
     now["directions"] = scene.f32(flipped)
@@ -156,15 +147,13 @@ def test_nan_weights_and_an_unfitted_pca_are_named(tiny: lab.ImageData) -> None:
 def test_decoders_that_need_more_than_the_code_get_no_map_and_say_why(tiny: lab.ImageData) -> None:
     model = lab.ConvAutoencoder(4, image_shape=tiny.shape, decoder="unpool", width=4, hidden=16)
     entry = lab.explore(model, tiny).scene["models"][0]
-    assert (
-        not entry["decodes"] and "more than the code" in entry["no_map"] and set(entry["programs"]) == {"reconstruct"}
-    )
+    assert not entry["decodes"] and "more than the code" in entry["noMap"] and set(entry["programs"]) == {"reconstruct"}
 
 
 def test_a_generator_has_a_map_of_its_prior_and_no_codes(tiny: lab.ImageData) -> None:
-    model = Standing(2, image_shape=tiny.shape, hidden=(8,))
+    model = lab.GAN(2, image_shape=tiny.shape, width=4, hidden=8)
     entry = lab.explore(model, tiny).scene["models"][0]
-    assert entry["prior"] and not entry["encodes"] and "has no encoder" in entry["no_map"]
+    assert entry["prior"] and not entry["encodes"] and "has no encoder" in entry["noMap"]
     assert entry["snapshots"][0]["codes"] == b"" and set(entry["programs"]) == {"decode"}
 
 
@@ -254,7 +243,7 @@ def test_stop_pause_and_step(tiny: lab.ImageData) -> None:
         if len(history.step) >= 3:
             explorer._answer(explorer, {"kind": "training", "action": next(asked)}, [])
             if explorer.training["paused"]:
-                explorer._training._single += 1  # nobody is there to press the button while it waits
+                explorer._steering._single += 1  # nobody is there to press the button while it waits
 
     history = lab.fit(model, tiny, epochs=50, progress=False, callbacks=[after_every_epoch, explorer])
     assert len(history.step) == 6 and not history.interrupted
@@ -314,13 +303,6 @@ def test_no_callback_can_reach_pyplot() -> None:
             names = [name.name for name in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
             module = getattr(node, "module", "") or ""
             assert not any("pyplot" in name or "pylab" in name for name in [*names, module]), f"{file.name}: {names}"
-
-
-def test_javascript_is_small_and_joins_into_one_module() -> None:
-    source = bundle.javascript()
-    assert len(source.encode()) <= 60 * 1024
-    assert source.count("export ") == 1 and "import " not in source.replace("import(", "").split("export default")[0]
-    assert "http://" not in source and "https://" not in source
 
 
 def test_explorer_is_found_under_its_public_name() -> None:

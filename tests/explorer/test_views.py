@@ -1,7 +1,5 @@
 """Draw, Morph and Sample on their own, with models whose pictures are a known affine function of the code."""
 
-import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 SIDE = 28
-FILES = ("parts", "space", "morph", "sample", "draw")
 NAMES = "codePath, drawCodes, usualPlace, inkToBytes, damages, views"
 # An app after the contract of explorer.js. Its models decode base + Σ z_d · basis_d and encode by the same basis
 APP = """
@@ -110,9 +107,8 @@ FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimatio
 
 def opened(page: "Page") -> "Page":
     """The page with the three views and what they are made of, as `lab` and `openView(scene, title)`."""
-    sources = [(bundle.HERE / f"{name}.js").read_text(encoding="utf-8") for name in FILES]
-    joined = re.sub(r"^(import .*\n|export )", "", "\n".join(sources), flags=re.MULTILINE)
-    page.set_content(HTML.format(css=bundle.stylesheet(), js=joined + APP.replace("NAMES", NAMES)))
+    script = bundle.joined("morph", "sample", "draw") + APP.replace("NAMES", NAMES)
+    page.set_content(HTML.format(css=bundle.stylesheet(), js=script))
     page.wait_for_function("Boolean(window.openView)")
     return page
 
@@ -160,6 +156,7 @@ def affine_model(name: str, size: int, images: Array, seed: int = 0, **more: Any
         "basis": basis.ravel().tolist(),
         "decodes": True,
         "encodes": True,
+        "reconstructs": True,
         "prior": False,
         "noMap": "",
         "codes": codes.astype("f4").ravel().tolist(),
@@ -787,7 +784,8 @@ def test_nothing_is_computed_while_hidden(lab_page: "Page", two_models: dict[str
 @pytest.mark.parametrize("title", TITLES)
 def test_a_view_says_which_models_it_cannot_use(lab_page: "Page", title: str) -> None:
     images = blobs(4)
-    gan = affine_model("GAN", 2, images, prior=True, encodes=False, codes=[], noMap="GAN has no encoder: no map.")
+    only_decodes = {"encodes": False, "reconstructs": False, "noMap": "GAN has no encoder: no map."}
+    gan = affine_model("GAN", 2, images, prior=True, codes=[], **only_decodes)
     whole = affine_model("U-Net", 2, images, decodes=False, codes=[], noMap="U-Net has no map.")
     show(lab_page, title, scene_of([gan, whole], images))
     text = lab_page.locator(".autoencoder-lab-explorer").inner_text()
@@ -799,7 +797,8 @@ def test_a_view_says_which_models_it_cannot_use(lab_page: "Page", title: str) ->
     assert all(sentence in text for sentence in said)
     show(lab_page, title, scene_of([whole if title == "Sample" else gan], images))
     assert lab_page.locator("button, input, canvas").count() == 0
-    broken = affine_model("broken", 2, images, decodes=False, encodes=False, codes=[], problem="broken gives NaN.")
+    nothing = dict.fromkeys(("decodes", "encodes", "reconstructs"), False)
+    broken = affine_model("broken", 2, images, codes=[], problem="broken gives NaN.", **nothing)
     show(lab_page, title, scene_of([broken], images))
     assert lab_page.locator(".autoencoder-lab-explorer").inner_text() == "broken gives NaN."
 
@@ -820,12 +819,3 @@ def test_views_are_accessible(
         ".map((node) => Math.min(node.offsetWidth, node.offsetHeight))"
     )
     assert min(tall) >= 24
-
-
-def test_names_are_unique_over_the_files() -> None:
-    names = re.findall(
-        r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)",
-        "\n".join((bundle.HERE / f"{name}.js").read_text(encoding="utf-8") for name in bundle.MODULES),
-        flags=re.MULTILINE,
-    )
-    assert len(names) == len(set(names)), json.dumps(sorted(name for name in names if names.count(name) > 1))

@@ -440,10 +440,10 @@ def test_an_array_that_lies_is_refused(name: str) -> None:
 
 
 def test_an_answer_out_of_form_ends_no_worker(sandbox: Sandbox) -> None:
-    worker = sandbox._process
+    worker = sandbox._worker
     job = Job(["import json\njson._default_encoder.encode = lambda _: '[]'"])
     assert sandbox.run(job).failed.startswith("the answer: out of form")
-    assert sandbox._process is worker and not processes_of_jobs(os.getpid())
+    assert sandbox._worker is worker and not processes_of_jobs(os.getpid())
 
 
 # --- codes that are none, and ways around them -----------------------------------------------------------------------
@@ -558,6 +558,8 @@ def test_shared_memory_counts_as_memory(sandbox: Sandbox) -> None:
 IMPORTED = {
     "the question's right function": "from autoencoder_lab.checks.lab1 import best_error as question\n"
     "best_error = question.right",
+    "the same where its file is": "from autoencoder_lab.checks.labs.lab1 import best_error as question\n"
+    "best_error = question.right",
     "the question": "best_error = lab.checks.lab1.best_error",
     "the function behind it": "from autoencoder_lab.checks.lab1 import _best_error as best_error",
     "a check that passes": """
@@ -610,6 +612,10 @@ assert lab1.nested(None, None) is None
 """
     answers = {"best_error": answers_of("lab1_linear")["best_error"] + calls}
     assert of_lab_1(answers, "test_best_error", sandbox).points == 4
+    # and none of these lines stops: what a student wrote below it runs
+    (cell,) = sandbox.run(Job([f"import autoencoder_lab as lab\ndef best_error(x, k): ...\n{calls}"])).cells
+    assert cell.ok, cell.error
+    assert cell.output.splitlines() == ["checks are not available while grading"] * 3
 
 
 SEEN = """
@@ -627,6 +633,15 @@ def places_seen(sandbox: Sandbox, *places: Path) -> str:
     stub = (sandboxes.INSIDE / "checks" / "__init__.py").read_text(encoding="utf-8")
     assert probed.arrays["stub"].item() == stub
     return str(probed.arrays["seen"].item())
+
+
+def test_of_the_checks_nothing_is_there_but_what_stands_in_their_place(sandbox: Sandbox) -> None:
+    walked = "import os\nprint(*[os.path.join(a, c) for a, _, b in os.walk('/library') if 'checks' in a for c in b])"
+    (cell,) = sandbox.run(Job([walked])).cells
+    assert (Path(lab.__file__).parent / "checks" / "labs" / "lab1.py").is_file()
+    assert cell.output.split() == [
+        f"/library/autoencoder_lab/{place}/__init__.py" for place in ("checks", "grading/inside/checks")
+    ]
 
 
 def test_labs_notebooks_and_tests_are_not_there(sandbox: Sandbox) -> None:
@@ -715,8 +730,8 @@ def test_a_neighbours_id_and_numbers_are_reported(sandbox: Sandbox) -> None:
     k, share = numbers_to_read(images)
     answers = {"student": 'STUDENT = "neighbour"', "reading": f"smallest_k, share_of_two = {k}, {share}"}
     copied = of_lab_1(answers, "test_reading", sandbox)
-    told = report([copied, replace(copied, student="neighbour")], "lab1_linear")
-    assert "one id in several notebooks" in told and f"neighbour: {copied.student}, neighbour" in told
+    text = report([copied, replace(copied, student="neighbour")], "lab1_linear")
+    assert "one id in several notebooks" in text and f"neighbour: {copied.student}, neighbour" in text
 
 
 # --- the notebook ----------------------------------------------------------------------------------------------------
@@ -785,7 +800,7 @@ def test_a_class_with_attackers_in_it_is_graded_right(tmp_path: Path) -> None:
     release.write_bytes(notebook())
     judge_file.write_text(
         JUDGE.read_text() + "\nfrom autoencoder_lab.grading.sandbox import Limits\n"
-        "PARTS, LIMITS = PARTS[:2], Limits(wall=4)\n"
+        "JUDGE = Judge(parts=JUDGE.parts[:2], limits=Limits(wall=4))\n"
     )
     wanted = {}
     for number, name in enumerate(IN_CLASS):

@@ -124,8 +124,8 @@ def test_a_dask_cluster_of_two_workers_does_the_same(
 def test_root_has_to_say_so(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     typed(course, "release", "small")
     monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
-    told = typed(course, "grade", "small", str(course.parent / "handed_in"))
-    assert told.exit_code == 1 and "--allow-root" in told.output and not (course / "results").exists()
+    shown = typed(course, "grade", "small", str(course.parent / "handed_in"))
+    assert shown.exit_code == 1 and "--allow-root" in shown.output and not (course / "results").exists()
 
 
 def test_without_isolation_nothing_is_graded(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +135,8 @@ def test_without_isolation_nothing_is_graded(course: Path, monkeypatch: pytest.M
         raise SandboxError("the sandbox leaks: from inside, a network of this machine was reached")
 
     monkeypatch.setattr(commands, "Sandbox", leaky)
-    told = typed(course, "grade", "small", str(course.parent / "handed_in"), "--allow-root")
-    assert told.exit_code == 1 and "the sandbox leaks" in told.output and not (course / "results").exists()
+    shown = typed(course, "grade", "small", str(course.parent / "handed_in"), "--allow-root")
+    assert shown.exit_code == 1 and "the sandbox leaks" in shown.output and not (course / "results").exists()
 
 
 @pytest.mark.parametrize(
@@ -149,5 +149,5 @@ def test_without_isolation_nothing_is_graded(course: Path, monkeypatch: pytest.M
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(course: Path, words: list[str], said: str) -> None:
-    told = typed(course, *words)
-    assert told.exit_code == 1 and said in told.output and "Traceback" not in told.output
+    shown = typed(course, *words)
+    assert shown.exit_code == 1 and said in shown.output and "Traceback" not in shown.output

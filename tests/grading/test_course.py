@@ -24,9 +24,10 @@ from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import PartResult, Result, write_result
 from autoencoder_lab.grading.gradebook import Late, _reach_alembic, prepare, record
 from autoencoder_lab.grading.inert import configure, inert_markdown
-from autoencoder_lab.grading.lab_source import CODE_STUB, TEXT_STUB, LabError, released, source_notebook, write
+from autoencoder_lab.grading.lab_source import LabError, released, source_notebook, write
 from autoencoder_lab.grading.report import report
 from autoencoder_lab.grading.submission import cells_of
+from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB
 
 TEXT = '''# %% [markdown]
 # # A small lab
@@ -305,8 +306,8 @@ def test_gradescope_gets_its_own_form(course: Course, tmp_path: Path) -> None:
     results = [result(course, points=1, said="this is the root")]
     record(results, course, "small")
     export.write_gradescope(results, course, "small", tmp_path / "out")
-    told = json.loads((tmp_path / "out" / "ada.json").read_text(encoding="utf-8"))
-    assert told["score"] == 1 and told["tests"][0] == {
+    exported = json.loads((tmp_path / "out" / "ada.json").read_text(encoding="utf-8"))
+    assert exported["score"] == 1 and exported["tests"][0] == {
         "name": "test_mse",
         "score": 1,
         "max_score": 2,
@@ -327,9 +328,9 @@ def test_the_report_names_what_was_missed_and_why(course: Course) -> None:
 
 def test_commands_need_something_graded(course: Course) -> None:
     with pytest.raises(LabError, match="nothing of small has been graded"):
-        commands.report("small", course.root)
+        commands.report("small", course)
     write_result(result(course), _made(course.results("small")))
-    assert "small: 1 submissions" in commands.report("small", course.root)
+    assert "small: 1 submissions" in commands.report("small", course)
 
 
 def _made(folder: Path) -> Path:
@@ -372,10 +373,10 @@ class Acting(HTMLParser):
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_feedback_is_inert(course: Course, text: str) -> None:
-    told = result(course, words=text, points=0, said=text)
-    told.cells.append({"kind": "code", "source": text, "grade_id": "mse"})
-    record([told], course, "small")
-    for path in feedback.write_feedback([told], course, "small"):
+    one = result(course, words=text, points=0, said=text)
+    one.cells.append({"kind": "code", "source": text, "grade_id": "mse"})
+    record([one], course, "small")
+    for path in feedback.write_feedback([one], course, "small"):
         page = path.read_text(encoding="utf-8")
         parser = Acting()
         parser.feed(page)
@@ -394,8 +395,8 @@ def test_nbgraders_own_feedback_is_inert_with_our_settings(course: Course) -> No
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import Config
 
-    told = result(course, words="\n\n".join(HOSTILE) + " §end§", points=1, said="<script>alert(2)</script>")
-    record([told], course, "small")
+    one = result(course, words="\n\n".join(HOSTILE) + " §end§", points=1, said="<script>alert(2)</script>")
+    record([one], course, "small")
     config = Config({"CourseDirectory": {"root": str(course.root), "course_id": "small"}})
     configure(config)
     assert NbGraderAPI(config=config).generate_feedback("small", force=True)["success"]
@@ -406,12 +407,12 @@ def test_nbgraders_own_feedback_is_inert_with_our_settings(course: Course) -> No
 
 
 def test_feedback_tells_what_was_found_and_what_a_person_gave(course: Course) -> None:
-    told = result(course, points=1, said="this is the root")
-    record([told], course, "small")
-    waiting = feedback.write_feedback([told], course, "small")[0].read_text(encoding="utf-8")
+    one = result(course, points=1, said="this is the root")
+    record([one], course, "small")
+    waiting = feedback.write_feedback([one], course, "small")[0].read_text(encoding="utf-8")
     assert "◐ some: 1 of 2" in waiting and "this is the root" in waiting and "not marked yet" in waiting
     marked_by_hand(course, words=3.0)
-    marked = feedback.write_feedback([told], course, "small")[0].read_text(encoding="utf-8")
+    marked = feedback.write_feedback([one], course, "small")[0].read_text(encoding="utf-8")
     assert "3 of 4" in marked and "<p>4 of 6 points.</p>" in marked
 
 

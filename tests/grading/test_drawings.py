@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from autoencoder_lab.grading.drawings import alphabet, scribbles, written
+from autoencoder_lab.grading.drawings import alphabet, handwritten, scribbles
 
 
 def test_a_straight_stroke_is_as_wide_as_the_pen() -> None:
     # both curves lie on the row 14 of 28, from column 7 to column 21: their control points stand evenly on it
     points = torch.stack([torch.full((4,), 0.5), torch.linspace(0.25, 0.75, 4)], dim=1)
-    (image,) = written(points.expand(1, 2, 4, 2), np.random.default_rng(0), unsteady=0.0)
+    (image,) = handwritten(points.expand(1, 2, 4, 2), np.random.default_rng(0), unsteady=0.0)
     assert image.shape == (1, 28, 28)
     drawn = image[0]
     rows = torch.arange(28) + 0.5
@@ -23,7 +23,7 @@ def test_a_straight_stroke_is_as_wide_as_the_pen() -> None:
 def test_a_curve_begins_and_ends_at_its_outer_control_points() -> None:
     generator = np.random.default_rng(1)
     letters = alphabet(generator, 50)
-    images = written(letters, generator, unsteady=0.0)[:, 0]
+    images = handwritten(letters, generator, unsteady=0.0)[:, 0]
     ends = (letters[:, :, [0, 3]] * 28).long().flatten(1, 2)  # (50, 4, 2): the pixels they lie in
     at_ends = images[torch.arange(50)[:, None], ends[..., 0], ends[..., 1]]
     assert at_ends.min() > 0.75, (
@@ -34,7 +34,7 @@ def test_a_curve_begins_and_ends_at_its_outer_control_points() -> None:
 def test_an_unsteady_hand_writes_the_same_letter_differently() -> None:
     letters = alphabet(np.random.default_rng(2), 1).expand(200, -1, -1, -1)
     generator = np.random.default_rng(3)
-    images = written(letters, generator, unsteady=0.04)
+    images = handwritten(letters, generator, unsteady=0.04)
     apart = torch.pdist(images.flatten(1))
     others = torch.pdist(scribbles(generator, 200).flatten(1))
     assert apart.min() > 0.5 and apart.median() < 0.7 * others.median()

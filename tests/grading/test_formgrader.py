@@ -27,9 +27,9 @@ CONFIG = Path(__file__).parents[2] / "assignments" / "nbgrader_config.py"
 def server(course: Course) -> Iterator[str]:
     """Jupyter with formgrader in the course's folder; its address."""
     (course.root / "nbgrader_config.py").write_text(CONFIG.read_text(encoding="utf-8"), encoding="utf-8")
-    told = result(course, words="\n\n".join(HOSTILE) + " §end§", points=1, said="this is the root")
-    told.cells.append({"kind": "markdown", "source": "<script>alert(3)</script>", "grade_id": ""})
-    record([told], course, "small")
+    one = result(course, words="\n\n".join(HOSTILE) + " §end§", points=1, said="this is the root")
+    one.cells.append({"kind": "markdown", "source": "<script>alert(3)</script>", "grade_id": ""})
+    record([one], course, "small")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

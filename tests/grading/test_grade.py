@@ -1,6 +1,7 @@
 """Whole submissions: right, blank, wrong in common ways, hostile, and a class of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from autoencoder_lab.grading import grade as grading
 from autoencoder_lab.grading.grade import Paper, Result, Task, grade_class, read_result
 from autoencoder_lab.grading.judge import Judge, load_judge
-from autoencoder_lab.grading.sandbox import Sandbox
+from autoencoder_lab.grading.sandbox import Limits, Sandbox
 from autoencoder_lab.grading.submission import cells_of, find
 from grading.small_lab import POINTS, RIGHT, STUBS, cell, notebook
 
@@ -73,7 +74,7 @@ def test_a_mistake_costs_its_part_alone_and_is_named(
     ],
 )
 def test_what_one_part_breaks_costs_no_other(judge: Judge, sandbox: Sandbox, source: str) -> None:
-    short = Judge(judge.lab, judge.parts, limits=type(judge.limits)(wall=3))
+    short = replace(judge, limits=Limits(wall=3))
     result = graded(notebook(RIGHT | {"mse": source}), short, sandbox)
     assert points(result) == POINTS | {"test_mse": 0}
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autoencoder_lab.grading.grade import Paper, PartResult, Result, assembled, paper, read_result, write_result
+from autoencoder_lab.grading.grade import Paper, PartResult, Result, assembled, read_paper, read_result, write_result
 from autoencoder_lab.grading.submission import MOST_MEMBERS, Unreadable, cells_of, find, is_id, student_of
 from grading.small_lab import RIGHT, STUBS, notebook
 
@@ -28,7 +28,7 @@ def run(folder: Path, results: Path) -> dict[str, str]:
     """{student: "" or the reason} of all submissions there, each with its result written and read again."""
     rows = {}
     for submission in find(folder, LAB):
-        result = row(paper(submission))
+        result = row(read_paper(submission))
         write_result(result, results)
         assert read_result(results / f"{submission.student}.json") == result
         rows[submission.student] = result.reason
@@ -255,7 +255,7 @@ def test_a_damaged_archive_is_a_row(tmp_path: Path, changes: list[tuple[int, int
         content[place % len(content)] = value
     (folder / "a.zip").write_bytes(content[: len(content) - max(0, cut - 50)])
     found = find(folder, LAB)
-    assert found and all(is_id(row(paper(one)).student) for one in found)
+    assert found and all(is_id(row(read_paper(one)).student) for one in found)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -271,4 +271,4 @@ def test_any_names_in_an_archive_are_rows_with_ids(tmp_path_factory: pytest.Temp
     found = find(path, LAB)
     students = [one.student for one in found]
     assert all(is_id(student) for student in students) and len({s.casefold() for s in students}) == len(students)
-    assert all(row(paper(one)).reason for one in found)
+    assert all(row(read_paper(one)).reason for one in found)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from autoencoder_lab.grading.lab_source import released, source_notebook
+from notebooks.catalogue import lab_sources
 
 ASSIGNMENTS = Path(__file__).parents[2] / "assignments"
-LABS = sorted(path.name for path in (ASSIGNMENTS / "source").iterdir() if path.is_dir())
+LABS = [path.stem for path in lab_sources()]
 
 
 @cache

@@ -1,6 +1,7 @@
 """Every lab: the reference gets all, the blank release nothing, a mistake what it should, another right way all."""
 
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -9,8 +10,8 @@ from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
+from autoencoder_lab.commands.notebook_runner import run_cells
 from autoencoder_lab.grading import grade as grading
 from autoencoder_lab.grading.grade import Paper, Result
 from autoencoder_lab.grading.judge import Judge, StagedPart, load_judge
@@ -18,6 +19,7 @@ from autoencoder_lab.grading.sandbox import Sandbox
 from autoencoder_lab.grading.submission import cells_of
 from labs.answers import Mistake
 from labs.sources import ASSIGNMENTS, LABS, answers_of, handed_in, release_of, source_of
+from notebooks.catalogue import lab_entries, notebook_sources
 
 ANSWERS: Any = {lab: importlib.import_module(f"labs.{lab}") for lab in LABS}
 MISTAKES = [(lab, name) for lab in LABS for name in ANSWERS[lab].MISTAKES]
@@ -100,6 +102,28 @@ def test_a_lab_is_of_the_right_size(lab: str) -> None:
     assert len(by_hand) == 1 and 4 <= len(judge.parts) <= 6
 
 
+def parts_in_words(lab: str) -> tuple[dict[str, str], dict[str, str]]:
+    """{a part's heading: its points}, once by the table at the top of a lab and once by its sections' headings."""
+    text = [cell.source for cell in source_of(lab).cells if cell.cell_type == "markdown"]
+    in_table = dict(re.findall(r"^\| (\d · [^|]+) \| (\d+) \|", text[0], flags=re.MULTILINE))
+    in_headings = dict(re.findall(r"^## (\d · .+) \((\d+) points\)$", "\n".join(text), flags=re.MULTILINE))
+    return in_table, in_headings
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_lab_names_the_points_that_its_cells_carry(lab: str) -> None:
+    in_table, in_headings = parts_in_words(lab)
+    marked = [cell.metadata.get("nbgrader", {}) for cell in source_of(lab).cells]
+    assert in_table == in_headings
+    assert [float(points) for points in in_table.values()] == [one.points for one in marked if "points" in one]
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_lab_builds_on_notebooks_that_there_are(lab: str) -> None:
+    entry = next(entry for entry in lab_entries() if entry.name == lab)
+    assert entry.before and set(entry.before) <= {path.stem.split("_")[0] for path in notebook_sources()}
+
+
 @pytest.mark.parametrize("lab", LABS)
 def test_the_release_holds_no_solution(lab: str) -> None:
     cells = [cell for cell in source_of(lab).cells if not cell.metadata.get("nbgrader", {}).get("solution")]
@@ -113,9 +137,9 @@ def test_the_release_holds_no_solution(lab: str) -> None:
 
 
 @pytest.mark.parametrize("lab", LABS)
-def test_the_release_runs_and_says_not_done_yet(lab: str) -> None:
+def test_the_release_runs_and_says_not_done_yet(lab: str, tmp_path: Path) -> None:
     notebook = nbformat.from_dict(release_of(lab))
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    run_cells(notebook, tmp_path, timeout=120)
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
             assert "not done yet" in "".join(output.get("text", "") for output in cell.outputs), cell.source

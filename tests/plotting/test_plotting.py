@@ -3,6 +3,7 @@
 import base64
 import subprocess
 import sys
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -153,6 +154,45 @@ def test_history_needs_data_for_baselines(pca: lab.PCA, trained: lab.History) ->
         lab.plot.history(trained, baselines=[pca])
 
 
+@pytest.mark.parametrize("kind", ["gan", "vicreg", "both"])
+def test_history_draws_the_loss_where_a_model_has_no_squared_error(
+    tiny: lab.ImageData, trained: lab.History, kind: str
+) -> None:
+    shape = tiny.shape
+    model = lab.VICReg(2, shape, width=4, hidden=8) if kind == "vicreg" else lab.GAN(2, shape, width=4, hidden=8)
+    record = lab.fit(model, tiny, epochs=2, progress=False)
+    shown = {"alone": record} | ({"autoencoder": trained} if kind == "both" else {})
+    figure = lab.plot.history(shown, baselines=[lab.PCA(2).fit(tiny.train)], data=tiny)
+    axes = figure.axes[0]
+    assert axes.get_ylabel() == "total loss" and figure.alt.startswith("Training curves, total loss on the validation")
+    lines = axes.get_lines()
+    assert list(lines[0].get_ydata()) == record.val["total"] and list(lines[1].get_ydata()) == record.train["total"]
+    assert len(lines) == 2 * len(shown), "no squared error stands beside a loss"
+
+
+def test_history_names_what_was_recorded(tiny: lab.ImageData, trained: lab.History) -> None:
+    with pytest.raises(ValueError, match="no record of 'critic', only of 'total', 'reconstruction', 'mse'"):
+        lab.plot.history(trained, quantity="critic")
+    gan = lab.GAN(2, tiny.shape, width=4, hidden=8)
+    with pytest.raises(ValueError, match=r"GAN\(2\) reconstructs nothing"):
+        lab.plot.history(trained, baselines=[gan], data=tiny)
+
+
+def test_figures_measure_against_the_targets_of_a_split(digits: lab.ImageData, trained: lab.History) -> None:
+    negative = lab.ImageData(
+        "negative", *(replace(split, targets=1 - split.images / 2) for split in (digits.train, digits.val, digits.test))
+    )
+    levels = lab.plot.history(trained, data=negative).axes[0].get_lines()[1:]
+    mean = negative.train.wanted.mean(dim=0)
+    assert levels[0].get_ydata()[0] == pytest.approx(float((1 - negative.val.images / 2 - mean).square().mean()))
+    figure = lab.plot.reconstructions({"half grey": Constant(0.5)}, negative.test, count=4)
+    error = (1 - negative.test.images[:4] / 2 - 0.5).square().mean()
+    assert f"half grey (squared error per pixel {error:.4f})" in figure.alt
+    assert [text.get_text() for text in figure.axes[0].texts] == ["original", "target", "half grey"]
+    rows = drawn_images(figure)
+    assert torch.equal(torch.tensor(rows[4]), negative.test.wanted[0, 0])
+
+
 def test_a_short_logarithmic_axis_still_has_numbers() -> None:
     figure = lab.plot.curves([1, 2, 3], {"a": [0.021, 0.03, 0.068]}, "x", "error", log="y")
     figure.draw_without_rendering()
@@ -170,6 +210,17 @@ def test_curves_and_bars_alt_give_their_values() -> None:
     assert "pca goes from 0.5 at 2 to 0.25 at 8" in curves.alt and "floor is at 0.125" in curves.alt
     bars = lab.plot.bars({"ours": metrics.Estimate(0.5, 0.012)}, "accuracy", baselines={"chance": 0.1})
     assert "accuracy: ours 0.500 ± 0.012; chance 0.1." in bars.alt
+
+
+def test_baselines_differ_by_their_dashes_and_none_is_whole() -> None:
+    levels = {"a": 1.0, "b": 2.0, "c": 3.0}
+    for figure in (
+        lab.plot.curves([1, 2], {"x": [1, 2]}, "x", "y", baselines=levels),
+        lab.plot.bars({"x": 1}, "y", baselines=levels),
+    ):
+        dashed = [line for line in figure.axes[0].get_lines() if str(line.get_label()).startswith(tuple("abc"))]
+        assert [line.get_label() for line in dashed] == ["a: 1", "b: 2", "c: 3"]
+        assert sorted(str(line.get_linestyle()) for line in dashed) == ["--", "-.", ":"]
 
 
 def test_curves_draw_the_standard_errors() -> None:

@@ -857,7 +857,6 @@ def test_a_callback_that_draws_changes_no_curve(tiny: lab.ImageData) -> None:
 
 # --- a start that is refused or interrupted ----------------------------------------------------------
 
-REDRAWN = "fit draws weights, moves the model and sets its mode before the part that puts them back"
 STARTS: dict[str, Any] = {
     # the model's name; whether it was trained before; its mode when it came
     "fresh, training": ("vae", False, True),
@@ -876,7 +875,6 @@ def came(start: str, tiny: lab.ImageData) -> Any:
     return model.train(training)
 
 
-@pytest.mark.xfail(strict=True, reason=REDRAWN)
 @pytest.mark.parametrize("fault", ["another run", "damaged"])
 @pytest.mark.parametrize("start", STARTS)
 def test_a_refused_checkpoint_leaves_the_model_as_it_came(
@@ -891,7 +889,6 @@ def test_a_refused_checkpoint_leaves_the_model_as_it_came(
         lab.fit(model, tiny, steps=4, seed=0, checkpoint=path, **QUIET)
 
 
-@pytest.mark.xfail(strict=True, reason=REDRAWN)
 def test_after_a_refused_checkpoint_a_fresh_model_is_still_fresh(tiny: lab.ImageData, tmp_path: Path) -> None:
     path = tmp_path / "run.pt"
     lab.fit(dense(), tiny, epochs=1, seed=7, checkpoint=path, **QUIET)
@@ -901,7 +898,6 @@ def test_after_a_refused_checkpoint_a_fresh_model_is_still_fresh(tiny: lab.Image
     assert lab.fit(model, tiny, epochs=1, seed=3, **QUIET) == lab.fit(dense(), tiny, epochs=1, seed=3, **QUIET)
 
 
-@pytest.mark.xfail(strict=True, reason=REDRAWN)
 def test_a_refused_checkpoint_leaves_the_model_on_its_device(tiny: lab.ImageData, tmp_path: Path) -> None:
     path, model = tmp_path / "run.pt", Spy()
     path.write_bytes(b"not a checkpoint")
@@ -911,7 +907,6 @@ def test_a_refused_checkpoint_leaves_the_model_on_its_device(tiny: lab.ImageData
     assert not moves or moves[-1] == "weights to cpu"
 
 
-@pytest.mark.xfail(strict=True, reason=REDRAWN)
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
 @pytest.mark.parametrize("where", ["drawing", "starting", "moving", "reading the checkpoint"])
@@ -965,7 +960,6 @@ def test_an_error_or_ctrl_c_during_the_set_up_leaves_the_model_as_it_came(
             assert error is KeyboardInterrupt and history.interrupted and history.step == []
 
 
-@pytest.mark.xfail(strict=True, reason="an error in the first batch comes after the weights were drawn anew")
 def test_images_that_the_first_step_refuses_leave_the_model_as_it_came(
     tiny28: lab.ImageData, tiny: lab.ImageData
 ) -> None:
@@ -975,8 +969,6 @@ def test_images_that_the_first_step_refuses_leave_the_model_as_it_came(
 
 
 # --- the progress of a resumed run -------------------------------------------------------------------
-
-TOO_SOON = "the time left is reckoned as if this run had done the steps of the earlier one too"
 
 
 def stopped_halfway(clock: Clock, tiny: lab.ImageData, path: Path) -> dict[str, Any]:
@@ -1016,7 +1008,6 @@ def test_the_line_of_a_notebook_tells_steps_seconds_and_what_is_left(
     ]
 
 
-@pytest.mark.xfail(strict=True, reason=TOO_SOON)
 def test_the_time_left_of_a_resumed_run_goes_by_its_own_steps(
     tiny: lab.ImageData, tmp_path: Path, clock: Clock, shown: list[str]
 ) -> None:
@@ -1026,7 +1017,6 @@ def test_the_time_left_of_a_resumed_run_goes_by_its_own_steps(
     assert [left.get(step) for step in ("9", "10", "11", "12")] == ["11", "10", "9", "8"]  # a step takes a second
 
 
-@pytest.mark.xfail(strict=True, reason=TOO_SOON)
 def test_the_bar_of_a_terminal_begins_where_a_resumed_run_does(
     tiny: lab.ImageData, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,9 @@
 # %% [markdown]
 # # Lab 1 · The linear autoencoder
 #
+# *The best error there is, written down; the best code for a given decoder; whitening, mended; axes that come out in
+# order*
+#
 # A linear autoencoder is the one model of this course whose best possible result can be written down. In this lab you
 # write it down, mend a colleague's function, train a model whose axes come out in order, and read your own numbers.
 #

@@ -1,6 +1,9 @@
 # %% [markdown]
 # # Lab 2 · The convolutional autoencoder
 #
+# *Sizes that come back; what one number has seen; two enlargements with one stamp; a mirrored decoder; a code that is a
+# map*
+#
 # To build a convolutional autoencoder is mostly a matter of making two halves fit: sizes that come back, windows that
 # are wide enough, a decoder that is the mirror of its encoder. In this lab you work these out once for good, mend a
 # colleague's decoder, and build an autoencoder whose code is itself a small map, so that it takes pictures of any size.

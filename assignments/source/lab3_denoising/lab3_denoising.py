@@ -1,6 +1,9 @@
 # %% [markdown]
 # # Lab 3 · Denoising and inpainting
 #
+# *Decibels put together rightly; the best linear answer; figures that are too good; what no linear map can know; lost
+# rows*
+#
 # Whoever removes damage has to be able to say three things: how good the result is, how good it could be at best, and
 # whether the training was what it seemed to be. In this lab you put decibels together rightly, derive the best linear
 # answer to a damage the course has not treated, find out why a colleague's figures are too good, train a network that

@@ -1,6 +1,9 @@
 # %% [markdown]
 # # Lab 4 · The variational autoencoder
 #
+# *The prior that costs least; a loss found in the wild; a bound, mended; a VAE that is told the label, and what that is
+# worth*
+#
 # A VAE counts in nats: what the code costs, what the picture costs, and how they trade. In this lab you choose the
 # prior that costs least, translate a loss found in the wild, mend a colleague's bound, train a VAE that is told the
 # label, and work out what a label is worth.

@@ -1,6 +1,9 @@
 # %% [markdown]
 # # Lab 5 · The generative adversarial network
 #
+# *What the best critic knows; a divergence read off its scores; a spoilt round, mended; how many pictures a generator
+# holds; two suspects*
+#
 # A critic is a loss that is learned. In this lab you derive what the best critic knows, read a divergence off its
 # scores, mend a round of a game that two silent bugs have spoilt, find out how many different pictures a generator
 # holds, train one with a loss that the course has not shown you, and examine two suspects.

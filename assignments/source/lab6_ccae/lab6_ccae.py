@@ -1,6 +1,9 @@
 # %% [markdown]
 # # Lab 6 · Contrast and collapse
 #
+# *A loss that contrasts, and two that do not; what went wrong, told from embeddings alone; two halves of a digit,
+# matched without a label*
+#
 # Slide 000 calls its autoencoder *contrastive*, and its loss contrasts nothing. In this lab you write a loss that does,
 # take apart two that do not, learn to tell from the embeddings alone what went wrong, and train two encoders which find
 # out, without a single label, which two halves belong to one digit.

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, Inputs
-from autoencoder_lab.checks.question import Question, Wrong
+from autoencoder_lab.checks.compare import CheckFailed, unfinished
+from autoencoder_lab.checks.question import Inputs, Question, Wrong
 
 # --- the best error, without a single reconstruction -----------------------------------------------------------------
 
@@ -237,8 +237,7 @@ def nested(model: Any, images: Tensor) -> None:
     """Whether the first 1, 2, 4 and 8 numbers of a code do about as well as so many principal components."""
     with torch.no_grad():
         codes = model.encode(images)
-        if codes is None or model.decode(codes) is None:
-            print("nested: not done yet")
+        if unfinished("nested", codes) or unfinished("nested", model.decode(codes)):
             return
         if codes.shape != (len(images), 8):
             raise CheckFailed(
@@ -250,7 +249,7 @@ def nested(model: Any, images: Tensor) -> None:
             if shown.shape != images.shape:
                 raise CheckFailed(f"nested: decode must return {tuple(images.shape)}, got {tuple(shown.shape)}")
             ratios[j] = float((shown - images).square().mean() / _best_error(images, j))
-    told = ", ".join(f"{j}: {ratio:.2f}" for j, ratio in ratios.items())
+    by_size = ", ".join(f"{j}: {ratio:.2f}" for j, ratio in ratios.items())
     if ratios[8] > 1.45:
         raise CheckFailed(
             f"nested: with all 8 numbers the error is {ratios[8]:.2f} times the best possible, so it is hardly "
@@ -259,15 +258,14 @@ def nested(model: Any, images: Tensor) -> None:
     if max(ratios.values()) > 1.45 or ratios[1] > 1.2:
         raise CheckFailed(
             "nested: all 8 numbers together do well, but the first ones alone do not (error against the best possible "
-            f"with so many numbers: {told}); does the loss hold every beginning j = 1 … 8, the others set to 0?"
+            f"with so many numbers: {by_size}); does the loss hold every beginning j = 1 … 8, the others set to 0?"
         )
-    print(f"✓ nested: the error against the best possible with so many numbers: {told}")
+    print(f"✓ nested: the error against the best possible with so many numbers: {by_size}")
 
 
 def reading(images: Tensor, smallest_k: Any, share_of_two: Any) -> None:
     """Whether the two numbers are those of these images."""
-    if smallest_k is None or share_of_two is None:
-        print("reading: not done yet")
+    if unfinished("reading", smallest_k, share_of_two):
         return
     wanted_k, wanted_share = numbers_to_read(images)
     if smallest_k != wanted_k:

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, Inputs
-from autoencoder_lab.checks.question import Question, Wrong
+from autoencoder_lab.checks.compare import CheckFailed, unfinished
+from autoencoder_lab.checks.question import Inputs, Question, Wrong
 
 # --- sizes there and back --------------------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ OUTPUT_PADDING_MISTAKES: Mapping[str, Wrong] = {
 
 
 def _telling(draw: Callable[[], list[Inputs]], functions: Sequence[Callable[..., Any]]) -> list[Inputs]:
-    """Calls to which no two of the functions give the same answers, so that every mistake can be told by name."""
+    """Calls to which no two of the functions give the same answers, so that every mistake can be named."""
     while True:
         calls = draw()
         answers = [tuple(function(*inputs) for inputs in calls) for function in functions]
@@ -431,8 +431,7 @@ def map_autoencoder(model: Any, images: Tensor) -> None:
     name, most = "map_autoencoder", limits(VALIDATION)
     with torch.no_grad():
         codes = model.encode(images)
-        if codes is None or model.decode(codes) is None:
-            print(f"{name}: not done yet")
+        if unfinished(name, codes) or unfinished(name, model.decode(codes)):
             return
         if codes.shape != (len(images), *CODE):
             raise CheckFailed(f"{name}: encode must return maps {(len(images), *CODE)}, got {tuple(codes.shape)}")
@@ -524,8 +523,7 @@ def close(given: float, wanted: float) -> bool:
 
 def reading(images: Tensor, block_error: Any, numbers: Any) -> None:
     """Whether the two numbers are those of these images."""
-    if block_error is None or numbers is None:
-        print("reading: not done yet")
+    if unfinished("reading", block_error, numbers):
         return
     wanted_error, wanted_numbers = numbers_to_read(images)
     if not close(float(block_error), wanted_error):

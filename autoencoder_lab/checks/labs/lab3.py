@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, Inputs
-from autoencoder_lab.checks.question import Question, Wrong
+from autoencoder_lab.checks.compare import CheckFailed, unfinished
+from autoencoder_lab.checks.question import Inputs, Question, Wrong
 
 # --- decibels pooled -------------------------------------------------------------------------------------------------
 
@@ -436,8 +436,7 @@ def row_restorer(model: Any, images: Tensor) -> None:
     damaged = lose_rows(images, lost)
     with torch.no_grad():
         shown = model.restore(damaged)
-        if shown is None or model.loss(damaged, images) is None:
-            print(f"{name}: not done yet")
+        if unfinished(name, shown) or unfinished(name, model.loss(damaged, images)):
             return
     if shown.shape != images.shape:
         raise CheckFailed(f"{name}: restore must return {tuple(images.shape)}, got {tuple(shown.shape)}")
@@ -457,20 +456,20 @@ def restorer_mistake(
     most: the largest shares that count, of the lost rows and of the seen ones.
     """
     found = shares(shown, images, lost)
-    told = f"of the squares in the lost rows {found['lost']:.3f} is lost, at most {most['lost']:.3f} is asked for"
+    loss = f"of the squares in the lost rows {found['lost']:.3f} is lost, at most {most['lost']:.3f} is asked for"
     if found["lost"] <= most["lost"] and found["seen"] <= most["seen"]:
         return None
     added = shares(shown + damaged, images, lost)
     if added["lost"] <= most["lost"] and added["seen"] <= most["seen"]:
         return "the correction", "restore returns the correction alone; add it to the damaged images", 0.5
     if float((shown - damaged).square().mean()) < 0.1 * float((damaged - images).square().mean()):
-        return "copies", f"{told}: it gives back what it is given, so what does the loss compare with?", 0.0
+        return "copies", f"{loss}: it gives back what it is given, so what does the loss compare with?", 0.0
     if found["lost"] <= most["lost"]:
         said = f"the lost rows are restored, but the seen ones are spoilt: {found['seen']:.4f} of their squares is lost"
         return "seen rows spoilt", f"{said}, at most {most['seen']:.4f} is asked for", 0.5
     if found["lost"] <= 1.25 * most["lost"]:  # a straight line between the seen rows loses 1.4 times as much
-        return "not as good", f"{told}: it has learnt, but not all that this network can", 0.5
-    return "not trained", f"{told}: that is no better than a straight line from row to row", 0.0
+        return "not as good", f"{loss}: it has learnt, but not all that this network can", 0.5
+    return "not trained", f"{loss}: that is no better than a straight line from row to row", 0.0
 
 
 # --- the numbers read ------------------------------------------------------------------------------------------------
@@ -538,8 +537,7 @@ def close(given: float, wanted: float) -> bool:
 
 def reading(images: Tensor, hardest_row: Any, share_left: Any) -> None:
     """Whether the two numbers are those of these images."""
-    if hardest_row is None or share_left is None:
-        print("reading: not done yet")
+    if unfinished("reading", hardest_row, share_left):
         return
     wanted_row, wanted_share = numbers_to_read(images)
     if hardest_row != wanted_row:

@@ -8,8 +8,8 @@ import torch
 from torch import Generator, Tensor
 
 from autoencoder_lab import losses
-from autoencoder_lab.checks.compare import CheckFailed, Inputs
-from autoencoder_lab.checks.question import Question, Wrong
+from autoencoder_lab.checks.compare import CheckFailed, unfinished
+from autoencoder_lab.checks.question import Inputs, Question, Wrong
 
 # --- the Gaussian prior with the least mean KL ------------------------------------------------------------------------
 
@@ -372,7 +372,7 @@ MOST_NATS, LEAST_HEEDED = 134.0 + 3 * 0.7, 0.86 - 3 * 0.03
 NARROW, WIDE = 0.7, 1.4  # shares of σ at which the price of a nat is measured
 
 
-class Told(NamedTuple):
+class Measurement(NamedTuple):
     """What a conditional VAE comes to on some images, in nats per image.
 
     at_mean: the reconstruction term at z = μ. price: by how much the reconstruction term falls, for each nat by which
@@ -401,14 +401,14 @@ def codes_to_decode(mu: Tensor, log_var: Tensor, labels: Tensor, generator: Gene
     return codes, torch.cat([labels.repeat(4), wanted])
 
 
-def told(
+def measure(
     images: Tensor,
     mu: Tensor,
     log_var: Tensor,
     logits: Tensor,
     labels: Tensor,
     class_shown: Callable[[Tensor], Tensor] | None = None,
-) -> Told:
+) -> Measurement:
     """Worked out from what an encoder named, and what a decoder made of `codes_to_decode`.
 
     images: (N, 1, 28, 28) of 0 and 1; mu, log_var: (N, d); logits: (5 N, 1, 28, 28); labels: (5 N,).
@@ -425,34 +425,35 @@ def told(
     price = (wide - narrow) / max(narrow_kl - wide_kl, 0.01)  # σ near 1: no KL left to save
     shown = (class_shown or classifier.load().predict)(torch.sigmoid(anew))
     heeded = (shown == labels[-len(anew) :]).double().mean()
-    return Told(drawn, at_mean, kl, price, float(heeded))
+    return Measurement(drawn, at_mean, kl, price, float(heeded))
 
 
-def told_amiss(it: Told, most_nats: float, least_heeded: float) -> tuple[str, str]:
+def shortcoming(found: Measurement, most_nats: float, least_heeded: float) -> tuple[str, str]:
     """(short name, sentence) of what such a model lacks, ("", "") for nothing."""
-    summed = f"−ELBO is {it.nats:.1f} nats per image: reconstruction {it.reconstruction:.1f}, KL {it.kl:.1f}"
-    if it.reconstruction - it.at_mean > 30:
+    summed = f"−ELBO is {found.nats:.1f} nats per image: reconstruction {found.reconstruction:.1f}, KL {found.kl:.1f}"
+    if found.reconstruction - found.at_mean > 30:
         return "noise", (
-            f"{summed}; decoded from its mean μ an image costs {it.at_mean:.1f} nats only: the decoder has not learnt "
-            "to stand the noise that your log σ² declares. Is z drawn with the same σ that the KL charges for?"
+            f"{summed}; decoded from its mean μ an image costs {found.at_mean:.1f} nats only: the decoder has not "
+            "learnt to stand the noise that your log σ² declares. Is z drawn with the same σ that the KL charges for?"
         )
-    if it.kl < 2:
+    if found.kl < 2:
         return "collapsed", (
             f"{summed}: the code says next to nothing, because the KL costs too much beside the reconstruction; both "
             "terms are sums, over pixels and over the numbers of the code"
         )
-    if not 0.65 < it.price < 1.6:  # 1.2 ± 0.05 in ten runs: on new images a wide σ costs a little more than in training
+    # 1.2 ± 0.05 in ten runs: on new images a wide σ costs a little more than in training
+    if not 0.65 < found.price < 1.6:
         return "price", (
-            f"{summed}; your σ are those of a model that pays {it.price:.2f} nats of reconstruction for each nat of KL "
-            "it saves, where the bound counts both alike. Do both terms count in full, and is z drawn with the σ that "
-            "the KL charges for?"
+            f"{summed}; your σ are those of a model that pays {found.price:.2f} nats of reconstruction for each nat of "
+            "KL it saves, where the bound counts both alike. Do both terms count in full, and is z drawn with the σ "
+            "that the KL charges for?"
         )
-    if it.heeded < least_heeded:
+    if found.heeded < least_heeded:
         return "label not heeded", (
             f"{summed}; asked for a label and given a code from the prior, the decoder draws what it says only "
-            f"{it.heeded:.0%} of the time. Does the label reach it?"
+            f"{found.heeded:.0%} of the time. Does the label reach it?"
         )
-    if it.nats > most_nats:
+    if found.nats > most_nats:
         return "not trained", f"{summed}; at most {most_nats:.0f} are expected from these layers and steps"
     return "", ""
 
@@ -463,8 +464,7 @@ def conditional(model: Any, split: Any) -> None:
     images = torch.bernoulli(split.images, generator=generator)
     with torch.no_grad():
         named = model.posterior(images, split.labels)
-        if named is None or model.loss(images[:8], split.labels[:8]) is None:
-            print("conditional: not done yet")
+        if unfinished("conditional", named) or unfinished("conditional", model.loss(images[:8], split.labels[:8])):
             return
         if [getattr(part, "shape", None) for part in named] != 2 * [(len(images), 4)]:
             raise CheckFailed("conditional: posterior must return μ and log σ², 4 numbers each for every image")
@@ -475,12 +475,12 @@ def conditional(model: Any, split: Any) -> None:
             raise CheckFailed("conditional: logits must return (N, 1, 28, 28), one image for each code")
         if not all(bool(part.isfinite().all()) for part in (mu, log_var, logits)):
             raise CheckFailed("conditional: the trained model gives nan or infinity; has the KL the wrong sign?")
-    it = told(images, mu, log_var, logits, labels)
-    name, said = told_amiss(it, MOST_NATS, LEAST_HEEDED)
+    found = measure(images, mu, log_var, logits, labels)
+    name, said = shortcoming(found, MOST_NATS, LEAST_HEEDED)
     if name:
         raise CheckFailed(f"conditional: {said}")
-    drawn = f"the digit asked for in {it.heeded:.0%} of new images"
-    print(f"✓ conditional: −ELBO {it.nats:.1f} nats per image, of which KL {it.kl:.1f}; {drawn}")
+    drawn = f"the digit asked for in {found.heeded:.0%} of new images"
+    print(f"✓ conditional: −ELBO {found.nats:.1f} nats per image, of which KL {found.kl:.1f}; {drawn}")
 
 
 # --- what a label is worth --------------------------------------------------------------------------------------------
@@ -545,8 +545,7 @@ def _misread(name: str, given: float, wanted: float, tolerance: float, mistakes:
 
 def reading(split: Any, price: Any, saved: Any, most: Any) -> None:
     """Whether the three numbers are those of these images."""
-    if price is None or saved is None or most is None:
-        print("reading: not done yet")
+    if unfinished("reading", price, saved, most):
         return
     for said in reading_mistakes(split, float(price), float(saved), float(most)):
         if said:

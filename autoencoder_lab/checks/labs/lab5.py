@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,8 +9,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from autoencoder_lab import metrics
-from autoencoder_lab.checks.compare import CheckFailed, Inputs
-from autoencoder_lab.checks.question import Question, Wrong
+from autoencoder_lab.checks.compare import CheckFailed, unfinished
+from autoencoder_lab.checks.question import Inputs, Question, Wrong
 
 # --- the best critic, for two Gaussians and a share -------------------------------------------------------------------
 
@@ -305,16 +304,7 @@ def _weights_and_points(generator: Generator) -> Sequence[Inputs]:
     ]
 
 
-@dataclass(frozen=True)
-class _Round(Question):
-    """A question whose function gets networks: they are built from the case's arrays, here and in the sandbox."""
-
-    def check(self, student: Callable[..., Any]) -> None:
-        """As Question.check, on what two rounds of the student's make of the networks."""
-        super().check(lambda *arrays: after_rounds(student, *arrays))
-
-
-mended_round = _Round(
+mended_round = Question(
     "mended_round",
     _played(),
     {
@@ -365,6 +355,8 @@ mended_round = _Round(
         ),
     },
     _weights_and_points,
+    # the function gets networks: they are built from the case's arrays, here and in the sandbox
+    adapt=lambda student: lambda *arrays: after_rounds(student, *arrays),
 )
 
 # --- how many different pictures can it draw? -------------------------------------------------------------------------
@@ -490,18 +482,17 @@ def quality(drawn: Tensor, real: Tensor, known: Tensor) -> dict[str, float]:
 
 def pictures(generator: nn.Module | None, real: Tensor, train: Tensor) -> None:
     """Whether a trained generator's 500 pictures are like real ones, as varied, and no copies."""
-    if generator is None:
-        print("pictures: not done yet")
+    if unfinished("pictures", generator) or generator is None:
         return
     with torch.no_grad():
         drawn = generator(torch.randn(500, 16, generator=Generator().manual_seed(1)))
     if not drawn.isfinite().all():
         raise CheckFailed("pictures: they hold nan or infinity: the game has blown up. Does each player lower its own?")
     found = quality(drawn, real, train)
-    told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+    figures = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
     if shortcoming := short_of(found, BOUNDS):
-        raise CheckFailed(f"pictures: {shortcoming[1]} ({told})")
-    print(f"✓ pictures: {told}")
+        raise CheckFailed(f"pictures: {shortcoming[1]} ({figures})")
+    print(f"✓ pictures: {figures}")
 
 
 def short_of(found: dict[str, float], bounds: dict[str, float]) -> tuple[str, str] | None:
@@ -547,8 +538,7 @@ def numbers_to_read(data: Any) -> tuple[float, float, list[int]]:
 
 def reading(data: Any, nearness_a: Any, coverage_b: Any, rare_b: Any) -> None:
     """Whether the three answers are those of these images."""
-    if nearness_a is None or coverage_b is None or rare_b is None:
-        print("reading: not done yet")
+    if unfinished("reading", nearness_a, coverage_b, rare_b):
         return
     try:
         numbers = float(nearness_a), float(coverage_b), [int(digit) for digit in rare_b]

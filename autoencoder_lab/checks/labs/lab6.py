@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from autoencoder_lab.checks.compare import CheckFailed, Inputs, answer_of
-from autoencoder_lab.checks.question import Question, Wrong
+from autoencoder_lab.checks.compare import CheckFailed, answer_of, unfinished
+from autoencoder_lab.checks.question import Inputs, Question, Wrong
 
 # --- the contrastive loss --------------------------------------------------------------------------------------------
 
@@ -495,7 +495,7 @@ def _probe(codes: Tensor, labels: Tensor) -> float:
     return float(((scaled[score] @ weights).argmax(dim=1) == labels[score]).double().mean())
 
 
-def told(found: dict[str, float]) -> str:
+def in_words(found: dict[str, float]) -> str:
     """The three figures in words."""
     return (
         f"{found['twins']:.0%} of the left halves find their right half among the nearest {NEAREST}, "
@@ -508,8 +508,7 @@ def halves(model: Any, left: Tensor, right: Tensor, labels: Tensor) -> None:
     model.eval()
     with torch.no_grad():
         codes = [model.encode_left(left), model.encode_right(right)]
-    if any(code is None for code in codes) or model.loss(left[:8], right[:8]) is None:
-        print("halves: not done yet")
+    if unfinished("halves", *codes) or unfinished("halves", model.loss(left[:8], right[:8])):
         return
     for side, code in zip(("left", "right"), codes, strict=True):
         if not isinstance(code, Tensor) or code.shape != (len(left), CODE):
@@ -520,8 +519,8 @@ def halves(model: Any, left: Tensor, right: Tensor, labels: Tensor) -> None:
     found = measures(codes[0], codes[1], labels)
     missed = [name for name, least in AT_LEAST.items() if found[name] < least]
     if missed:
-        raise CheckFailed(f"halves: {MISSED[missed[0]]} ({told(found)})")
-    print(f"✓ halves: {told(found)}")
+        raise CheckFailed(f"halves: {MISSED[missed[0]]} ({in_words(found)})")
+    print(f"✓ halves: {in_words(found)}")
 
 
 # --- the numbers read ------------------------------------------------------------------------------------------------
@@ -584,8 +583,7 @@ def _nearest_hints(images: Tensor, labels: Tensor, name: str, wanted: dict[str, 
 def reading(split: Any, false_negatives: Any, left_tells: Any, right_tells: Any) -> None:
     """Whether the three numbers are those of these images."""
     given = dict(zip(READ, (false_negatives, left_tells, right_tells), strict=True))
-    if any(value is None for value in given.values()):
-        print("reading: not done yet")
+    if unfinished("reading", *given.values()):
         return
     wrong = reading_mistakes(split.images, split.labels, {name: float(value) for name, value in given.items()})
     if wrong:

@@ -1,21 +1,16 @@
 """The checks of notebook 01, linear autoencoders: right functions beside the commonest wrong ones."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor, log
 
-from autoencoder_lab.checks.compare import (
-    CheckFailed,
-    answer_of,
-    compare_with,
-    conclusion_names,
-    numbered_images,
-    pair,
-    show,
-    whose,
-)
+from autoencoder_lab.checks.compare import CheckFailed, show
+from autoencoder_lab.checks.experiment import Watcher, concluded, conclusion_names, numbered_images
+from autoencoder_lab.checks.question import Inputs, Question, by_sentence, random_pair
+
+# --- 1: principal components from a decoder ------------------------------------------------------------------------
 
 
 def components_from_decoder(student: Callable[[Tensor, Tensor], Any]) -> None:
@@ -23,78 +18,102 @@ def components_from_decoder(student: Callable[[Tensor, Tensor], Any]) -> None:
 
     A column's sign is a matter of taste: columns are compared after turning their largest entry positive.
     """
-    name = "components_from_decoder"
-    Function = Callable[[Tensor, Tensor], Any]
+    COMPONENTS.check(student)
 
-    def up_to_sign(function: Function) -> Function:
-        def turned(weight: Tensor, images: Tensor) -> Any:
-            columns = function(weight, images)
-            if not isinstance(columns, Tensor) or columns.ndim != 2:
-                return columns
-            if columns.shape == weight.T.shape:
-                raise CheckFailed(f"{name}: return the components as columns, (pixels, k); transpose your result")
-            largest = columns.gather(0, columns.abs().argmax(dim=0, keepdim=True))
-            return columns * torch.where(largest < 0, -1.0, 1.0)
 
-        return turned
+Function = Callable[[Tensor, Tensor], Any]
 
-    def basis(weight: Tensor) -> Tensor:
-        left: Tensor = torch.linalg.svd(weight, full_matrices=False).U
-        return left
 
-    def axes(codes: Tensor) -> Tensor:
-        rows: Tensor = torch.linalg.svd(codes, full_matrices=False).Vh
-        return rows
+def _up_to_sign(function: Function) -> Function:
+    def turned(weight: Tensor, images: Tensor) -> Any:
+        columns = function(weight, images)
+        if not isinstance(columns, Tensor) or columns.ndim != 2:
+            return columns
+        if columns.shape == weight.T.shape:
+            raise CheckFailed(
+                "components_from_decoder: return the components as columns, (pixels, k); transpose your result"
+            )
+        largest = columns.gather(0, columns.abs().argmax(dim=0, keepdim=True))
+        return columns * torch.where(largest < 0, -1.0, 1.0)
 
-    def centred(images: Tensor) -> Tensor:
-        return images - images.mean(dim=0)
+    return turned
 
-    def right(weight: Tensor, images: Tensor) -> Tensor:
-        return basis(weight) @ axes(centred(images) @ basis(weight)).T
 
-    mistakes: dict[str, Function] = {
-        "these are the left singular vectors of W*: the right subspace, but ordered by the size of the weights and not "
-        "by the variance of the images; steps 2 and 3 are missing": lambda w, x: basis(w),
-        "the columns are orthonormal (a QR decomposition), but not along PCA's axes; steps 2 and 3 are missing": (
-            lambda w, x: torch.linalg.qr(w).Q
-        ),
-        "the columns come weakest first, as torch.linalg.eigh sorts them; turn their order round": (
-            lambda w, x: right(w, x).flip(1)
-        ),
-        "svd returns Vh, whose rows are the new axes; you need them as columns: Q @ rotation.T": (
-            lambda w, x: basis(w) @ axes(centred(x) @ basis(w))
-        ),
-        "the images are not centred; subtract images.mean(dim=0) before you project them": (
-            lambda w, x: basis(w) @ axes(x @ basis(w)).T
-        ),
-        "each image is centred by its own mean; subtract the mean image, images.mean(dim=0)": (
-            lambda w, x: basis(w) @ axes((x - x.mean(dim=1, keepdim=True)) @ basis(w)).T
-        ),
-        "this is PCA of the images themselves; the decoder's weight plays no part": (
-            lambda w, x: axes(centred(x))[: w.shape[1]].T
-        ),
-        "you rotate W* itself, whose columns are not orthonormal; take Q from its SVD": (
-            lambda w, x: w @ axes(centred(x) @ w).T
-        ),
-        "the coordinates are taken along W* itself, whose columns are not orthonormal; project on Q": (
-            lambda w, x: basis(w) @ axes(centred(x) @ w).T
-        ),
-        "the columns of W* are scaled to length 1, which leaves their directions as they are": (
-            lambda w, x: w / w.norm(dim=0)
-        ),
-        "this is W* as it came; nothing was recovered": lambda w, x: w,
-        "the right subspace on the right axes, but each column is stretched by its variance; return Q @ rotation.T": (
-            lambda w, x: right(w, x) * torch.linalg.svdvals(centred(x) @ basis(w))
-        ),
-    }
-    generator = torch.Generator().manual_seed(1)
-    cases = []
+def _basis(weight: Tensor) -> Tensor:
+    left: Tensor = torch.linalg.svd(weight, full_matrices=False).U
+    return left
+
+
+def _axes(codes: Tensor) -> Tensor:
+    rows: Tensor = torch.linalg.svd(codes, full_matrices=False).Vh
+    return rows
+
+
+def _centred(images: Tensor) -> Tensor:
+    return images - images.mean(dim=0)
+
+
+def _components(weight: Tensor, images: Tensor) -> Tensor:
+    return _basis(weight) @ _axes(_centred(images) @ _basis(weight)).T
+
+
+COMPONENTS_MISTAKES: dict[str, Function] = {
+    "these are the left singular vectors of W*: the right subspace, but ordered by the size of the weights and not "
+    "by the variance of the images; steps 2 and 3 are missing": lambda w, x: _basis(w),
+    "the columns are orthonormal (a QR decomposition), but not along PCA's axes; steps 2 and 3 are missing": (
+        lambda w, x: torch.linalg.qr(w).Q
+    ),
+    "the columns come weakest first, as torch.linalg.eigh sorts them; turn their order round": (
+        lambda w, x: _components(w, x).flip(1)
+    ),
+    "svd returns Vh, whose rows are the new axes; you need them as columns: Q @ rotation.T": (
+        lambda w, x: _basis(w) @ _axes(_centred(x) @ _basis(w))
+    ),
+    "the images are not centred; subtract images.mean(dim=0) before you project them": (
+        lambda w, x: _basis(w) @ _axes(x @ _basis(w)).T
+    ),
+    "each image is centred by its own mean; subtract the mean image, images.mean(dim=0)": (
+        lambda w, x: _basis(w) @ _axes((x - x.mean(dim=1, keepdim=True)) @ _basis(w)).T
+    ),
+    "this is PCA of the images themselves; the decoder's weight plays no part": (
+        lambda w, x: _axes(_centred(x))[: w.shape[1]].T
+    ),
+    "you rotate W* itself, whose columns are not orthonormal; take Q from its SVD": (
+        lambda w, x: w @ _axes(_centred(x) @ w).T
+    ),
+    "the coordinates are taken along W* itself, whose columns are not orthonormal; project on Q": (
+        lambda w, x: _basis(w) @ _axes(_centred(x) @ w).T
+    ),
+    "the columns of W* are scaled to length 1, which leaves their directions as they are": (
+        lambda w, x: w / w.norm(dim=0)
+    ),
+    "this is W* as it came; nothing was recovered": lambda w, x: w,
+    "the right subspace on the right axes, but each column is stretched by its variance; return Q @ rotation.T": (
+        lambda w, x: _components(w, x) * torch.linalg.svdvals(_centred(x) @ _basis(w))
+    ),
+}
+
+
+def _weights_and_images(_: Generator) -> Sequence[Inputs]:
+    """Decoder weights (pixels, k) and images (60, pixels) that spread unequally, off centre."""
+    generator, cases = Generator().manual_seed(1), []
     for pixels, k in ((7, 3), (9, 4)):
         weight = torch.randn(pixels, k, generator=generator)
         spread = torch.linspace(0.3, 3, pixels)[torch.randperm(pixels, generator=generator)]
         cases.append((weight, torch.randn(60, pixels, generator=generator) * spread + 2 * spread))
-    named = {sentence: up_to_sign(wrong) for sentence, wrong in mistakes.items()}
-    compare_with(name, up_to_sign(student), up_to_sign(right), named, cases, tolerance=1e-3)
+    return cases
+
+
+COMPONENTS = Question(
+    "components_from_decoder",
+    _up_to_sign(_components),
+    by_sentence({said: _up_to_sign(wrong) for said, wrong in COMPONENTS_MISTAKES.items()}),
+    _weights_and_images,
+    tolerance=1e-3,
+    adapt=_up_to_sign,
+)
+
+# --- 2: an experiment ----------------------------------------------------------------------------------------------
 
 
 def few_images_experiment(experiment: Callable[..., Any], result: Any = None, conclusion: str | None = None) -> None:
@@ -104,129 +123,129 @@ def few_images_experiment(experiment: Callable[..., Any], result: Any = None, co
     what it fits and measures, with stand-ins that write down what they are given. result: what the real run returned;
     conclusion: a sentence with the autoencoder's error as a multiple of PCA's, with few images.
     """
-    name = "few_images_experiment"
-    data, few = numbered_images(), 24
-    fitted: list[tuple[str, str, frozenset[int], int]] = []  # kind, split, which images, how many
-    measured: dict[float, tuple[int, str, frozenset[int]]] = {}  # error → model, split, which images
+    name, few = "few_images_experiment", 24
+    watcher = Watcher(name, numbered_images())
 
     def fit(kind: str) -> Callable[[Tensor], int]:
-        def note(images: Tensor) -> int:
-            fitted.append((kind, *whose(data, images), len(images)))
-            return len(fitted) - 1
-
-        return note
+        return lambda images: watcher.train_on(images, kind=kind)
 
     def error_on(model: int, images: Tensor) -> float:
-        if isinstance(model, bool) or model not in range(len(fitted)):
-            raise ValueError("error_on(model, images) takes a model that fit_pca or fit_autoencoder returned")
-        value = round(0.02 + 0.001 * len(measured), 6)
-        measured[value] = (model, *whose(data, images))
-        return value
+        unknown = "error_on(model, images) takes a model that fit_pca or fit_autoencoder returned"
+        return watcher.error_on(model, images, unknown)
 
-    answer = answer_of(name, experiment, data, few, fit("PCA"), fit("the autoencoder"), error_on)
+    answer = watcher.answer(experiment, watcher.data, few, fit("PCA"), fit("the autoencoder"), error_on)
     if answer is None:
         return
-    if complaint := _few_images_flaw(data, few, fitted, measured, answer):
-        raise CheckFailed(f"{name}: {complaint}")
-    if result is None or conclusion is None:
-        print(f"{name}: the experiment is sound; its conclusion is not done yet")
+    watcher.refuse(_fitting_flaw(watcher, few) or _measuring_flaw(watcher) or _order_flaw(watcher, few, answer))
+    if not concluded(name, result, conclusion):
         return
     pca, autoencoder = (float(value) for value in result[2:])
-    conclusion_names(
-        name,
-        conclusion,
-        autoencoder / pca,
+    hint = (
         "with few images, how many times PCA's error is the autoencoder's? "
-        f"Divide your fourth number by your third ({autoencoder:.4f} / {pca:.4f})",
+        f"Divide your fourth number by your third ({autoencoder:.4f} / {pca:.4f})"
     )
+    conclusion_names(name, conclusion, [autoencoder / pca], hint)
 
 
-def _few_images_flaw(
-    data: Any,
-    few: int,
-    fitted: Sequence[tuple[str, str, frozenset[int], int]],
-    measured: Mapping[float, tuple[int, str, frozenset[int]]],
-    answer: Any,
-) -> str | None:
-    """What is wrong with an experiment that fitted and measured so, or None."""
-    kinds = {kind for kind, *_ in fitted}
+def _fitting_flaw(watcher: Watcher, few: int) -> str | None:
+    """What is wrong with what was fitted to which images, or None."""
+    kinds = {run.kind for run in watcher.trained}
     if len(kinds) < 2:
         missing = {"PCA", "the autoencoder"} - kinds
         return f"{' and '.join(sorted(missing))} was never fitted; the question compares the two"
-    if any(split != "train" for _, split, _, _ in fitted):
+    if any(run.split != "train" for run in watcher.trained):
         return "a model was fitted to images that are not in data.train; those of val and test are for judging"
-    sizes = {kind: sorted({size for other, _, _, size in fitted if other == kind}) for kind in sorted(kinds)}
-    everything = len(data.train)
-    if any(everything not in of_kind for of_kind in sizes.values()):
+    sizes = {kind: sorted({run.size for run in watcher.trained if run.kind == kind}) for kind in sorted(kinds)}
+    if any(len(watcher.data.train) not in of_kind for of_kind in sizes.values()):
         return "there is no control: fit both models to all training images as well, or you cannot see what few change"
     if any(few not in of_kind for of_kind in sizes.values()):
         return f"fit both models to exactly `few` training images, here {few}; sizes were {sizes}"
-    if len({shown for _, _, shown, size in fitted if size == few}) > 1:
+    if len({run.numbers for run in watcher.trained if run.size == few}) > 1:
         return "the two models learn from different few images, which is a second difference; give both the same ones"
-    if not measured:
+    return None
+
+
+def _measuring_flaw(watcher: Watcher) -> str | None:
+    """What is wrong with what was measured, or None."""
+    if not watcher.measured:
         return "nothing was measured; call error_on(model, images)"
-    splits = {split for _, split, _ in measured.values()}
+    splits = {one.split for one in watcher.measured}
     if "train" in splits:
         return "you measure on training images, which a model may know by heart; take data.test.images"
     if splits != {"test"}:
         return "you measure on images outside data.test; val is for choosing, test for judging"
-    if len({shown for _, _, shown in measured.values()}) > 1:
+    if len({one.numbers for one in watcher.measured}) > 1:
         return "the models are measured on different images; only on the same ones can they be compared"
+    return None
+
+
+def _order_flaw(watcher: Watcher, few: int, answer: Any) -> str | None:
+    """What is wrong with the four errors returned, or None."""
     if not isinstance(answer, tuple | list) or len(answer) != 4:
         return f"return four errors: PCA and autoencoder with all, PCA and autoencoder with few; got {show(answer)}"
-    models = [measured.get(round(float(value), 6), (-1,))[0] for value in answer]
-    if -1 in models:
+    runs = [watcher.trained[model] for model in map(watcher.model_of, answer) if model is not None]
+    if len(runs) < 4:
         return "return the four errors as error_on gave them"
-    got = [(fitted[model][0], fitted[model][3]) for model in models]
-    wanted = [("PCA", everything), ("the autoencoder", everything), ("PCA", few), ("the autoencoder", few)]
-    if got != wanted:
+    got = [(run.kind, run.size) for run in runs]
+    if got != [(kind, size) for size in (len(watcher.data.train), few) for kind in ("PCA", "the autoencoder")]:
         order = ", ".join(f"{kind} with {size}" for kind, size in got)
         return f"the order is PCA and autoencoder with all, then PCA and autoencoder with few; yours is {order}"
     return None
 
 
+# --- 3: the cross-entropy ------------------------------------------------------------------------------------------
+
+
 def cross_entropy(student: Callable[[Tensor, Tensor], Any]) -> None:
     """Exercise 01.3: student(x_hat, x), both (m, C, H, W), gives the cross-entropy in nats per image. Slide 001."""
-    log = torch.log
+    CROSS_ENTROPY.check(student)
 
-    def total(a: Tensor, b: Tensor) -> Tensor:
-        return -(b * log(a) + (1 - b) * log(1 - a)).sum()
 
-    mistakes: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-        "the second half is still missing: without (1 − x) log(1 − x_hat) nothing punishes white where x is black, so "
-        "an all-white picture wins": lambda a, b: -(b * log(a)).sum() / len(b),
-        "the first half is missing: x log(x_hat)": lambda a, b: -((1 - b) * log(1 - a)).sum() / len(b),
-        "the sign is the wrong way round: a cross-entropy is never negative": lambda a, b: -total(a, b) / len(b),
-        "x and x_hat are swapped: the logarithm is taken of the prediction x_hat": lambda a, b: (
-            -(a * log(b) + (1 - a) * log(1 - b)).sum() / len(b)
-        ),
-        "you average over the pixels too; sum over the pixels of an image, average over the images": lambda a, b: (
-            total(a, b) / b.numel()
-        ),
-        "you sum over the images too; divide by their number, len(x)": total,
-        "you divide by the number of pixels instead of the number of images": lambda a, b: total(a, b) / b[0].numel(),
-        "these are bits (log2); nats take the natural logarithm, torch.log": lambda a, b: (
-            total(a, b) / len(b) / log(torch.tensor(2.0))
-        ),
-        "the two halves have opposite signs; the minus stands before both": lambda a, b: (
-            (-(b * log(a)) + (1 - b) * log(1 - a)).sum() / len(b)
-        ),
-        "x_hat has been through a sigmoid already; do not apply another": lambda a, b: (
-            total(torch.sigmoid(a), b) / len(b)
-        ),
-        "the second half takes the logarithm of x_hat; there it is that of 1 − x_hat": lambda a, b: (
-            -(b * log(a) + (1 - b) * log(a)).sum() / len(b)
-        ),
-        "the second half weighs with x; there the weight is 1 − x": lambda a, b: (
-            -(b * log(a) + b * log(1 - a)).sum() / len(b)
-        ),
-        "this is the squared error": lambda a, b: (a - b).pow(2).sum() / len(b),
-        "the entropy of x is taken off; the slide's loss does not do that": lambda a, b: (
-            (total(a, b) - total(b, b)) / len(b)
-        ),
-    }
-    cases = []
-    for shape in ((3, 1, 4, 5), (2, 3, 4, 4)):
-        x_hat, x = pair(*shape)
-        cases.append((0.05 + 0.9 * x_hat, 0.05 + 0.9 * x))
-    compare_with("cross_entropy", student, lambda a, b: total(a, b) / len(b), mistakes, cases)
+def _total(x_hat: Tensor, x: Tensor) -> Tensor:
+    return -(x * log(x_hat) + (1 - x) * log(1 - x_hat)).sum()
+
+
+CROSS_ENTROPY_MISTAKES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "the second half is still missing: without (1 − x) log(1 − x_hat) nothing punishes white where x is black, so "
+    "an all-white picture wins": lambda a, b: -(b * log(a)).sum() / len(b),
+    "the first half is missing: x log(x_hat)": lambda a, b: -((1 - b) * log(1 - a)).sum() / len(b),
+    "the sign is the wrong way round: a cross-entropy is never negative": lambda a, b: -_total(a, b) / len(b),
+    "x and x_hat are swapped: the logarithm is taken of the prediction x_hat": lambda a, b: (
+        -(a * log(b) + (1 - a) * log(1 - b)).sum() / len(b)
+    ),
+    "you average over the pixels too; sum over the pixels of an image, average over the images": lambda a, b: (
+        _total(a, b) / b.numel()
+    ),
+    "you sum over the images too; divide by their number, len(x)": _total,
+    "you divide by the number of pixels instead of the number of images": lambda a, b: _total(a, b) / b[0].numel(),
+    "these are bits (log2); nats take the natural logarithm, torch.log": lambda a, b: (
+        _total(a, b) / len(b) / log(torch.tensor(2.0))
+    ),
+    "the two halves have opposite signs; the minus stands before both": lambda a, b: (
+        (-(b * log(a)) + (1 - b) * log(1 - a)).sum() / len(b)
+    ),
+    "x_hat has been through a sigmoid already; do not apply another": lambda a, b: _total(torch.sigmoid(a), b) / len(b),
+    "the second half takes the logarithm of x_hat; there it is that of 1 − x_hat": lambda a, b: (
+        -(b * log(a) + (1 - b) * log(a)).sum() / len(b)
+    ),
+    "the second half weighs with x; there the weight is 1 − x": lambda a, b: (
+        -(b * log(a) + b * log(1 - a)).sum() / len(b)
+    ),
+    "this is the squared error": lambda a, b: (a - b).pow(2).sum() / len(b),
+    "the entropy of x is taken off; the slide's loss does not do that": lambda a, b: (
+        (_total(a, b) - _total(b, b)) / len(b)
+    ),
+}
+
+
+def _inside_the_unit_interval(_: Generator) -> Sequence[Inputs]:
+    pairs = [random_pair(3, 1, 4, 5), random_pair(2, 3, 4, 4)]
+    return [(0.05 + 0.9 * x_hat, 0.05 + 0.9 * x) for x_hat, x in pairs]
+
+
+CROSS_ENTROPY = Question(
+    "cross_entropy",
+    lambda x_hat, x: _total(x_hat, x) / len(x),
+    by_sentence(CROSS_ENTROPY_MISTAKES),
+    _inside_the_unit_interval,
+)

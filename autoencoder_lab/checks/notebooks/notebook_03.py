@@ -1,21 +1,17 @@
 """The checks of notebook 03, denoising: right functions beside the commonest wrong ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from autoencoder_lab.checks.compare import (
-    CheckFailed,
-    answer_of,
-    compare_with,
-    noise_images,
-    numbered_images,
-    numbers_in,
-)
+from autoencoder_lab.checks.compare import CheckFailed
+from autoencoder_lab.checks.experiment import Record, Watcher, noise_images, numbered_images, numbers_in
+from autoencoder_lab.checks.question import Inputs, Question, by_sentence
+from autoencoder_lab.metrics import Estimate
 
-# --- 1: the loop that draws the noise --------------------------------------------------------------
+# --- 1: the loop that draws the noise ------------------------------------------------------------------------------
 
 
 def denoising_epochs(student: Callable[..., Any]) -> None:
@@ -23,9 +19,9 @@ def denoising_epochs(student: Callable[..., Any]) -> None:
 
     Nothing is trained: `step` writes down what it is handed. Every image is known by its grey, i / 1000.
     """
-    name = "denoising_epochs"
-    images, epochs, batch_size = numbered_images().train.images, 3, 16
-    kept, handed = images.clone(), list[tuple[Tensor, Tensor]]()
+    watcher, epochs, batch_size = Watcher("denoising_epochs", numbered_images()), 3, 16
+    images, handed = watcher.data.train.images, watcher.trained
+    kept = images.clone()
     generator = torch.Generator().manual_seed(0)
 
     def corrupt(x: Tensor, generator_given: Any = None) -> Tensor:
@@ -33,23 +29,22 @@ def denoising_epochs(student: Callable[..., Any]) -> None:
         return x + 1e-4 * (1 + torch.rand(x.shape, generator=generator_given or generator))
 
     def step(x: Tensor, target: Tensor) -> None:
-        handed.append((x.clone(), target.clone()))
+        handed.append(Record(x=x.clone(), target=target.clone()))
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        answer = answer_of(name, student, images, corrupt, step, epochs, batch_size)
+        answer = watcher.answer(student, images, corrupt, step, epochs, batch_size)
     if answer is None and not handed:
         return
     if not torch.equal(images, kept):
-        raise CheckFailed(f"{name}: your function changes the images in place; x̃ = corrupt(x) leaves x as it is")
+        watcher.refuse("your function changes the images in place; x̃ = corrupt(x) leaves x as it is")
     if not handed:
-        raise CheckFailed(f"{name}: step was never called; hand it every batch: step(damaged, clean)")
-    for flaw in (_pair_flaw(handed), _order_flaw(handed, len(images), epochs, batch_size), _noise_flaw(handed, epochs)):
-        if flaw:
-            raise CheckFailed(f"{name}: {flaw}")
+        watcher.refuse("step was never called; hand it every batch: step(damaged, clean)")
+    watcher.refuse(_pair_flaw(handed) or _order_flaw(handed, len(images), epochs, batch_size))
+    watcher.refuse(_noise_flaw(handed, epochs))
     if answer != len(handed):
-        raise CheckFailed(f"{name}: return the number of steps, {len(handed)}, got {answer!r}")
-    print(f"✓ {name}: correct, every image comes with new noise in every epoch")
+        watcher.refuse(f"return the number of steps, {len(handed)}, got {answer!r}")
+    print("✓ denoising_epochs: correct, every image comes with new noise in every epoch")
 
 
 def _is_clean(x: Tensor) -> bool:
@@ -59,9 +54,10 @@ def _is_clean(x: Tensor) -> bool:
     )
 
 
-def _pair_flaw(handed: list[tuple[Tensor, Tensor]]) -> str | None:
+def _pair_flaw(handed: list[Record]) -> str | None:
     """What is wrong with a single pair (input, target)."""
-    for x, target in handed:
+    for pair in handed:
+        x, target = pair.x, pair.target
         if x.shape != target.shape or x.shape[1:] != (1, 4, 4):
             return f"step takes images (B, 1, H, W), as many clean as damaged, got {(*x.shape,)} and {(*target.shape,)}"
         if _is_clean(x) and _is_clean(target):
@@ -85,11 +81,12 @@ def _number(x: Tensor) -> Tensor:
     return number
 
 
-def _order_flaw(handed: list[tuple[Tensor, Tensor]], count: int, epochs: int, batch_size: int) -> str | None:
+def _order_flaw(handed: list[Record], count: int, epochs: int, batch_size: int) -> str | None:
     """Whether every epoch shows every image once, in batches, in an order of its own."""
-    if max(len(x) for x, _ in handed) > batch_size:
-        return f"a batch holds up to {max(len(x) for x, _ in handed)} images, asked for were {batch_size}"
-    order = torch.cat([_number(target) for _, target in handed])
+    largest = max(len(pair.x) for pair in handed)
+    if largest > batch_size:
+        return f"a batch holds up to {largest} images, asked for were {batch_size}"
+    order = torch.cat([_number(pair.target) for pair in handed])
     if len(order) != epochs * count:
         return f"{len(order)} images were shown; {count} images and {epochs} epochs make {epochs * count}"
     by_epoch = order.view(epochs, count)
@@ -100,10 +97,10 @@ def _order_flaw(handed: list[tuple[Tensor, Tensor]], count: int, epochs: int, ba
     return None
 
 
-def _noise_flaw(handed: list[tuple[Tensor, Tensor]], epochs: int) -> str | None:
+def _noise_flaw(handed: list[Record], epochs: int) -> str | None:
     """Whether the noise is new for every image and every epoch."""
-    noise = torch.cat([x - target for x, target in handed]).flatten(1)
-    order = torch.cat([_number(target) for _, target in handed])
+    noise = torch.cat([pair.x - pair.target for pair in handed]).flatten(1)
+    order = torch.cat([_number(pair.target) for pair in handed])
     count = len(noise) // epochs
     first, second = (noise[k * count : (k + 1) * count][order[k * count : (k + 1) * count].argsort()] for k in (0, 1))
     if torch.allclose(first, second, atol=1e-6):
@@ -111,7 +108,7 @@ def _noise_flaw(handed: list[tuple[Tensor, Tensor]], epochs: int) -> str | None:
             "the noise is drawn once: every epoch shows an image with the same noise, which can be learnt by heart; "
             "call corrupt in every epoch, on every batch"
         )
-    sizes = [len(x) for x, _ in handed]
+    sizes = [len(pair.x) for pair in handed]
     starts = torch.tensor([0, *sizes[:-1]]).cumsum(0)
     if torch.allclose(noise[starts], noise[0].expand(len(starts), -1), atol=1e-6):
         return "every batch gets the same noise: the generator is set back before each; let it run on"
@@ -120,59 +117,34 @@ def _noise_flaw(handed: list[tuple[Tensor, Tensor]], epochs: int) -> str | None:
     return None
 
 
-# --- 2: the best answer to squared error -----------------------------------------------------------
+# --- 2: the best answer to squared error ---------------------------------------------------------------------------
 
 
 def posterior_mean(student: Callable[[Tensor, Tensor, float], Any]) -> None:
     """Exercise 03.2: student(noisy, candidates, sigma), (B, D) and (N, D), gives E[x | x̃], (B, D)."""
+    POSTERIOR_MEAN.check(student)
 
-    def squared(noisy: Tensor, candidates: Tensor) -> Tensor:
-        distance: Tensor = (noisy[:, None] - candidates).square().sum(dim=2)  # (B, N)
-        return distance
 
-    def by(score: Callable[[Tensor, float], Tensor]) -> Callable[[Tensor, Tensor, float], Tensor]:
-        return lambda y, x, s: score(squared(y, x), s).softmax(dim=1) @ x
+Mean = Callable[[Tensor, Tensor, float], Tensor]
 
-    def right(y: Tensor, x: Tensor, s: float) -> Tensor:
-        return by(lambda d, sigma: -d / (2 * sigma**2))(y, x, s)
 
-    mistakes: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
-        "the 2 is missing: a Gaussian's exponent is −‖x̃ − x‖² / (2σ²)": by(lambda d, s: -d / s**2),
-        "σ is not squared: a Gaussian's exponent is −‖x̃ − x‖² / (2σ²)": by(lambda d, s: -d / (2 * s)),
-        "you multiply by σ² instead of dividing: more noise must make the weights more equal": by(
-            lambda d, s: -d * s**2 / 2
-        ),
-        "σ is not used": by(lambda d, s: -d / 2),
-        "the distance is not squared": by(lambda d, s: -d.sqrt() / (2 * s**2)),
-        "the sign is wrong: a candidate far from x̃ must weigh less": by(lambda d, s: d / (2 * s**2)),
-        "you average the squared differences over pixels; the exponent needs their sum": lambda y, x, s: by(
-            lambda d, sigma: -d / x.shape[1] / (2 * sigma**2)
-        )(y, x, s),
-        "that is the likeliest candidate; the mean mixes all of them by their weights": lambda y, x, s: x[
-            squared(y, x).argmin(dim=1)
-        ],
-        "all candidates weigh the same; weigh each by how likely it makes x̃": lambda y, x, s: x.mean(dim=0).expand_as(
-            y
-        ),
-        "the weights are normalised over the noisy images; for each x̃ those of the candidates add up to 1": (
-            lambda y, x, s: (-squared(y, x) / (2 * s**2)).softmax(dim=0) @ x
-        ),
-        "the weights are not normalised; for each x̃ they must add up to 1": lambda y, x, s: (
-            (-squared(y, x) / (2 * s**2)).exp() @ x
-        ),
-        "you weigh by 1/distance; Gaussian noise asks for exp(−‖x̃ − x‖² / (2σ²))": lambda y, x, s: (
-            ((1 / squared(y, x)) / (1 / squared(y, x)).sum(dim=1, keepdim=True)) @ x
-        ),
-        "the answer is x̃ itself mixed in; the mean is over the candidates alone": lambda y, x, s: (
-            (right(y, x, s) + y) / 2
-        ),
-    }
-    generator = torch.Generator().manual_seed(0)
-    candidates = torch.rand(5, 6, generator=generator)
-    noisy = candidates[[0, 2, 4]] + 0.3 * torch.randn(3, 6, generator=generator)
-    many = torch.rand(4, 784, generator=generator)
+def _squared_distances(noisy: Tensor, candidates: Tensor) -> Tensor:
+    distance: Tensor = (noisy[:, None] - candidates).square().sum(dim=2)  # (B, N)
+    return distance
 
-    def without_underflow(y: Tensor, x: Tensor, s: float) -> Any:
+
+def _weighed(exponent: Callable[[Tensor, float], Tensor]) -> Mean:
+    """The mean of the candidates, weighed by exp of `exponent`, which is made from squared distances and σ."""
+    return lambda y, x, s: exponent(_squared_distances(y, x), s).softmax(dim=1) @ x
+
+
+_posterior_mean = _weighed(lambda d, s: -d / (2 * s**2))
+
+
+def _without_underflow(student: Callable[[Tensor, Tensor, float], Any]) -> Callable[[Tensor, Tensor, float], Any]:
+    """The student's function, with a complaint of nan where whole images come in."""
+
+    def watched(y: Tensor, x: Tensor, s: float) -> Any:
         answer = student(y, x, s)
         if y.shape[1] == 784 and isinstance(answer, Tensor) and answer.isnan().any():
             raise CheckFailed(
@@ -181,11 +153,56 @@ def posterior_mean(student: Callable[[Tensor, Tensor, float], Any]) -> None:
             )
         return answer
 
-    cases = [(noisy, candidates, 0.6), (noisy[:2], candidates[1:], 0.4), (many[:2] + 0.9, many, 0.5)]
-    compare_with("posterior_mean", without_underflow, right, mistakes, cases)
+    return watched
 
 
-# --- 3: where the loss looks -----------------------------------------------------------------------
+POSTERIOR_MEAN_MISTAKES: dict[str, Mean] = {
+    "the 2 is missing: a Gaussian's exponent is −‖x̃ − x‖² / (2σ²)": _weighed(lambda d, s: -d / s**2),
+    "σ is not squared: a Gaussian's exponent is −‖x̃ − x‖² / (2σ²)": _weighed(lambda d, s: -d / (2 * s)),
+    "you multiply by σ² instead of dividing: more noise must make the weights more equal": _weighed(
+        lambda d, s: -d * s**2 / 2
+    ),
+    "σ is not used": _weighed(lambda d, s: -d / 2),
+    "the distance is not squared": _weighed(lambda d, s: -d.sqrt() / (2 * s**2)),
+    "the sign is wrong: a candidate far from x̃ must weigh less": _weighed(lambda d, s: d / (2 * s**2)),
+    "you average the squared differences over pixels; the exponent needs their sum": lambda y, x, s: _weighed(
+        lambda d, sigma: -d / x.shape[1] / (2 * sigma**2)
+    )(y, x, s),
+    "that is the likeliest candidate; the mean mixes all of them by their weights": lambda y, x, s: x[
+        _squared_distances(y, x).argmin(dim=1)
+    ],
+    "all candidates weigh the same; weigh each by how likely it makes x̃": lambda y, x, s: x.mean(dim=0).expand_as(y),
+    "the weights are normalised over the noisy images; for each x̃ those of the candidates add up to 1": (
+        lambda y, x, s: (-_squared_distances(y, x) / (2 * s**2)).softmax(dim=0) @ x
+    ),
+    "the weights are not normalised; for each x̃ they must add up to 1": lambda y, x, s: (
+        (-_squared_distances(y, x) / (2 * s**2)).exp() @ x
+    ),
+    "you weigh by 1/distance; Gaussian noise asks for exp(−‖x̃ − x‖² / (2σ²))": lambda y, x, s: (
+        ((1 / _squared_distances(y, x)) / (1 / _squared_distances(y, x)).sum(dim=1, keepdim=True)) @ x
+    ),
+    "the answer is x̃ itself mixed in; the mean is over the candidates alone": lambda y, x, s: (
+        (_posterior_mean(y, x, s) + y) / 2
+    ),
+}
+
+
+def _noisy_and_candidates(generator: Generator) -> Sequence[Inputs]:
+    candidates = torch.rand(5, 6, generator=generator)
+    noisy = candidates[[0, 2, 4]] + 0.3 * torch.randn(3, 6, generator=generator)
+    many = torch.rand(4, 784, generator=generator)
+    return [(noisy, candidates, 0.6), (noisy[:2], candidates[1:], 0.4), (many[:2] + 0.9, many, 0.5)]
+
+
+POSTERIOR_MEAN = Question(
+    "posterior_mean",
+    _posterior_mean,
+    by_sentence(POSTERIOR_MEAN_MISTAKES),
+    _noisy_and_candidates,
+    adapt=_without_underflow,
+)
+
+# --- 3: where the loss looks ---------------------------------------------------------------------------------------
 
 
 def loss_on_the_hole(experiment: Callable[..., Any], recommend: Callable[[dict[str, Any], bool], Any]) -> None:
@@ -193,44 +210,138 @@ def loss_on_the_hole(experiment: Callable[..., Any], recommend: Callable[[dict[s
 
     Nothing is trained: experiment(data, fit, score) is handed a fit and a score that only write down what was asked.
     """
-    name = "loss_on_the_hole"
-    if _watch_inpainters(name, experiment) is None:
-        print(f"{name}: not done yet")
+    watcher = Watcher("loss_on_the_hole", noise_images())
+
+    def fit(model: Any, trained_on: Any, loss_on: Any = "everywhere", corrupt: Any = None, **settings: Any) -> None:
+        _write_down_training(watcher, model, trained_on, loss_on, corrupt, settings)
+
+    def score(model: Any, split: Any, corrupt: Any = None) -> tuple[Estimate, Estimate]:
+        return _write_down_score(watcher, model, split, corrupt)
+
+    answer = watcher.answer(experiment, watcher.data, fit=fit, score=score)
+    if answer is None:
         return
-    print(f"✓ {name}: a fair design")
+    watcher.refuse(_unfair(watcher.trained) or _wrong_errors(watcher.measured, answer))
+    print("✓ loss_on_the_hole: a fair design")
+    RECOMMEND.check(lambda a, b, c, d, knows: recommend({"everywhere": (a, b), "hole": (c, d)}, knows))
 
-    def by(error: Callable[[float, float, bool], float]) -> Callable[[float, float, float, float, bool], str]:
-        def choose(a: float, b: float, c: float, d: float, knows: bool) -> str:
-            return "everywhere" if error(a, b, knows) < error(c, d, knows) else "hole"
 
-        return choose
+def _write_down_training(
+    watcher: Watcher, model: Any, trained_on: Any, loss_on: Any, corrupt: Any, settings: dict[str, Any]
+) -> None:
+    if loss_on not in ("everywhere", "hole"):
+        watcher.refuse(f'loss_on must be "everywhere" or "hole", got {loss_on!r}')
+    if trained_on is not watcher.data:
+        watcher.refuse("train on the data handed to your function, data; fit takes its training images by itself")
+    again = "one model is trained twice; the second run would go on from the first: build a new one for each"
+    watcher.wants_new_model(model, again)
+    if corrupt is None:
+        watcher.refuse("clean → clean: without corrupt the model never sees a hole; fit(…, corrupt=hole)")
+    if not hasattr(corrupt, "mask"):
+        watcher.refuse(f"{corrupt!r} makes no holes; corrupt=lab.corrupt.box_mask(10, fill=0.5)")
+    images = watcher.data.train.images
+    if torch.equal(corrupt.mask(images), corrupt.mask(images)):
+        watcher.refuse("the holes are drawn once and stay where they are; every batch needs new ones")
+    watcher.trained.append(Record(model=model, loss_on=loss_on, corrupt=corrupt, settings=settings))
 
-    def right(inside: float, outside: float, knows: bool) -> float:
-        return inside if knows else (100 * inside + 684 * outside) / 784
 
-    mistakes = {
-        "the hole is 100 of 784 pixels: weigh the two errors by their areas, do not just add them": by(
-            lambda i, o, k: i if k else i + o
-        ),
-        "only the error inside counts for you; who does not know the hole must take the whole output": by(
-            lambda i, o, k: i
-        ),
-        "who knows the hole puts the known pixels back: the error outside is then 0 and does not count": by(
-            lambda i, o, k: right(i, o, False)
-        ),
-        "the two cases are exchanged: the known pixels can be put back by who knows the hole": by(
-            lambda i, o, k: right(i, o, not k)
-        ),
-        "you choose the larger error": by(lambda i, o, k: -right(i, o, k)),
-        "the error outside is judged where the one inside should be; each pair is (inside, outside)": by(
-            lambda i, o, k: right(o, i, k)
-        ),
-        "who does not know the hole needs the inside as well, not the outside alone": by(lambda i, o, k: i if k else o),
-        "the areas are exchanged: 100 pixels inside, 684 outside": by(
-            lambda i, o, k: i if k else (684 * i + 100 * o) / 784
-        ),
-    }
-    cases = [
+def _write_down_score(watcher: Watcher, model: Any, split: Any, corrupt: Any) -> tuple[Estimate, Estimate]:
+    run, data = watcher.training_of(model), watcher.data
+    if split is not data.test:
+        which = "training" if split is data.train else "validation" if split is data.val else "other"
+        watcher.refuse(f"you measure on the {which} images; what counts is the error on data.test")
+    if corrupt is None or corrupt != run.corrupt:
+        watcher.refuse(f"trained with {run.corrupt!r} but measured with {corrupt!r}; use the same hole")
+    run.errors = {"everywhere": (0.063, 0.014), "hole": (0.052, 0.24)}[run.loss_on]
+    watcher.measured.append(run)
+    return Estimate(run.errors[0], 0.001), Estimate(run.errors[1], 0.001)
+
+
+def _unfair(runs: list[Record]) -> str | None:
+    """The first respect in which two runs differ besides where the loss looks."""
+    if not runs:
+        return "nothing was trained with the fit handed to your function; call fit(model, data, …), not lab.fit"
+    of = {run.loss_on: run for run in runs}
+    if missing := {"everywhere", "hole"} - set(of):
+        return f'there is no run with loss_on="{missing.pop()}": with one run alone nothing is compared'
+    one, other = of["everywhere"], of["hole"]
+    if one.corrupt != other.corrupt:
+        return f"the two are trained with different holes, {one.corrupt!r} and {other.corrupt!r}"
+    if one.settings.get("seed", 0) != other.settings.get("seed", 0):
+        return "the two runs have different seeds; let the loss be the only difference"
+    if one.settings != other.settings:
+        return f"the two runs are trained differently, {one.settings} against {other.settings}"
+    if type(one.model) is not type(other.model) or str(one.model) != str(other.model):
+        return "the two models differ in size or kind; let the loss be the only difference"
+    return None
+
+
+def _wrong_errors(runs: list[Record], answer: Any) -> str | None:
+    """What is wrong with the errors returned, or None."""
+    measured = {run.loss_on: run.errors for run in runs}
+    if len(measured) < 2:
+        return "not both models were measured with the score handed to your function: score(model, data.test, hole)"
+    if not isinstance(answer, Mapping) or sorted(answer) != ["everywhere", "hole"]:
+        return f'return {{"everywhere": (inside, outside), "hole": (inside, outside)}}, got {answer!r}'
+    for key, wanted in measured.items():
+        given = answer[key]
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            return f"{key!r} needs two numbers, (inside, outside), got {given!r}"
+        if any(isinstance(value, Estimate) or not isinstance(value, float | int) for value in given):
+            return "the errors must be plain numbers: score(…) gives two Estimates, take the .value of each"
+        if tuple(given) == wanted[::-1]:
+            return "inside and outside are exchanged; score(…) gives the error inside first"
+        if any(abs(value - right) > 1e-9 for value, right in zip(given, wanted, strict=True)):
+            return f"the numbers under {key!r} belong to another run; are the two exchanged?"
+    return None
+
+
+Choice = Callable[[float, float, float, float, bool], str]
+
+
+def _smaller(error: Callable[[float, float, bool], float]) -> Choice:
+    """The choice of the smaller error, which is made of (inside, outside, whether the user knows the hole)."""
+
+    def choose(a: float, b: float, c: float, d: float, knows: bool) -> str:
+        return "everywhere" if error(a, b, knows) < error(c, d, knows) else "hole"
+
+    return choose
+
+
+def _error(inside: float, outside: float, knows: bool) -> float:
+    return inside if knows else (100 * inside + 684 * outside) / 784
+
+
+RECOMMEND_MISTAKES: dict[str, Choice] = {
+    "the hole is 100 of 784 pixels: weigh the two errors by their areas, do not just add them": _smaller(
+        lambda inside, outside, knows: inside if knows else inside + outside
+    ),
+    "only the error inside counts for you; who does not know the hole must take the whole output": _smaller(
+        lambda inside, outside, knows: inside
+    ),
+    "who knows the hole puts the known pixels back: the error outside is then 0 and does not count": _smaller(
+        lambda inside, outside, knows: _error(inside, outside, False)
+    ),
+    "the two cases are exchanged: the known pixels can be put back by who knows the hole": _smaller(
+        lambda inside, outside, knows: _error(inside, outside, not knows)
+    ),
+    "you choose the larger error": _smaller(lambda inside, outside, knows: -_error(inside, outside, knows)),
+    "the error outside is judged where the one inside should be; each pair is (inside, outside)": _smaller(
+        lambda inside, outside, knows: _error(outside, inside, knows)
+    ),
+    "who does not know the hole needs the inside as well, not the outside alone": _smaller(
+        lambda inside, outside, knows: inside if knows else outside
+    ),
+    "the areas are exchanged: 100 pixels inside, 684 outside": _smaller(
+        lambda inside, outside, knows: inside if knows else (684 * inside + 100 * outside) / 784
+    ),
+}
+
+RECOMMEND = Question(
+    "recommend",
+    _smaller(_error),
+    by_sentence(RECOMMEND_MISTAKES),
+    lambda _: [
         (0.06, 0.0148, 0.05, 0.24, False),
         (0.06, 0.0148, 0.05, 0.24, True),
         (0.06, 0.012, 0.05, 0.0128, False),
@@ -239,101 +350,5 @@ def loss_on_the_hole(experiment: Callable[..., Any], recommend: Callable[[dict[s
         (0.05, 0.015, 0.08, 0.0120, False),
         (0.02, 0.080, 0.09, 0.0730, False),
         (0.05, 0.030, 0.06, 0.0100, False),
-    ]
-    compare_with(
-        "recommend",
-        lambda a, b, c, d, knows: recommend({"everywhere": (a, b), "hole": (c, d)}, knows),
-        by(right),
-        mistakes,
-        cases,
-    )
-
-
-def _watch_inpainters(name: str, experiment: Callable[..., Any]) -> Any:
-    """The answer of a fair experiment, None for a stub; CheckFailed names the first flaw of the design."""
-    from autoencoder_lab.metrics.estimate import Estimate
-
-    def fail(flaw: str) -> CheckFailed:
-        return CheckFailed(f"{name}: {flaw}")
-
-    data = noise_images()
-    runs: list[dict[str, Any]] = []
-    scored: dict[str, tuple[float, float]] = {}
-
-    def fit(model: Any, trained_on: Any, loss_on: Any = "everywhere", corrupt: Any = None, **settings: Any) -> None:
-        if loss_on not in ("everywhere", "hole"):
-            raise fail(f'loss_on must be "everywhere" or "hole", got {loss_on!r}')
-        if trained_on is not data:
-            raise fail("train on the data handed to your function, data; fit takes its training images by itself")
-        if any(run["model"] is model for run in runs):
-            raise fail(
-                "one model is trained twice; the second run would go on from the first: build a new one for each"
-            )
-        if corrupt is None:
-            raise fail("clean → clean: without corrupt the model never sees a hole; fit(…, corrupt=hole)")
-        if not hasattr(corrupt, "mask"):
-            raise fail(f"{corrupt!r} makes no holes; corrupt=lab.corrupt.box_mask(10, fill=0.5)")
-        if torch.equal(corrupt.mask(data.train.images), corrupt.mask(data.train.images)):
-            raise fail("the holes are drawn once and stay where they are; every batch needs new ones")
-        runs.append({"model": model, "loss_on": loss_on, "corrupt": corrupt, "settings": settings})
-
-    def score(model: Any, split: Any, corrupt: Any = None) -> tuple[Estimate, Estimate]:
-        run = next((run for run in runs if run["model"] is model), None)
-        if run is None:
-            raise fail("a model is measured before it was trained")
-        if split is not data.test:
-            which = "training" if split is data.train else "validation" if split is data.val else "other"
-            raise fail(f"you measure on the {which} images; what counts is the error on data.test")
-        if corrupt is None or corrupt != run["corrupt"]:
-            raise fail(f"trained with {run['corrupt']!r} but measured with {corrupt!r}; use the same hole")
-        scored[run["loss_on"]] = {"everywhere": (0.063, 0.014), "hole": (0.052, 0.24)}[run["loss_on"]]
-        return Estimate(scored[run["loss_on"]][0], 0.001), Estimate(scored[run["loss_on"]][1], 0.001)
-
-    try:
-        answer = experiment(data, fit=fit, score=score)
-    except CheckFailed:
-        raise
-    except NotImplementedError:
-        return None
-    except Exception as error:
-        raise fail(f"your function stops with {type(error).__name__}: {error}") from error
-    if answer is None or answer is Ellipsis:
-        return None
-    if flaw := _unfair(runs):
-        raise fail(flaw)
-    if len(scored) < 2:
-        raise fail(
-            "not both models were measured with the score handed to your function: score(model, data.test, hole)"
-        )
-    if not isinstance(answer, Mapping) or sorted(answer) != ["everywhere", "hole"]:
-        raise fail(f'return {{"everywhere": (inside, outside), "hole": (inside, outside)}}, got {answer!r}')
-    for key, wanted in scored.items():
-        given = answer[key]
-        if not isinstance(given, tuple | list) or len(given) != 2:
-            raise fail(f"{key!r} needs two numbers, (inside, outside), got {given!r}")
-        if any(isinstance(value, Estimate) or not isinstance(value, float | int) for value in given):
-            raise fail("the errors must be plain numbers: score(…) gives two Estimates, take the .value of each")
-        if tuple(given) == wanted[::-1]:
-            raise fail("inside and outside are exchanged; score(…) gives the error inside first")
-        if any(abs(value - right) > 1e-9 for value, right in zip(given, wanted, strict=True)):
-            raise fail(f"the numbers under {key!r} belong to another run; are the two exchanged?")
-    return answer
-
-
-def _unfair(runs: list[dict[str, Any]]) -> str | None:
-    """The first respect in which two runs differ besides where the loss looks."""
-    if not runs:
-        return "nothing was trained with the fit handed to your function; call fit(model, data, …), not lab.fit"
-    of = {run["loss_on"]: run for run in runs}
-    if missing := {"everywhere", "hole"} - set(of):
-        return f'there is no run with loss_on="{missing.pop()}": with one run alone nothing is compared'
-    one, other = of["everywhere"], of["hole"]
-    if one["corrupt"] != other["corrupt"]:
-        return f"the two are trained with different holes, {one['corrupt']!r} and {other['corrupt']!r}"
-    if one["settings"].get("seed", 0) != other["settings"].get("seed", 0):
-        return "the two runs have different seeds; let the loss be the only difference"
-    if one["settings"] != other["settings"]:
-        return f"the two runs are trained differently, {one['settings']} against {other['settings']}"
-    if type(one["model"]) is not type(other["model"]) or str(one["model"]) != str(other["model"]):
-        return "the two models differ in size or kind; let the loss be the only difference"
-    return None
+    ],
+)

@@ -1,138 +1,188 @@
-"""The checks of notebooks 04 and 04b, the variational autoencoder: right functions beside the commonest wrong ones."""
+"""The checks of notebook 04, the variational autoencoder: right functions beside the commonest wrong ones."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, answer_of, compare_with, conclusion_names, noise_images
+from autoencoder_lab.checks.compare import CheckFailed, answer_of, show
+from autoencoder_lab.checks.experiment import Record, Watcher, numbered_images, numbers_in
+from autoencoder_lab.checks.question import Inputs, Question, by_sentence
+from autoencoder_lab.data.split import ImageData
+
+# --- 1: the KL of two Gaussians ------------------------------------------------------------------------------------
 
 
 def gaussian_kl(student: Callable[[Tensor, Tensor], Any]) -> None:
     """Exercise 04.1: student(mu, log_var), (B, d) each, gives KL[N(μ, σ²) ‖ N(0, I)] of each image in nats, (B,)."""
-    name = "gaussian_kl"
+    GAUSSIAN_KL.check(student)
 
-    def each_image(mu: Tensor, log_var: Tensor) -> Any:
+
+def _one_for_each_image(student: Callable[[Tensor, Tensor], Any]) -> Callable[[Tensor, Tensor], Any]:
+    """The student's KL, with complaints of sums over the wrong dimensions."""
+
+    def watched(mu: Tensor, log_var: Tensor) -> Any:
         answer = student(mu, log_var)
-        if isinstance(answer, Tensor) and answer.shape == mu.shape:
-            raise CheckFailed(f"{name}: that is one KL for each dimension; sum over the dimensions, dim=1")
-        if isinstance(answer, Tensor) and answer.ndim == 0:
-            raise CheckFailed(f"{name}: that is one number for the whole batch; sum over the dimensions only, dim=1")
-        if isinstance(answer, Tensor) and answer.shape == mu.shape[1:]:
-            raise CheckFailed(f"{name}: you sum over the images (dim=0); sum over the dimensions of the code, dim=1")
+        if not isinstance(answer, Tensor):
+            return answer
+        if answer.shape == mu.shape:
+            raise CheckFailed("gaussian_kl: that is one KL for each dimension; sum over the dimensions, dim=1")
+        if answer.ndim == 0:
+            raise CheckFailed(
+                "gaussian_kl: that is one number for the whole batch; sum over the dimensions only, dim=1"
+            )
+        if answer.shape == mu.shape[1:]:
+            raise CheckFailed(
+                "gaussian_kl: you sum over the images (dim=0); sum over the dimensions of the code, dim=1"
+            )
         return answer
 
-    def kl(mu: Tensor, variance: Tensor) -> Tensor:
-        return 0.5 * (mu.square() + variance - 1 - variance.log()).sum(dim=1)
+    return watched
 
-    mistakes: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-        "log_var is taken for σ; it is log σ², so σ² = exp(log_var)": lambda m, s: kl(m, s.square()),
-        "log_var is taken for σ²; it is log σ², so σ² = exp(log_var)": kl,
-        "log_var is taken for log σ; it is log σ², so σ² = exp(log_var), without a 2": lambda m, s: kl(
-            m, (2 * s).exp()
-        ),
-        "exp(log_var / 2) is σ; the formula adds the variance σ²": lambda m, s: (
-            0.5 * (m.square() + (0.5 * s).exp() - 1 - s).sum(dim=1)
-        ),
-        "log σ² is halved in the last term; with the ½ before the bracket it stands there whole": lambda m, s: (
-            0.5 * (m.square() + s.exp() - 1 - 0.5 * s).sum(dim=1)
-        ),
-        "the factor ½ is missing": lambda m, s: 2 * kl(m, s.exp()),
-        "you average over the dimensions; a KL of independent dimensions is their sum": lambda m, s: (
-            kl(m, s.exp()) / m.shape[1]
-        ),
-        "the sign is the wrong way round: a KL is never negative": lambda m, s: -kl(m, s.exp()),
-        "the −1 is missing: at μ = 0 and σ = 1 the KL must be 0": lambda m, s: kl(m, s.exp()) + 0.5 * m.shape[1],
-        "the −1 counts once for each dimension, not once for an image": lambda m, s: (
-            kl(m, s.exp()) + 0.5 * (m.shape[1] - 1)
-        ),
-        "that is the KL the other way round, KL[N(0, I) ‖ N(μ, σ²)]": lambda m, s: (
-            0.5 * ((1 + m.square()) / s.exp() - 1 + s).sum(dim=1)
-        ),
-        "μ is not squared": lambda m, s: 0.5 * (m + s.exp() - 1 - s).sum(dim=1),
-        "the term μ² is missing": lambda m, s: kl(0 * m, s.exp()),
-        "the term log σ² is missing; without it the cheapest σ would be 0": lambda m, s: (
-            0.5 * (m.square() + s.exp() - 1).sum(dim=1)
-        ),
-        "log σ² has the wrong sign; it is subtracted": lambda m, s: 0.5 * (m.square() + s.exp() - 1 + s).sum(dim=1),
-        "the term σ² is missing; without it the cheapest σ would be infinite": lambda m, s: (
-            0.5 * (m.square() - 1 - s).sum(dim=1)
-        ),
-        "these are bits; nats take the natural logarithm": lambda m, s: kl(m, s.exp()) / math.log(2),
-        "you divide by the number of images; the result is one KL for each of them": lambda m, s: (
-            kl(m, s.exp()) / len(m)
-        ),
-    }
-    generator = torch.Generator().manual_seed(0)
-    # log-variances above 0, so that taking them for variances gives numbers to compare, not nan
-    cases = [
+
+def _kl(mu: Tensor, variance: Tensor) -> Tensor:
+    return 0.5 * (mu.square() + variance - 1 - variance.log()).sum(dim=1)
+
+
+GAUSSIAN_KL_MISTAKES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "log_var is taken for σ; it is log σ², so σ² = exp(log_var)": lambda m, s: _kl(m, s.square()),
+    "log_var is taken for σ²; it is log σ², so σ² = exp(log_var)": _kl,
+    "log_var is taken for log σ; it is log σ², so σ² = exp(log_var), without a 2": lambda m, s: _kl(m, (2 * s).exp()),
+    "exp(log_var / 2) is σ; the formula adds the variance σ²": lambda m, s: (
+        0.5 * (m.square() + (0.5 * s).exp() - 1 - s).sum(dim=1)
+    ),
+    "log σ² is halved in the last term; with the ½ before the bracket it stands there whole": lambda m, s: (
+        0.5 * (m.square() + s.exp() - 1 - 0.5 * s).sum(dim=1)
+    ),
+    "the factor ½ is missing": lambda m, s: 2 * _kl(m, s.exp()),
+    "you average over the dimensions; a KL of independent dimensions is their sum": lambda m, s: (
+        _kl(m, s.exp()) / m.shape[1]
+    ),
+    "the sign is the wrong way round: a KL is never negative": lambda m, s: -_kl(m, s.exp()),
+    "the −1 is missing: at μ = 0 and σ = 1 the KL must be 0": lambda m, s: _kl(m, s.exp()) + 0.5 * m.shape[1],
+    "the −1 counts once for each dimension, not once for an image": lambda m, s: (
+        _kl(m, s.exp()) + 0.5 * (m.shape[1] - 1)
+    ),
+    "that is the KL the other way round, KL[N(0, I) ‖ N(μ, σ²)]": lambda m, s: (
+        0.5 * ((1 + m.square()) / s.exp() - 1 + s).sum(dim=1)
+    ),
+    "μ is not squared": lambda m, s: 0.5 * (m + s.exp() - 1 - s).sum(dim=1),
+    "the term μ² is missing": lambda m, s: _kl(0 * m, s.exp()),
+    "the term log σ² is missing; without it the cheapest σ would be 0": lambda m, s: (
+        0.5 * (m.square() + s.exp() - 1).sum(dim=1)
+    ),
+    "log σ² has the wrong sign; it is subtracted": lambda m, s: 0.5 * (m.square() + s.exp() - 1 + s).sum(dim=1),
+    "the term σ² is missing; without it the cheapest σ would be infinite": lambda m, s: (
+        0.5 * (m.square() - 1 - s).sum(dim=1)
+    ),
+    "these are bits; nats take the natural logarithm": lambda m, s: _kl(m, s.exp()) / math.log(2),
+    "you divide by the number of images; the result is one KL for each of them": lambda m, s: _kl(m, s.exp()) / len(m),
+}
+
+
+def _codes_and_log_variances(generator: Generator) -> Sequence[Inputs]:
+    """Log-variances above 0, so that taking them for variances gives numbers to compare, not nan."""
+    return [
         (torch.randn(size, generator=generator), 0.2 + 1.5 * torch.rand(size, generator=generator))
         for size in ((3, 2), (4, 5))
     ]
-    compare_with(name, each_image, lambda m, s: kl(m, s.exp()), mistakes, cases)
+
+
+GAUSSIAN_KL = Question(
+    "gaussian_kl",
+    lambda mu, log_var: _kl(mu, log_var.exp()),
+    by_sentence(GAUSSIAN_KL_MISTAKES),
+    _codes_and_log_variances,
+    adapt=_one_for_each_image,
+)
+
+# --- 2: a draw that can be learned through -------------------------------------------------------------------------
 
 
 def reparameterise(student: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
     """Exercise 04.2: student(mu, log_var, noise), (B, d) each, gives z = μ + σ·ε, differentiable in μ and log σ²."""
-    name = "reparameterise"
+    REPARAMETERISE.check(student)
 
-    def right(mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
-        return mu + torch.exp(0.5 * log_var) * noise
+
+Draw = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def _reparameterise(mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
+    return mu + torch.exp(0.5 * log_var) * noise
+
+
+def _with_its_gradient(student: Callable[[Tensor, Tensor, Tensor], Any]) -> Callable[[Tensor, Tensor, Tensor], Any]:
+    """The student's z, after a look at what z alone does not show."""
 
     def watched(mu: Tensor, log_var: Tensor, noise: Tensor) -> Any:
-        """The student's z, after a look at what z alone does not show."""
         leaves = mu.requires_grad_(), log_var.requires_grad_()
         inputs = (mu * 1, log_var * 1, noise)  # no leaves: those may not be changed in place, and PyTorch says so oddly
         z = student(*inputs)
         if not isinstance(z, Tensor) or z.shape != mu.shape:
             return z
         if any(not torch.equal(given, kept) for given, kept in zip(inputs, (mu, log_var, noise), strict=True)):
-            raise CheckFailed(f"{name}: your function changes its input in place; use z = mu + … instead")
+            raise CheckFailed("reparameterise: your function changes its input in place; use z = mu + … instead")
         again = student(mu * 1, log_var * 1, noise.clone())
         if not torch.equal(z.detach(), torch.as_tensor(again).detach()):
-            raise CheckFailed(f"{name}: two calls differ, so you draw noise of your own; use the noise you are given")
-        if torch.allclose(z, right(mu, log_var, noise), atol=1e-4):
+            raise CheckFailed(
+                "reparameterise: two calls differ, so you draw noise of your own; use the noise you are given"
+            )
+        if torch.allclose(z, _reparameterise(mu, log_var, noise), atol=1e-4):
             reached = torch.autograd.grad(z.sum(), leaves, allow_unused=True) if z.requires_grad else (None, None)
             for what, gradient in zip(("mu", "log_var"), reached, strict=True):
                 if gradient is None:
                     raise CheckFailed(
-                        f"{name}: the values are right, but no gradient reaches {what}, which could not learn; compute "
-                        "z without detach(), item(), .data or torch.no_grad()"
+                        f"reparameterise: the values are right, but no gradient reaches {what}, which could not "
+                        "learn; compute z without detach(), item(), .data or torch.no_grad()"
                     )
         return z.detach()
 
-    mistakes: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-        "log_var is taken for σ; it is log σ², so σ = exp(log_var / 2)": lambda m, s, e: m + s * e,
-        "log_var is taken for σ²; it is log σ², so σ = exp(log_var / 2)": lambda m, s, e: m + s.sqrt() * e,
-        "the noise is multiplied by the variance σ²; its square root σ = exp(log_var / 2) is needed": lambda m, s, e: (
-            m + s.exp() * e
-        ),
-        "σ = exp(log_var / 2); a factor of 2 in place of the ½ makes it σ⁴": lambda m, s, e: m + (2 * s).exp() * e,
-        "the noise is divided by σ": lambda m, s, e: m + (-0.5 * s).exp() * e,
-        "there is no noise in z: that is μ, the code at test time; in training z is drawn": lambda m, s, e: m,
-        "there is no μ in z": lambda m, s, e: (0.5 * s).exp() * e,
-        "the noise is not scaled by σ": lambda m, s, e: m + e,
-        "you add the noise first and scale by σ then, which scales μ as well": lambda m, s, e: (
-            (0.5 * s).exp() * (m + e)
-        ),
-        "σ is added; the noise is multiplied by σ": lambda m, s, e: m + (0.5 * s).exp() + e,
-        "there is no noise in z: μ + σ is one fixed code": lambda m, s, e: m + (0.5 * s).exp(),
-        "μ is multiplied by the noise; it is σ that belongs there": lambda m, s, e: m * e + (0.5 * s).exp(),
-        "every image gets the noise of the first one": lambda m, s, e: right(m, s, e[:1]),
-        "every dimension gets the noise of the first one": lambda m, s, e: right(m, s, e[:, :1]),
-        "the noise is squared, so that z is never below μ": lambda m, s, e: right(m, s, e.square()),
-        "μ − σ·ε has the right distribution too, but the check cannot tell it from a slip: write μ + σ·ε": (
-            lambda m, s, e: right(m, s, -e)
-        ),
-    }
-    generator = torch.Generator().manual_seed(0)
+    return watched
+
+
+REPARAMETERISE_MISTAKES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    "log_var is taken for σ; it is log σ², so σ = exp(log_var / 2)": lambda m, s, e: m + s * e,
+    "log_var is taken for σ²; it is log σ², so σ = exp(log_var / 2)": lambda m, s, e: m + s.sqrt() * e,
+    "the noise is multiplied by the variance σ²; its square root σ = exp(log_var / 2) is needed": lambda m, s, e: (
+        m + s.exp() * e
+    ),
+    "σ = exp(log_var / 2); a factor of 2 in place of the ½ makes it σ⁴": lambda m, s, e: m + (2 * s).exp() * e,
+    "the noise is divided by σ": lambda m, s, e: m + (-0.5 * s).exp() * e,
+    "there is no noise in z: that is μ, the code at test time; in training z is drawn": lambda m, s, e: m,
+    "there is no μ in z": lambda m, s, e: (0.5 * s).exp() * e,
+    "the noise is not scaled by σ": lambda m, s, e: m + e,
+    "you add the noise first and scale by σ then, which scales μ as well": lambda m, s, e: (0.5 * s).exp() * (m + e),
+    "σ is added; the noise is multiplied by σ": lambda m, s, e: m + (0.5 * s).exp() + e,
+    "there is no noise in z: μ + σ is one fixed code": lambda m, s, e: m + (0.5 * s).exp(),
+    "μ is multiplied by the noise; it is σ that belongs there": lambda m, s, e: m * e + (0.5 * s).exp(),
+    "every image gets the noise of the first one": lambda m, s, e: _reparameterise(m, s, e[:1]),
+    "every dimension gets the noise of the first one": lambda m, s, e: _reparameterise(m, s, e[:, :1]),
+    "the noise is squared, so that z is never below μ": lambda m, s, e: _reparameterise(m, s, e.square()),
+    "μ − σ·ε has the right distribution too, but the check cannot tell it from a slip: write μ + σ·ε": (
+        lambda m, s, e: _reparameterise(m, s, -e)
+    ),
+}
+
+
+def _codes_log_variances_and_noise(generator: Generator) -> Sequence[Inputs]:
     cases = []
     for size in ((3, 2), (4, 5)):
         mu, noise = (torch.randn(size, generator=generator) for _ in range(2))
         cases.append((mu, 0.2 + 1.5 * torch.rand(size, generator=generator), noise))
-    compare_with(name, watched, right, mistakes, cases)
+    return cases
+
+
+REPARAMETERISE = Question(
+    "reparameterise",
+    _reparameterise,
+    by_sentence(REPARAMETERISE_MISTAKES),
+    _codes_log_variances_and_noise,
+    adapt=_with_its_gradient,
+)
+
+# --- the loss ------------------------------------------------------------------------------------------------------
 
 
 def vae_loss(student: Callable[[Tensor, Tensor, float], Any]) -> None:
@@ -140,233 +190,264 @@ def vae_loss(student: Callable[[Tensor, Tensor, float], Any]) -> None:
 
     reconstruction: (B, pixels), −log p of each pixel; kl: (B, d); both in nats, averaged over the B images. Slide 003.
     """
+    VAE_LOSS.check(student)
 
-    def loss(pixels: Tensor, dimensions: Tensor) -> Tensor:
-        return pixels.flatten(1).sum(dim=1).mean() + dimensions.sum(dim=1).mean()
 
-    mistakes: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
-        "the reconstruction is averaged over pixels and the KL summed over dimensions: the KL then weighs too much, as "
-        "many times as there are pixels. Sum both": lambda r, k, b: r.mean() + b * k.sum(dim=1).mean(),
-        "the KL is averaged over the dimensions and the reconstruction summed over pixels; sum both": lambda r, k, b: (
-            r.sum(dim=1).mean() + b * k.mean()
-        ),
-        "both terms are averaged, over pixels and over dimensions: these are different numbers, and β no longer means "
-        "what it says. Sum over both": lambda r, k, b: r.mean() + b * k.mean(),
-        "the KL is averaged over pixels: it has been divided by the number of pixels": lambda r, k, b: loss(
-            r, b * k / r.shape[1]
-        ),
-        "β stands before the reconstruction; it weighs the KL": lambda r, k, b: loss(b * r, k),
-        "β is missing": lambda r, k, b: loss(r, k),
-        "β weighs the KL alone, not the whole": lambda r, k, b: loss(b * r, b * k),
-        "β counts twice (β²)": lambda r, k, b: loss(r, b * b * k),
-        "the KL is divided by β; multiply": lambda r, k, b: loss(r, k / b),
-        "β is added to the KL; multiply": lambda r, k, b: loss(r, k) + b,
-        "the weights are 1 − β and β; slide 003 has 1 and β": lambda r, k, b: loss((1 - b) * r, b * k),
-        "the loss is summed over the images; average over the batch, or its size depends on it": lambda r, k, b: (
-            len(r) * loss(r, b * k)
-        ),
-        "the KL is summed over the images; average both terms over the batch": lambda r, k, b: loss(r, len(r) * b * k),
-        "the reconstruction is summed over the images; average both terms over the batch": lambda r, k, b: loss(
-            len(r) * r, b * k
-        ),
-        "the KL is subtracted: the loss is −ELBO, and the KL costs": lambda r, k, b: loss(r, -b * k),
-        "that is the ELBO; the loss to be made small is its negative": lambda r, k, b: -loss(r, b * k),
-        "the KL is missing": lambda r, k, b: loss(r, 0 * k),
-        "the reconstruction is missing": lambda r, k, b: loss(0 * r, b * k),
-        "only the first image counts": lambda r, k, b: loss(r[:1], b * k[:1]),
-    }
-    generator = torch.Generator().manual_seed(0)
-    cases = [
+def _loss(pixels: Tensor, dimensions: Tensor) -> Tensor:
+    return pixels.flatten(1).sum(dim=1).mean() + dimensions.sum(dim=1).mean()
+
+
+VAE_LOSS_MISTAKES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "the reconstruction is averaged over pixels and the KL summed over dimensions: the KL then weighs too much, as "
+    "many times as there are pixels. Sum both": lambda r, k, b: r.mean() + b * k.sum(dim=1).mean(),
+    "the KL is averaged over the dimensions and the reconstruction summed over pixels; sum both": lambda r, k, b: (
+        r.sum(dim=1).mean() + b * k.mean()
+    ),
+    "both terms are averaged, over pixels and over dimensions: these are different numbers, and β no longer means "
+    "what it says. Sum over both": lambda r, k, b: r.mean() + b * k.mean(),
+    "the KL is averaged over pixels: it has been divided by the number of pixels": lambda r, k, b: _loss(
+        r, b * k / r.shape[1]
+    ),
+    "β stands before the reconstruction; it weighs the KL": lambda r, k, b: _loss(b * r, k),
+    "β is missing": lambda r, k, b: _loss(r, k),
+    "β weighs the KL alone, not the whole": lambda r, k, b: _loss(b * r, b * k),
+    "β counts twice (β²)": lambda r, k, b: _loss(r, b * b * k),
+    "the KL is divided by β; multiply": lambda r, k, b: _loss(r, k / b),
+    "β is added to the KL; multiply": lambda r, k, b: _loss(r, k) + b,
+    "the weights are 1 − β and β; slide 003 has 1 and β": lambda r, k, b: _loss((1 - b) * r, b * k),
+    "the loss is summed over the images; average over the batch, or its size depends on it": lambda r, k, b: (
+        len(r) * _loss(r, b * k)
+    ),
+    "the KL is summed over the images; average both terms over the batch": lambda r, k, b: _loss(r, len(r) * b * k),
+    "the reconstruction is summed over the images; average both terms over the batch": lambda r, k, b: _loss(
+        len(r) * r, b * k
+    ),
+    "the KL is subtracted: the loss is −ELBO, and the KL costs": lambda r, k, b: _loss(r, -b * k),
+    "that is the ELBO; the loss to be made small is its negative": lambda r, k, b: -_loss(r, b * k),
+    "the KL is missing": lambda r, k, b: _loss(r, 0 * k),
+    "the reconstruction is missing": lambda r, k, b: _loss(0 * r, b * k),
+    "only the first image counts": lambda r, k, b: _loss(r[:1], b * k[:1]),
+}
+
+
+VAE_LOSS = Question(
+    "vae_loss",
+    lambda reconstruction, kl, beta: _loss(reconstruction, beta * kl),
+    by_sentence(VAE_LOSS_MISTAKES),
+    lambda generator: [
         (torch.rand(3, 7, generator=generator), torch.rand(3, 2, generator=generator), 4.0),
         (torch.rand(4, 9, generator=generator), torch.rand(4, 5, generator=generator), 0.3),
-    ]
-    compare_with("vae_loss", student, lambda r, k, b: loss(r, b * k), mistakes, cases)
+    ],
+)
+
+# --- 3: an experiment ----------------------------------------------------------------------------------------------
+
+DECODED = 1000  # what the stand-in for a model adds to the number of an image that passes through it
+SAMPLED = 5000  # the number of its first sample
+FEWEST = 20  # distances for a median
 
 
-def interpolate(student: Callable[[Tensor, Tensor, int], Any]) -> None:
-    """Exercise 04b.1: student(a, b, steps) gives codes (steps, d), evenly spaced from a to b, both included.
+def copying_experiment(experiment: Callable[..., Any], verdict: Callable[[dict[str, float]], Any]) -> None:
+    """Exercise 04.3: experiment(model, data, nearest) gives median distances to the nearest training image of "samples"
+    and of a "control" of decoded images that cannot be copies; verdict(distances) says "copies" or "new". Slide 003."""
+    watcher = Watcher("copying_experiment", numbered_images())
 
-    Slide 002, on paths between two images.
+    def nearest(images: Any, split: Any, *rest: Any) -> tuple[Tensor, Tensor]:
+        distances = _write_down_distances(watcher, images, split)
+        return distances, torch.zeros(len(images), dtype=torch.long)
+
+    answer = watcher.answer(experiment, _MarkingModel(), watcher.data, nearest=nearest)
+    if answer is None:
+        return
+    measured = {one.kind: one.distances for one in watcher.measured}
+    watcher.refuse(_copying_flaw(measured, answer))
+    print("✓ copying_experiment: a control that can convict")
+    VERDICT.check(lambda samples, control: verdict({"samples": samples, "control": control}))
+
+
+class _MarkingModel:
+    """Marks what passes through it: sample i holds (5000 + i) / 1000 everywhere, x comes back as x + 1."""
+
+    latent, label, image_shape = 3, "VAE(3)", (1, 4, 4)
+
+    def sample(self, n: int, generator: Any = None) -> Tensor:
+        return (SAMPLED + torch.arange(n).float()).div(1000).view(-1, 1, 1, 1).expand(-1, 1, 4, 4).clone()
+
+    def sample_prior(self, n: int, generator: Any = None) -> Tensor:
+        return self.encode(self.sample(n) - DECODED / 1000)
+
+    def encode(self, x: Tensor) -> Tensor:
+        return x.flatten(1)[:, :3]
+
+    def decode(self, z: Tensor) -> Tensor:
+        if z.ndim != 2 or z.shape[1] != 3:
+            raise ValueError(f"{self.label} decodes codes of shape (B, 3), got {tuple(z.shape)}")
+        drawn = (z - z[:, :1]).abs().sum(dim=1) > 0  # codes drawn by the student's own randn: three different numbers
+        images = z[:, :1, None, None].expand(-1, 1, 4, 4) + DECODED / 1000
+        return torch.where(drawn[:, None, None, None], self.sample(len(z)), images)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        return self.decode(self.encode(x))
+
+
+def _write_down_distances(watcher: Watcher, images: Any, split: Any) -> Tensor:
+    """Distances of their own for every call."""
+    if not isinstance(images, Tensor) or images.ndim != 4 or not hasattr(split, "images"):
+        watcher.refuse("nearest(images, split) takes images (N, C, H, W) and a split such as data.train")
+    if numbers_in(split.images) != numbers_in(watcher.data.train.images):
+        watcher.refuse("search among data.train, all of it: only training images can have been copied")
+    if len(images) < FEWEST:
+        watcher.refuse(f"a median of {len(images)} distances says little; take at least {FEWEST} images, better 200")
+    kinds = {one.kind for one in watcher.measured}
+    distances = 4.0 + torch.arange(len(images)).float().square() / len(images) + len(kinds)
+    watcher.measured.append(Record(kind=_kind(watcher.data, images), distances=distances))
+    return distances
+
+
+def _kind(data: ImageData, images: Tensor) -> str:
+    """What these images are, by their numbers: "samples", "test decoded", "train", …, or "a mixture"."""
+    numbers = numbers_in(images)
+    if min(numbers) >= SAMPLED:
+        return "samples"
+    decoded = min(numbers) >= DECODED
+    plain = frozenset(number - DECODED for number in numbers) if decoded else numbers
+    for split in ("train", "val", "test"):
+        if plain <= numbers_in(getattr(data, split).images):
+            return f"{split} decoded" if decoded else split
+    return "a mixture"
+
+
+def _copying_flaw(measured: Mapping[str, Tensor], answer: Any) -> str | None:
+    """What is wrong with the design or with the numbers, or None."""
+    if not measured:
+        return "nothing was measured with the `nearest` handed to your function: nearest(images, data.train)[0]"
+    if "samples" not in measured:
+        return "the samples were never measured: nearest(model.sample(n), data.train)[0]"
+    control = next((kind for kind in ("test decoded", "val decoded") if kind in measured), None)
+    if control is None:
+        others = [kind for kind in measured if kind != "samples"]
+        return {
+            "": "there is no control: which distance would you expect of images that are certainly new?",
+            "test": "the control is sharp, the samples are smooth as all decoded images; send it through "
+            "model.reconstruct, or smoothness alone brings the samples nearer",
+            "train": "the control is the training images themselves: their distance is 0, and nothing can be nearer",
+            "train decoded": "the control was trained on, hence its small distance. Take new images",
+            "a mixture": "the control mixes images of several kinds; take those of data.test",
+        }[others[0].replace("val", "test") if others else ""]
+    if not isinstance(answer, Mapping) or sorted(answer) != ["control", "samples"]:
+        return f'return a dictionary with the keys "samples" and "control", got {answer!r}'
+    if any(isinstance(value, bool) or not isinstance(value, float | int) for value in answer.values()):
+        return "the two values must be plain numbers; .item() makes one of a tensor"
+    kinds = {"samples": "samples", "control": control}
+
+    def given(take: Callable[[Tensor], Tensor], kinds: Mapping[str, str] = kinds) -> bool:
+        return all(abs(answer[key] - float(take(measured[kind]))) < 1e-3 for key, kind in kinds.items())
+
+    if given(torch.median) or given(lambda d: d.quantile(0.5)):
+        return None
+    if given(torch.median, {"samples": control, "control": "samples"}):
+        return "the two numbers are exchanged"
+    if given(torch.mean):
+        return "these are means; a few ruined samples far from everything would cover up the copies. Take the median"
+    if given(torch.min):
+        return "these are the smallest distances: one lucky image each decides. Take the median"
+    return "the numbers returned are not the medians of the distances that were measured"
+
+
+def _rule(copied: Callable[[float, float], bool]) -> Callable[[float, float], str]:
+    return lambda samples, control: "copies" if copied(samples, control) else "new"
+
+
+VERDICT_MISTAKES = {
+    "copies lie nearer to the training images than the control does, not farther": _rule(lambda s, c: s > c / 0.8),
+    "the two words are exchanged: nearer than 0.8 times the control means copies": _rule(lambda s, c: s >= 0.8 * c),
+    "any sample distance below the control's convicts for you, even one by chance; ask for less than 0.8 times": (
+        _rule(lambda s, c: s < c)
+    ),
+    "you compare the difference with 0.8; distances have no natural size, take the ratio": _rule(
+        lambda s, c: c - s > 0.8
+    ),
+    "you compare the sample distance itself with 0.8; a distance alone says nothing, compare it with the control": (
+        _rule(lambda s, c: s < 0.8)
+    ),
+    "the factor stands on the wrong side: samples below 0.8 times the control": _rule(lambda s, c: 0.8 * s < c),
+    "only a distance of 0 is a copy for you; one grey level would be enough to get away": _rule(lambda s, c: s == 0),
+}
+
+VERDICT = Question(
+    "verdict",
+    _rule(lambda s, c: s < 0.8 * c),
+    by_sentence(VERDICT_MISTAKES),
+    lambda _: [(2.0, 10.0), (10.0, 10.0), (9.0, 10.0), (11.0, 10.0), (13.0, 10.0), (0.5, 0.55), (0.3, 0.9), (0.7, 5.0)],
+)
+
+# --- 4: a code that is drawn in training and is μ at test time -----------------------------------------------------
+
+DRAWS = 4000
+
+
+def code(student: Callable[[Tensor, Tensor, bool], Any]) -> None:
+    """Exercise 04.4: student(mu, log_var, training), (B, d) each, gives z: a fresh draw in training, μ at test.
+
+    Judged by many draws: their mean, spread and correlations within five standard errors. Slide 002.
     """
-    name = "interpolate"
-
-    def upright(a: Tensor, b: Tensor, steps: int) -> Any:
-        answer = student(a, b, steps)
-        if isinstance(answer, list | tuple) and len(answer) and all(isinstance(z, Tensor) for z in answer):
-            raise CheckFailed(f"{name}: that is a list of codes; torch.stack(list) makes one tensor of it")
-        if isinstance(answer, Tensor) and answer.shape == (len(a), steps):
-            raise CheckFailed(f"{name}: return one code a row, (steps, d); yours is (d, steps), transpose it")
-        return answer
-
-    def along(shares: Callable[[int], Tensor]) -> Callable[[Tensor, Tensor, int], Tensor]:
-        """The straight line from a to b at these shares of the way."""
-        return lambda a, b, steps: a + shares(steps)[:, None] * (b - a)
-
-    def even(steps: int) -> Tensor:
-        return torch.linspace(0, 1, steps)
-
-    def spherical(a: Tensor, b: Tensor, steps: int) -> Tensor:
-        angle = torch.acos(torch.dot(a, b) / (a.norm() * b.norm()))
-        t = even(steps)[:, None]
-        arc: Tensor = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
-        return arc
-
-    def kept_length(a: Tensor, b: Tensor, steps: int) -> Tensor:
-        codes, t = along(even)(a, b, steps), even(steps)[:, None]
-        scaled: Tensor = codes / codes.norm(dim=1, keepdim=True) * ((1 - t) * a.norm() + t * b.norm())
-        return scaled
-
-    mistakes: dict[str, Callable[[Tensor, Tensor, int], Tensor]] = {
-        "both ends are missing; the first code is a, the last is b": along(lambda n: torch.arange(1, n + 1) / (n + 1)),
-        "the path stops one step short of b: with `steps` codes there are steps − 1 gaps": along(
-            lambda n: torch.arange(n) / n
-        ),
-        "the path begins one step after a; the first code is a itself": along(lambda n: torch.arange(1, n + 1) / n),
-        "the path begins one step after a and goes one step beyond b; begin to count at 0": along(
-            lambda n: torch.arange(1, n + 1) / (n - 1)
-        ),
-        "the order is reversed: from a to b": along(lambda n: even(n).flip(0)),
-        "this is spherical interpolation, along an arc; here the path is a straight line": spherical,
-        "the codes are scaled to keep their length; here the path is a straight line": kept_length,
-        "the codes are not evenly spaced: they go slowly at first (t²)": along(lambda n: even(n).square()),
-        "the codes are not evenly spaced: they go slowly at both ends": along(
-            lambda n: (1 - torch.cos(math.pi * even(n))) / 2
-        ),
-        "you add a share of b to a; the way from a to b is b − a": lambda a, b, n: a + even(n)[:, None] * b,
-        "a is missing: these are steps of b − a from 0": lambda a, b, n: even(n)[:, None] * (b - a),
-        "every code is the one halfway": along(lambda n: torch.full((n,), 0.5)),
-        "every code is a": along(lambda n: torch.zeros(n)),
-        "the codes jump from a to b; those between are what is wanted": along(lambda n: (even(n) > 0.5).float()),
-        "the path goes from a away from b; the way from a to b is b − a": along(lambda n: -even(n)),
-    }
+    name = "code"
     generator = torch.Generator().manual_seed(0)
-    cases = [(torch.randn(d, generator=generator), torch.randn(d, generator=generator), n) for d, n in ((3, 5), (4, 9))]
-    compare_with(name, upright, along(even), mistakes, [*cases, (*cases[0][:2], 2)])
-
-
-# --- an experiment ---------------------------------------------------------------------------------------------------
-
-PLANTED = {0.5: 7, 2.0: 5, 8.0: 2, 32.0: 0}  # β: how many units the stand-in calls active
-
-
-def collapse_experiment(experiment: Callable[..., Any], result: Any = None, conclusion: str | None = None) -> None:
-    """Exercise 04b.3: experiment(data, betas, fit, active) gives {β: active units on the test images}. Slide 003.
-
-    One VAE at each β, all else equal. Judged, as in 02.2, by what it fits and measures, with stand-ins that write down
-    what they are given: fit(model, data, …), active(model, split). result: what the real run returned; conclusion: a
-    sentence that names the β from which on no unit is active, or the largest β where some still are.
-    """
-    name = "collapse_experiment"
-    answer = _watch_collapse(name, experiment)
+    mu, log_var = torch.randn(3, 2, generator=generator), torch.tensor([[-2.0, 0.5], [1.0, -1.0], [-0.5, 1.5]])
+    answer = answer_of(name, lambda: student(mu.clone(), log_var.clone(), False))
     if answer is None:
         return
-    if result is None and conclusion is None:
-        print(f"✓ {name}: a fair design")
-        return
-    if result is None or not isinstance(conclusion, str) or not conclusion.strip():
-        print(f"{name}: the experiment is sound; its conclusion is not done yet")
-        return
-    if not isinstance(result, Mapping) or len(result) < 3:
-        raise CheckFailed(f"{name}: run it with three values of β at least, got {result!r}")
-    alive = [beta for beta, units in result.items() if units > 0]
-    dead = [beta for beta, units in result.items() if units == 0 and all(beta > other for other in alive)]
-    hint = "from which β on was no unit active?" if dead else "name the largest β you tried, at which units were active"
-    conclusion_names(name, conclusion, min(dead) if dead else max(result), f"{hint} You measured {dict(result)}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        draws = [student(mu.clone(), log_var.clone(), True) for _ in range(DRAWS)]
+        at_test = [student(mu.clone(), log_var.clone(), False) for _ in range(2)]
+    for what, z in (("training=False", answer), ("training=True", draws[0])):
+        if not isinstance(z, Tensor) or z.shape != mu.shape:
+            given = tuple(z.shape) if isinstance(z, Tensor) else show(z)
+            raise CheckFailed(f"{name}: with {what} return codes of shape {tuple(mu.shape)}, like mu; got {given}")
+    if flaw := _at_test(at_test, mu, log_var) or _in_training(torch.stack(draws).detach(), mu, log_var):
+        raise CheckFailed(f"{name}: {flaw}")
+    print(f"✓ {name}: correct")
 
 
-def _watch_collapse(name: str, experiment: Callable[..., Any]) -> Any:
-    """The answer of a fair experiment, None for a stub; CheckFailed names the first flaw of the design."""
-    from autoencoder_lab.data.split import ImageData, Split
-
-    def fail(flaw: str) -> CheckFailed:
-        return CheckFailed(f"{name}: {flaw}")
-
-    data = noise_images()
-    runs: list[dict[str, Any]] = []
-
-    def fit(model: Any, trained_on: Any, **settings: Any) -> None:
-        if not isinstance(trained_on, ImageData):
-            raise fail(f"fit(model, data) takes the whole data set, got {type(trained_on).__name__}")
-        if not hasattr(model, "posterior"):
-            raise fail(f"{type(model).__name__} has no KL for β to weigh; build lab.VAE(latent, beta=beta)")
-        if any(run["model"] is model for run in runs):
-            raise fail("one model is trained twice; the second run goes on from the first: build a new VAE for each β")
-        settings = {"seed": 0} | {key: value for key, value in settings.items() if key != "progress"}
-        runs.append({"model": model, "beta": model.beta, "settings": settings, "images": trained_on.train.images})
-
-    def active(model: Any, split: Any, *args: Any, **kwargs: Any) -> int:
-        run = next((run for run in runs if run["model"] is model), None)
-        if run is None:
-            raise fail("a model is measured before it was trained")
-        if not isinstance(split, Split):
-            raise fail(f"active(model, split) takes a split, data.test; got {type(split).__name__}")
-        if not torch.equal(split.images, data.test.images):
-            known = {"training": data.train, "validation": data.val}
-            which = next((kind for kind, part in known.items() if torch.equal(split.images, part.images)), "other")
-            raise fail(f"you measure on {which} images; what counts is the code of new ones, all of data.test")
-        if args or kwargs:
-            raise fail("leave active's threshold as it is, or the counts cannot be compared with anyone's")
-        run["units"] = PLANTED.get(run["beta"], 9)
-        return int(run["units"])
-
-    answer = answer_of(name, lambda: experiment(data, list(PLANTED), fit=fit, active=active))
-    if answer is None:
+def _at_test(codes: list[Tensor], mu: Tensor, log_var: Tensor) -> str | None:
+    """What is wrong with the codes at test time, or None."""
+    first, second = codes
+    if not torch.equal(first, second):
+        return "two test passes differ: you sample at test time. There the code is μ, the same each time"
+    if torch.allclose(first, mu, atol=1e-5):
         return None
-    if flaw := _collapse_flaw(data, runs) or _wrong_counts(runs, answer):
-        raise fail(flaw)
-    return answer
+    if torch.allclose(first, mu + torch.exp(0.5 * log_var), atol=1e-5):
+        return "at test time you add σ to μ; the code is μ alone"
+    if torch.allclose(first, torch.zeros_like(mu), atol=1e-5):
+        return "at test time you return 0, the mean of the prior; the code is μ, which knows the image"
+    return "at test time the code is μ; yours is another fixed value"
 
 
-def _collapse_flaw(data: Any, runs: list[dict[str, Any]]) -> str | None:
-    """What is wrong with the design of these runs, or None."""
-    if not runs:
-        return "nothing was trained with the fit handed to your function; call fit(model, data, …), not lab.fit"
-    trained = [run["beta"] for run in runs]
-    if len(runs) > 1 and len(set(trained)) == 1:
-        return f"all your models have β = {trained[0]:g}; give each its own: lab.VAE(latent, beta=beta)"
-    if missing := [beta for beta in PLANTED if beta not in trained]:
-        return f"there is no run with β = {missing[0]:g}; train one VAE for each of the `betas` you are given"
-    if len(trained) > len(set(trained)) or set(trained) - set(PLANTED):
-        return (
-            f"train one VAE for each of the `betas` you are given, {list(PLANTED)}, and no other; yours have {trained}"
-        )
-    first = runs[0]
-    for run in runs[1:]:
-        for what, kept, given in (
-            ("code sizes", first["model"].latent, run["model"].latent),
-            ("seeds", first["settings"]["seed"], run["settings"]["seed"]),
-        ):
-            if kept != given:
-                return f"the runs have different {what}, {kept} and {given}; let β be the only difference"
-        if first["settings"] != run["settings"]:
-            return f"the runs are trained differently, {first['settings']} against {run['settings']}; only β may differ"
-        if not torch.equal(first["images"], run["images"]):
-            return "the runs learn from different images; only β may differ"
-        models = [_objective(one["model"]) for one in (first, run)]
-        if models[0] != models[1]:
-            return "the models differ in more than β: give all the same width, likelihood, sigma, warm_up and free_bits"
-    if not torch.equal(first["images"], data.train.images):
-        return "train on data.train as it is; its images were changed, or some left out"
-    if any("units" not in run for run in runs):
-        return "not every model was measured with the `active` handed to your function: active(model, data.test)"
+def _in_training(z: Tensor, mu: Tensor, log_var: Tensor) -> str | None:
+    """What is wrong with (draws, B, d) codes in training, or None."""
+    if torch.equal(z[0], z[1]):
+        if torch.equal(z[0], mu):
+            return "in training you return μ: without noise the KL has nothing to pay for. Draw z = μ + σ·ε there"
+        return "the noise is drawn once: every batch gets the same ε. Draw it anew in each call"
+    sigma = torch.exp(0.5 * log_var)
+    off, spread = (z.mean(dim=0) - mu).abs(), z.std(dim=0)
+    if bool((off > 5 * spread / DRAWS**0.5 + 1e-6).any()):
+        at_zero = bool((z.mean(dim=0).abs() < 5 * spread / DRAWS**0.5).all())
+        return "the draws are centred on 0; centre them on μ" if at_zero else "the mean of many draws is not μ"
+    known = {
+        "log_var is taken for σ": log_var.abs(),
+        "the noise is scaled by the variance σ²; take its root, exp(log_var / 2)": log_var.exp(),
+        "the noise is not scaled by σ": torch.ones_like(sigma),
+    }
+    margin = 5 / (2 * DRAWS) ** 0.5  # of a standard deviation estimated from so many normal draws, relative
+    if bool(((spread / sigma - 1).abs() > margin).any()):
+        fits = (what for what, other in known.items() if bool(((spread / other - 1).abs() < margin).all()))
+        return next(fits, "the spread of many draws is not σ = exp(log_var / 2)")
+    noise = ((z - mu) / sigma).flatten(1)
+    together = torch.corrcoef(noise.T) - torch.eye(noise.shape[1])
+    if bool((together.abs() > 5 / DRAWS**0.5).any()):
+        return "images or dimensions share their noise; draw one ε for every number: torch.randn_like(mu)"
+    if bool((noise.square().square().mean(dim=0) - 3).abs().max() > 1):  # 3 for a Gaussian, standard error 0.15
+        return "the noise is not Gaussian: use torch.randn_like, not rand"
     return None
-
-
-def _objective(model: Any) -> tuple[Any, ...]:
-    """All that a VAE is made with, but for β."""
-    names = ("likelihood", "binarise", "free_bits", "warm_up", "output")
-    shapes = [tuple(value.shape) for value in model.state_dict().values()]
-    sigma = None if model.log_sigma.requires_grad else float(model.log_sigma)
-    return (type(model), sigma, shapes, *(getattr(model, name) for name in names))
-
-
-def _wrong_counts(runs: list[dict[str, Any]], answer: Any) -> str | None:
-    """What is wrong with the numbers returned, or None."""
-    counts = {run["beta"]: run["units"] for run in runs}
-    if not isinstance(answer, Mapping) or set(answer) != set(counts):
-        return f"return a dictionary {{β: active units}} with the keys {sorted(counts)}, got {answer!r}"
-    if dict(answer) == counts:
-        return None
-    if sorted(answer.values(), key=str) == sorted(counts.values(), key=str):
-        return "the counts stand under the wrong β; are some of them exchanged?"
-    return f"the counts returned, {dict(answer)}, are not those that `active` gave, {counts}"

@@ -6,23 +6,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from autoencoder_lab.checks.compare import CheckFailed, answer_of, compare_with, conclusion_names, show
+from autoencoder_lab.checks.compare import CheckFailed, answer_of, explaining, show
+from autoencoder_lab.checks.experiment import Watcher, concluded, conclusion_names
+from autoencoder_lab.checks.question import Inputs, Question, by_sentence
+from autoencoder_lab.data.plane import Modes
 
-Pair = tuple[Tensor, Tensor]
-Loss = Callable[[Tensor, Tensor], Tensor]
-
-
-# --- 05.1: the two losses ----------------------------------------------------------------------------
-
-
-def _critic(real: Tensor, fake: Tensor) -> Tensor:
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
-
-
-def _generator(fake: Tensor) -> Tensor:
-    return F.softplus(-fake).mean()
+# --- 1: the two losses ---------------------------------------------------------------------------------------------
 
 
 def adversarial_losses(student: Callable[[Tensor, Tensor], Any]) -> None:
@@ -31,84 +22,34 @@ def adversarial_losses(student: Callable[[Tensor, Tensor], Any]) -> None:
     −E log D(x) − E log(1 − D(G(z))), and −E log D(G(z)), with D = sigmoid(logit). Goodfellow et al. (2014).
     """
 
-    def as_probabilities(loss: Callable[[Tensor, Tensor], Any]) -> Callable[[Tensor, Tensor], Any]:
-        return lambda r, f: loss(r.sigmoid(), f.sigmoid())
+    ADVERSARIAL_LOSSES.check(student)
 
-    def right(r: Tensor, f: Tensor) -> Pair:
-        return _critic(r, f), _generator(f)
 
-    mistakes: dict[str, Callable[[Tensor, Tensor], Pair]] = {
-        "the labels are swapped in the critic's loss: real images should get D = 1, fakes 0": lambda r, f: (
-            _critic(-r, -f),
-            _generator(f),
-        ),
-        "the labels are swapped in both losses: the critic wants D = 1 for real images and 0 for fakes, the generator "
-        "wants 1 for its fakes": lambda r, f: (_critic(-r, -f), _generator(-f)),
-        "the two losses are returned in the wrong order: first the critic's, then the generator's": lambda r, f: right(
-            r, f
-        )[::-1],
-        "a sigmoid and a loss that expects logits (…_with_logits, softplus): the sigmoid is taken twice. D = sigmoid("
-        "logit) stands in the formula once": as_probabilities(right),
-        "the generator's loss is the saturating one, log(1 − D): it is flat where the critic sees through the fake. "
-        "The formula asked for is −log D": lambda r, f: (_critic(r, f), -F.softplus(f).mean()),
-        "the generator's sign is the wrong way round: it wants D(G(z)) near 1, so its loss is −log D": lambda r, f: (
-            _critic(r, f),
-            -_generator(f),
-        ),
-        "the generator labels its fakes 0: that is what the critic wants. Its own target is 1": lambda r, f: (
-            _critic(r, f),
-            _generator(-f),
-        ),
-        "the generator's loss is taken on real images; they do not depend on the generator": lambda r, f: (
-            _critic(r, f),
-            _generator(r),
-        ),
-        "the generator's loss is minus the critic's: the same game, but it saturates. Take −log D(G(z))": lambda r, f: (
-            _critic(r, f),
-            -_critic(r, f),
-        ),
-        "that is the value V, which the critic makes large; the loss to be made small is −V": lambda r, f: (
-            -_critic(r, f),
-            _generator(f),
-        ),
-        "the critic's loss is halved: V adds the two means. (One mean over all 2B logits halves it.)": lambda r, f: (
-            0.5 * _critic(r, f),
-            _generator(f),
-        ),
-        "the critic's loss lacks the fakes: a critic that always says real would be perfect": lambda r, f: (
-            F.softplus(-r).mean(),
-            _generator(f),
-        ),
-        "the critic's loss lacks the real images: a critic that never says real would be perfect": lambda r, f: (
-            F.softplus(f).mean(),
-            _generator(f),
-        ),
-        "you sum over the batch; take means, or the losses depend on its size": lambda r, f: (
-            len(r) * _critic(r, f),
-            len(f) * _generator(f),
-        ),
-        "these are squared errors of D, as in a least-squares GAN; the formula has logarithms": as_probabilities(
-            lambda r, f: ((r - 1).square().mean() + f.square().mean(), (f - 1).square().mean())
-        ),
-        "these are means of logits, as in a Wasserstein GAN; the formula has log D": lambda r, f: (
-            f.mean() - r.mean(),
-            -f.mean(),
-        ),
-        "these are bits; nats take the natural logarithm": lambda r, f: (
-            _critic(r, f) / math.log(2),
-            _generator(f) / math.log(2),
-        ),
-        "the fake images' term is −log D(G(z)) in both losses; the critic's is −log(1 − D(G(z)))": lambda r, f: (
-            _critic(r, -f),
-            _generator(f),
-        ),
-    }
-    generator = torch.Generator().manual_seed(0)
-    cases = [(torch.randn(n, generator=generator) + 1, torch.randn(n, generator=generator) - 0.5) for n in (5, 8)]
-    # far logits: by a sigmoid and a logarithm of it these give infinity
-    cases.append((torch.tensor([-150.0, 3.0]), torch.tensor([160.0, -2.0])))
+Pair = tuple[Tensor, Tensor]
+Losses = Callable[[Tensor, Tensor], Pair]
 
-    def stable(real: Tensor, fake: Tensor) -> Any:
+
+def _critic_loss(real: Tensor, fake: Tensor) -> Tensor:
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def _generator_loss(fake: Tensor) -> Tensor:
+    return F.softplus(-fake).mean()
+
+
+def _both_losses(real: Tensor, fake: Tensor) -> Pair:
+    return _critic_loss(real, fake), _generator_loss(fake)
+
+
+def _as_logits(losses: Losses) -> Losses:
+    """Losses that take the probabilities D for logits."""
+    return lambda r, f: losses(r.sigmoid(), f.sigmoid())
+
+
+def _stable(student: Callable[[Tensor, Tensor], Any]) -> Callable[[Tensor, Tensor], Any]:
+    """The student's losses, with complaints of a missing mean and of losses that are infinite at far logits."""
+
+    def watched(real: Tensor, fake: Tensor) -> Any:
         answer = student(real, fake)
         parts = answer if isinstance(answer, tuple | list) else ()
         if len(parts) == 2 and all(isinstance(part, Tensor) and part.shape == real.shape for part in parts):
@@ -120,10 +61,107 @@ def adversarial_losses(student: Callable[[Tensor, Tensor], Any]) -> None:
             )
         return answer
 
-    compare_with("adversarial_losses", stable, right, mistakes, cases)
+    return watched
 
 
-# --- 05.2: the two steps -----------------------------------------------------------------------------
+ADVERSARIAL_MISTAKES: dict[str, Callable[[Tensor, Tensor], Pair]] = {
+    "the labels are swapped in the critic's loss: real images should get D = 1, fakes 0": lambda r, f: (
+        _critic_loss(-r, -f),
+        _generator_loss(f),
+    ),
+    "the labels are swapped in both losses: the critic wants D = 1 for real images and 0 for fakes, the generator "
+    "wants 1 for its fakes": lambda r, f: (_critic_loss(-r, -f), _generator_loss(-f)),
+    "the two losses are returned in the wrong order: first the critic's, then the generator's": lambda r, f: (
+        _both_losses(r, f)[::-1]
+    ),
+    "a sigmoid and a loss that expects logits (…_with_logits, softplus): the sigmoid is taken twice. D = sigmoid("
+    "logit) stands in the formula once": _as_logits(_both_losses),
+    "the generator's loss is the saturating one, log(1 − D): it is flat where the critic sees through the fake. "
+    "The formula asked for is −log D": lambda r, f: (_critic_loss(r, f), -F.softplus(f).mean()),
+    "the generator's sign is the wrong way round: it wants D(G(z)) near 1, so its loss is −log D": lambda r, f: (
+        _critic_loss(r, f),
+        -_generator_loss(f),
+    ),
+    "the generator labels its fakes 0: that is what the critic wants. Its own target is 1": lambda r, f: (
+        _critic_loss(r, f),
+        _generator_loss(-f),
+    ),
+    "the generator's loss is taken on real images; they do not depend on the generator": lambda r, f: (
+        _critic_loss(r, f),
+        _generator_loss(r),
+    ),
+    "the generator's loss is minus the critic's: the same game, but it saturates. Take −log D(G(z))": lambda r, f: (
+        _critic_loss(r, f),
+        -_critic_loss(r, f),
+    ),
+    "that is the value V, which the critic makes large; the loss to be made small is −V": lambda r, f: (
+        -_critic_loss(r, f),
+        _generator_loss(f),
+    ),
+    "the critic's loss is halved: V adds the two means. (One mean over all 2B logits halves it.)": lambda r, f: (
+        0.5 * _critic_loss(r, f),
+        _generator_loss(f),
+    ),
+    "the critic's loss lacks the fakes: a critic that always says real would be perfect": lambda r, f: (
+        F.softplus(-r).mean(),
+        _generator_loss(f),
+    ),
+    "the critic's loss lacks the real images: a critic that never says real would be perfect": lambda r, f: (
+        F.softplus(f).mean(),
+        _generator_loss(f),
+    ),
+    "you sum over the batch; take means, or the losses depend on its size": lambda r, f: (
+        len(r) * _critic_loss(r, f),
+        len(f) * _generator_loss(f),
+    ),
+    "these are squared errors of D, as in a least-squares GAN; the formula has logarithms": _as_logits(
+        lambda r, f: ((r - 1).square().mean() + f.square().mean(), (f - 1).square().mean())
+    ),
+    "these are means of logits, as in a Wasserstein GAN; the formula has log D": lambda r, f: (
+        f.mean() - r.mean(),
+        -f.mean(),
+    ),
+    "these are bits; nats take the natural logarithm": lambda r, f: (
+        _critic_loss(r, f) / math.log(2),
+        _generator_loss(f) / math.log(2),
+    ),
+    "the fake images' term is −log D(G(z)) in both losses; the critic's is −log(1 − D(G(z)))": lambda r, f: (
+        _critic_loss(r, -f),
+        _generator_loss(f),
+    ),
+}
+
+
+def _logits(generator: Generator) -> Sequence[Inputs]:
+    """Near logits, and far ones: by a sigmoid and a logarithm of it these give infinity."""
+    near = [(torch.randn(n, generator=generator) + 1, torch.randn(n, generator=generator) - 0.5) for n in (5, 8)]
+    return [*near, (torch.tensor([-150.0, 3.0]), torch.tensor([160.0, -2.0]))]
+
+
+ADVERSARIAL_LOSSES = Question(
+    "adversarial_losses", _both_losses, by_sentence(ADVERSARIAL_MISTAKES), _logits, adapt=_stable
+)
+
+# --- 2: the two steps ----------------------------------------------------------------------------------------------
+
+
+def critic_step(student: Callable[..., Any]) -> None:
+    """Exercise 05.2: student(generator, critic, optimiser, real, noise) trains the critic alone and returns its loss.
+
+    The optimiser holds the weights of both networks; the critic gives logits (B,). Slide 004, steps 2 to 4.
+    """
+    CRITIC_STEP.check(student)
+
+
+def generator_step(student: Callable[..., Any]) -> None:
+    """student(generator, critic, optimiser, noise) trains the generator alone and returns −E log D(G(z)).
+
+    The optimiser holds the weights of both networks; the critic gives logits (B,). Slide 004, step 5.
+    """
+    GENERATOR_STEP.check(student)
+
+
+Step = Callable[..., Any]
 
 
 def _players() -> tuple[nn.Module, nn.Module]:
@@ -138,7 +176,7 @@ def _weights(network: nn.Module) -> Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in network.parameters()]).clone()
 
 
-def _traced(name: str, step: Callable[..., Any], trained: int, guarded: bool) -> Callable[[Tensor, Tensor], Any]:
+def _two_steps(name: str, step: Step, trained: int, guarded: bool = False) -> Callable[[Tensor, Tensor], Any]:
     """Two steps from the same start → (the losses, the weights of the network that should move).
 
     trained: 0 for the generator's step, 1 for the critic's. guarded: complain of what only a student's step can do
@@ -158,13 +196,13 @@ def _traced(name: str, step: Callable[..., Any], trained: int, guarded: bool) ->
                 return None
             raise CheckFailed(f"{name}: your function trains but returns nothing; return the loss")
         if guarded:
-            _complain(name, trained, other, mover, before)
+            _complain_of_the_other(name, trained, other, mover, before)
         return torch.stack([torch.as_tensor(loss).detach().float() for loss in losses]), _weights(mover)
 
     return two_steps
 
 
-def _complain(name: str, trained: int, other: nn.Module, mover: nn.Module, before: Tensor) -> None:
+def _complain_of_the_other(name: str, trained: int, other: nn.Module, mover: nn.Module, before: Tensor) -> None:
     """CheckFailed where the network that should stand still did not, or was left frozen."""
     moved = not torch.equal(before, _weights(other))
     if trained and moved:
@@ -187,127 +225,114 @@ def _complain(name: str, trained: int, other: nn.Module, mover: nn.Module, befor
         )
 
 
-def _step(
-    loss: Callable[..., Tensor], clear: bool = True, climb: bool = False, move: bool = True
-) -> Callable[..., Any]:
-    """A critic's step that minimises `loss` of (real logits, fake logits), with or without a slip."""
+def _repeated(name: str, trained: int) -> Callable[[Step], Step]:
+    """The student's two steps, and a look whether they repeat: noise of one's own would not."""
+    symptoms = {  # PyTorch's words: what they mean here
+        "does not require grad": "no gradient reaches the network that should learn: it, or the fakes it needs a "
+        "gradient through, is frozen, detached or under torch.no_grad()",
+    }
+
+    def adapt(student: Step) -> Step:
+        steps = _two_steps(name, student, trained, guarded=True)
+
+        def watched(real: Tensor, noise: Tensor) -> Any:
+            with explaining(name, symptoms):
+                first = steps(real, noise)
+                if first is not None:
+                    torch.rand(1)  # moves on what an own draw would come from
+                    if not torch.equal(first[1], steps(real, noise)[1]):
+                        raise CheckFailed(f"{name}: two calls with the same noise differ; use the noise you are given")
+            return first
+
+        return watched
+
+    return adapt
+
+
+def _step_question(name: str, right: Step, mistakes: Mapping[str, Step], trained: int) -> Question:
+    """Right and wrong steps compared by what two of them make of the network that is trained: 0 generator, 1 critic."""
+    return Question(
+        name,
+        _two_steps(name, right, trained),
+        by_sentence({said: _two_steps(name, step, trained) for said, step in mistakes.items()}),
+        lambda generator: [
+            (torch.randn(2, 7, 4, generator=generator) + 1, torch.randn(2, 7, 3, generator=generator)),
+        ],
+        adapt=_repeated(name, trained),
+    )
+
+
+def _descend(loss: Tensor, optimiser: Any, clear: bool = True, climb: bool = False, move: bool = True) -> Tensor:
+    """A step down `loss`, with or without a slip; gives the loss."""
+    if clear:
+        optimiser.zero_grad()
+    (-loss if climb else loss).backward()
+    if move:
+        optimiser.step()
+    return loss
+
+
+def _critic_step(loss: Callable[[Tensor, Tensor], Tensor] = _critic_loss, **slips: bool) -> Step:
+    """A critic's step that minimises `loss` of (real logits, fake logits)."""
 
     def step(generator: nn.Module, critic: nn.Module, optimiser: Any, real: Tensor, noise: Tensor) -> Tensor:
-        value = loss(critic(real), critic(generator(noise).detach()))
-        if clear:
-            optimiser.zero_grad()
-        (-value if climb else value).backward()
-        if move:
-            optimiser.step()
+        return _descend(loss(critic(real), critic(generator(noise).detach())), optimiser, **slips)
+
+    return step
+
+
+def _generator_step(loss: Callable[[Tensor], Tensor] = _generator_loss, **slips: bool) -> Step:
+    """A generator's step that minimises `loss` of the fakes' logits."""
+
+    def step(generator: nn.Module, critic: nn.Module, optimiser: Any, noise: Tensor) -> Tensor:
+        critic.requires_grad_(False)
+        value = _descend(loss(critic(generator(noise))), optimiser, **slips)
+        critic.requires_grad_(True)
         return value
 
     return step
 
 
-def critic_step(student: Callable[..., Any]) -> None:
-    """Exercise 05.2: student(generator, critic, optimiser, real, noise) trains the critic alone and returns its loss.
+CRITIC_STEP_MISTAKES: dict[str, Step] = {
+    "the labels are swapped: the critic learns to hold fakes for real": _critic_step(lambda r, f: _critic_loss(-r, -f)),
+    "the sigmoid is taken twice: the critic gives logits, and a loss …_with_logits takes the sigmoid itself": (
+        _critic_step(lambda r, f: _critic_loss(r.sigmoid(), f.sigmoid()))
+    ),
+    "the gradients pile up: call optimiser.zero_grad() before backward()": _critic_step(clear=False),
+    "the weights never change: zero_grad(), backward(), step(), in this order": _critic_step(move=False),
+    "you climb: the critic gets worse. Call backward() on the loss itself": _critic_step(climb=True),
+    "the fakes are missing in the loss": _critic_step(lambda r, f: F.softplus(-r).mean()),
+    "the real images are missing in the loss": _critic_step(lambda r, f: F.softplus(f).mean()),
+    "the loss is halved: add the two means; one mean over all 2B logits is half of it": _critic_step(
+        lambda r, f: 0.5 * _critic_loss(r, f)
+    ),
+    "you sum over the batch; take means": _critic_step(lambda r, f: len(r) * _critic_loss(r, f)),
+    "that is the generator's loss: the critic learns to be fooled": _critic_step(lambda r, f: _generator_loss(f)),
+    "the labels of the fakes are 1, as in the generator's step; for the critic they are 0": _critic_step(
+        lambda r, f: _critic_loss(r, -f)
+    ),
+}
 
-    The optimiser holds the weights of both networks; the critic gives logits (B,). Slide 004, steps 2 to 4.
-    """
-    name = "critic_step"
+GENERATOR_STEP_MISTAKES: dict[str, Step] = {
+    "the generator labels its fakes 0, so it learns to be caught; its target is 1": _generator_step(
+        lambda f: _generator_loss(-f)
+    ),
+    "the loss is the saturating one, log(1 − D): take −log D": _generator_step(lambda f: -F.softplus(f).mean()),
+    "the sigmoid is taken twice: the critic gives logits, and a loss …_with_logits takes the sigmoid itself": (
+        _generator_step(lambda f: _generator_loss(f.sigmoid()))
+    ),
+    "the gradients pile up: call optimiser.zero_grad() before backward()": _generator_step(clear=False),
+    "the weights never change. Are the fakes detached, or is step() missing?": _generator_step(move=False),
+    "you climb: call backward() on the loss itself": _generator_step(climb=True),
+    "you sum over the batch; take the mean": _generator_step(lambda f: len(f) * _generator_loss(f)),
+    "that is the mean logit of a hinge or Wasserstein GAN; take −log D": _generator_step(lambda f: -f.mean()),
+    "that is the squared error of a least-squares GAN; take −log D": _generator_step(
+        lambda f: (f.sigmoid() - 1).square().mean()
+    ),
+}
 
-    def twice(r: Tensor, f: Tensor) -> Tensor:
-        return _critic(r.sigmoid(), f.sigmoid())
-
-    mistakes = {
-        "the labels are swapped: the critic learns to hold fakes for real": _step(lambda r, f: _critic(-r, -f)),
-        "the sigmoid is taken twice: the critic gives logits, and a loss …_with_logits takes the sigmoid itself": (
-            _step(twice)
-        ),
-        "the gradients pile up: call optimiser.zero_grad() before backward()": _step(_critic, clear=False),
-        "the weights never change: zero_grad(), backward(), step(), in this order": _step(_critic, move=False),
-        "you climb: the critic gets worse. Call backward() on the loss itself": _step(_critic, climb=True),
-        "the fakes are missing in the loss": _step(lambda r, f: F.softplus(-r).mean()),
-        "the real images are missing in the loss": _step(lambda r, f: F.softplus(f).mean()),
-        "the loss is halved: add the two means; one mean over all 2B logits is half of it": _step(
-            lambda r, f: 0.5 * _critic(r, f)
-        ),
-        "you sum over the batch; take means": _step(lambda r, f: len(r) * _critic(r, f)),
-        "that is the generator's loss: the critic learns to be fooled": _step(lambda r, f: _generator(f)),
-        "the labels of the fakes are 1, as in the generator's step; for the critic they are 0": _step(
-            lambda r, f: _critic(r, -f)
-        ),
-    }
-    _compare_steps(name, student, _step(_critic), mistakes, trained=1)
-
-
-def generator_step(student: Callable[..., Any]) -> None:
-    """student(generator, critic, optimiser, noise) trains the generator alone and returns −E log D(G(z)).
-
-    The optimiser holds the weights of both networks; the critic gives logits (B,). Slide 004, step 5.
-    """
-    name = "generator_step"
-
-    def step(loss: Callable[[Tensor], Tensor], clear: bool = True, climb: bool = False, move: bool = True) -> Any:
-        def one(generator: nn.Module, critic: nn.Module, optimiser: Any, noise: Tensor) -> Tensor:
-            critic.requires_grad_(False)
-            value = loss(critic(generator(noise)))
-            if clear:
-                optimiser.zero_grad()
-            (-value if climb else value).backward()
-            if move:
-                optimiser.step()
-            critic.requires_grad_(True)
-            return value
-
-        return one
-
-    mistakes = {
-        "the generator labels its fakes 0, so it learns to be caught; its target is 1": step(lambda f: _generator(-f)),
-        "the loss is the saturating one, log(1 − D): take −log D": step(lambda f: -F.softplus(f).mean()),
-        "the sigmoid is taken twice: the critic gives logits, and a loss …_with_logits takes the sigmoid itself": step(
-            lambda f: _generator(f.sigmoid())
-        ),
-        "the gradients pile up: call optimiser.zero_grad() before backward()": step(_generator, clear=False),
-        "the weights never change. Are the fakes detached, or is step() missing?": step(_generator, move=False),
-        "you climb: call backward() on the loss itself": step(_generator, climb=True),
-        "you sum over the batch; take the mean": step(lambda f: len(f) * _generator(f)),
-        "that is the mean logit of a hinge or Wasserstein GAN; take −log D": step(lambda f: -f.mean()),
-        "that is the squared error of a least-squares GAN; take −log D": step(
-            lambda f: (f.sigmoid() - 1).square().mean()
-        ),
-    }
-    _compare_steps(name, student, step(_generator), mistakes, trained=0)
-
-
-def _compare_steps(
-    name: str, student: Callable[..., Any], right: Callable[..., Any], mistakes: Mapping[str, Any], trained: int
-) -> None:
-    random = torch.Generator().manual_seed(0)
-    real, noise = torch.randn(2, 7, 4, generator=random) + 1, torch.randn(2, 7, 3, generator=random)
-
-    def drawn_again(real: Tensor, noise: Tensor) -> Any:
-        """The student's two steps, and a look whether they repeat: noise of one's own would not."""
-        mine = _traced(name, student, trained, guarded=True)
-        first = mine(real, noise)
-        if first is not None:
-            torch.rand(1)  # moves on what an own draw would come from
-            if not torch.equal(first[1], mine(real, noise)[1]):
-                raise CheckFailed(f"{name}: two calls with the same noise differ; use the noise you are given")
-        return first
-
-    symptoms = {
-        "does not require grad": "no gradient reaches the network that should learn: it, or the fakes it needs a "
-        "gradient through, is frozen, detached or under torch.no_grad()",
-    }
-    try:
-        compare_with(
-            name,
-            drawn_again,
-            _traced(name, right, trained, guarded=False),
-            {sentence: _traced(name, wrong, trained, guarded=False) for sentence, wrong in mistakes.items()},
-            [(real, noise)],
-        )
-    except CheckFailed as failure:
-        for symptom, cause in symptoms.items():
-            if symptom in str(failure):
-                raise CheckFailed(f"{name}: {cause}") from failure
-        raise
+CRITIC_STEP = _step_question("critic_step", _critic_step(), CRITIC_STEP_MISTAKES, trained=1)
+GENERATOR_STEP = _step_question("generator_step", _generator_step(), GENERATOR_STEP_MISTAKES, trained=0)
 
 
 def critic_network(critic: Callable[[Tensor], Any]) -> None:
@@ -337,9 +362,9 @@ def critic_network(critic: Callable[[Tensor], Any]) -> None:
     print(f"✓ {name}: correct")
 
 
-# --- 05.3: an experiment -----------------------------------------------------------------------------
+# --- 3: an experiment ----------------------------------------------------------------------------------------------
 
-FEWEST_GAMES, FEWEST_ROUNDS = 10, 500
+COUNTS, FEWEST_GAMES, FEWEST_ROUNDS = (1, 2, 5), 10, 500
 
 
 def steps_experiment(
@@ -352,19 +377,20 @@ def steps_experiment(
     judged, not its figures. result: what the real run gave; conclusion: a sentence that names a share in per cent.
     """
     name = "steps_experiment"
-    games: list[_WatchedGames] = []
+    watcher = Watcher(name)
 
-    def game(seeds: Sequence[int] = (0,), **settings: Any) -> _WatchedGames:
-        games.append(_WatchedGames(seeds, settings))
-        return games[-1]
+    def game(seeds: Sequence[int] = (0,), **settings: Any) -> _StandInGames:
+        games = _StandInGames(seeds, settings)
+        watcher.trained.append(games)
+        return games
 
-    answer = answer_of(name, experiment, (1, 2, 5), game)
+    answer = watcher.answer(experiment, COUNTS, game)
     if answer is None:
         return
-    if flaw := _flaw(games, answer):
-        raise CheckFailed(f"{name}: {flaw}")
-    if result is None or conclusion is None:
-        print(f"{name}: the experiment is sound; its conclusion is not done yet")
+    watcher.refuse(
+        _steps_flaw(watcher.trained) or _second_difference(watcher.trained) or _flaw_of_answer(watcher.trained, answer)
+    )
+    if not concluded(name, result, conclusion):
         return
     if not isinstance(result, Mapping) or len(result) < 3 or 1 not in result:
         raise CheckFailed(
@@ -372,63 +398,61 @@ def steps_experiment(
         )
     worst = min(result, key=lambda count: result[count])
     hint = f"in how many per cent of the games are all modes found at {worst} steps, or at 1? ({dict(result)})"
-    shares = [100 * share for share in result.values()]
-    failures = []
-    for share in shares:
-        try:
-            return conclusion_names(name, conclusion, share, hint)
-        except CheckFailed as failure:
-            failures.append(failure)
-    raise failures[0]
+    conclusion_names(name, conclusion, [100 * share for share in result.values()], hint)
 
 
-class _WatchedGames:
+class _StandInGames:
     """Games of which 3, 5, 7, … of every ten end with eight modes, told apart by their generator steps."""
 
     def __init__(self, seeds: Sequence[int], settings: dict[str, Any]) -> None:
         self.seeds, self.settings, self.rounds, self.asked_at = tuple(seeds), settings, 0, -1
+        self.steps = settings.get("generator_steps", 1)
 
-    def play(self, rounds: int) -> "_WatchedGames":
+    def play(self, rounds: int) -> "_StandInGames":
+        """As PlanarGAN's."""
         self.rounds += rounds
         return self
 
-    @property
-    def share(self) -> float:
-        """What `covered` will say."""
-        return float((self._modes() == 8).double().mean())
-
-    def _modes(self) -> Tensor:
-        found = {1: 0.7, 2: 0.5, 5: 0.3}.get(self.settings.get("generator_steps", 1), 0.1)
-        return torch.where(torch.arange(len(self.seeds)) < found * len(self.seeds), 8, 3)
-
-    def covered(self) -> Any:
+    def covered(self) -> Modes:
         """As PlanarGAN's."""
-        from autoencoder_lab.data.plane import Modes
-
         self.asked_at = self.rounds
         return Modes(self._modes(), torch.full((len(self.seeds),), 0.5))
 
+    @property
+    def found(self) -> int:
+        """How many of the games end with eight modes, as `covered` says."""
+        return int((self._modes() == 8).sum())
 
-def _flaw(games: Sequence[_WatchedGames], answer: Any) -> str | None:
-    """What is wrong with an experiment that played so, or None."""
+    def _modes(self) -> Tensor:
+        found = {1: 0.7, 2: 0.5, 5: 0.3}.get(self.steps, 0.1)
+        return torch.where(torch.arange(len(self.seeds)) < found * len(self.seeds), 8, 3)
+
+
+def _steps_flaw(games: Sequence[_StandInGames]) -> str | None:
+    """What is wrong with the numbers of steps that were played, or None."""
     if not games:
         return "no game was played: game(seeds, generator_steps=…).play(rounds)"
-    counts = [each.settings.get("generator_steps", 1) for each in games]
-    if set(counts) == {1}:
+    counts = {each.steps for each in games}
+    if counts == {1}:
         return "every game has one generator step; hand each count over: game(seeds, generator_steps=count)"
-    if set(counts) != {1, 2, 5}:
-        return f"you were asked for 1, 2 and 5 generator steps a round and played {sorted(set(counts))}"
+    if counts != set(COUNTS):
+        return f"you were asked for 1, 2 and 5 generator steps a round and played {sorted(counts)}"
     if any(each.rounds == 0 for each in games):
         return "a game was not played: call .play(rounds)"
-    by_count = {n: [each for each in games if each.settings.get("generator_steps", 1) == n] for n in (1, 2, 5)}
-    seeds = {n: [seed for each in some for seed in each.seeds] for n, some in by_count.items()}
-    if min(map(len, seeds.values())) < FEWEST_GAMES:
-        return f"{min(map(len, seeds.values()))} games say little about a share; play at least {FEWEST_GAMES} seeds"
+    return None
+
+
+def _second_difference(games: Sequence[_StandInGames]) -> str | None:
+    """In what the games differ besides their steps, or whether they are too few or too short, or None."""
+    seeds = {count: [seed for each in games if each.steps == count for seed in each.seeds] for count in COUNTS}
+    fewest = min(map(len, seeds.values()))
+    if fewest < FEWEST_GAMES:
+        return f"{fewest} games say little about a share; play at least {FEWEST_GAMES} seeds"
     if any(len(set(some)) < len(some) for some in seeds.values()):
         return "the same seed is played twice: that is the same game again, not another one"
     if any(some != seeds[1] for some in seeds.values()):
         return "the seeds differ between the counts; play the same ones, so that only the steps differ"
-    others = [{k: v for k, v in each.settings.items() if k != "generator_steps"} for each in games]
+    others = [{key: value for key, value in each.settings.items() if key != "generator_steps"} for each in games]
     if any(other != others[0] for other in others):
         return "the games differ in more than the generator steps; change one thing at a time"
     if len({each.rounds for each in games}) > 1:
@@ -437,18 +461,18 @@ def _flaw(games: Sequence[_WatchedGames], answer: Any) -> str | None:
         return f"after {games[0].rounds} rounds hardly any game has found its modes; play at least {FEWEST_ROUNDS}"
     if any(each.asked_at != each.rounds for each in games):
         return "count the modes with .covered() at the end of the game"
-    return _flaw_of_answer(by_count, answer)
+    return None
 
 
-def _flaw_of_answer(by_count: Mapping[int, Sequence[_WatchedGames]], answer: Any) -> str | None:
+def _flaw_of_answer(games: Sequence[_StandInGames], answer: Any) -> str | None:
     """What is wrong with the numbers that a well-played experiment returns, or None."""
-    if not isinstance(answer, Mapping) or sorted(answer) != [1, 2, 5]:
+    if not isinstance(answer, Mapping) or sorted(answer) != list(COUNTS):
         return f"return a dictionary {{count: share}} for the counts you are given, got {show(answer)}"
-    expected = {n: sum(each.share * len(each.seeds) for each in some) for n, some in by_count.items()}
-    total = {n: sum(len(each.seeds) for each in some) for n, some in by_count.items()}
+    expected = {count: sum(each.found for each in games if each.steps == count) for count in COUNTS}
+    total = {count: sum(len(each.seeds) for each in games if each.steps == count) for count in COUNTS}
 
     def given(value: Callable[[int], float]) -> bool:
-        return all(abs(float(answer[n]) - value(n)) < 1e-6 for n in expected)
+        return all(abs(float(answer[n]) - value(n)) < 1e-6 for n in COUNTS)
 
     if given(lambda n: expected[n] / total[n]):
         return None

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
-from autoencoder_lab.checks.compare import CheckFailed, answer_of, compare_with, conclusion_names, show
+from autoencoder_lab.checks.compare import CheckFailed, answer_of, show
+from autoencoder_lab.checks.experiment import Record, Watcher, concluded, conclusion_names, noise_images
+from autoencoder_lab.checks.question import Question, by_sentence
 
 TERMS = ("variance", "invariance", "covariance")
 EPS = 1e-4  # under VICReg's square root
@@ -21,38 +23,34 @@ def vicreg_terms(student: Callable[[Tensor, Tensor], Any]) -> None:
     variance and covariance of both batches added up, invariance averaged over B and D. Bardes, Ponce and LeCun (2022).
     """
     name = "vicreg_terms"
-    right = {"variance": _variance, "invariance": _invariance, "covariance": _covariance}
-    mistakes = {
-        "variance": _variance_mistakes(),
-        "invariance": _invariance_mistakes(),
-        "covariance": _covariance_mistakes(),
-    }
-    first = answer_of(name, student, *(batch.clone() for batch in _embeddings()[0]))
+    pairs = _embeddings(torch.Generator().manual_seed(0))
+    first = answer_of(name, student, *(batch.clone() for batch in pairs[0]))
     if first is None:
         return
     if isinstance(first, Mapping):
         first = tuple(first.values())
     if not isinstance(first, tuple | list) or len(first) != 3:
         raise CheckFailed(f"{name}: return three numbers, (variance, invariance, covariance), got {show(first)}")
-    _complain_of_order(name, first, [term(*_embeddings()[0]) for term in right.values()])
-
-    def one(place: int) -> Callable[[Tensor, Tensor], Any]:
-        def watched(z: Tensor, other: Tensor) -> Any:
-            answer = student(z, other)
-            value = list(answer.values() if isinstance(answer, Mapping) else answer)[place]
-            return value.detach() if isinstance(value, Tensor) else value
-
-        return watched
-
-    for place, (term, formula) in enumerate(right.items()):
-        compare_with(f"{name}, {term}", one(place), formula, mistakes[term], _embeddings(), tolerance=2e-5)
+    _complain_of_order(name, first, [question.right(*pairs[0]) for question in VICREG_TERMS])
+    for place, question in enumerate(VICREG_TERMS):
+        question.check(_one_term(student, place))
     if not any(term is None or term is Ellipsis for term in first):
-        _check_gradients(name, student)
+        _check_gradients(name, student, pairs[0])
 
 
-def _embeddings() -> list[tuple[Tensor, Tensor]]:
+def _one_term(student: Callable[[Tensor, Tensor], Any], place: int) -> Callable[[Tensor, Tensor], Any]:
+    """One of the student's three terms."""
+
+    def watched(z: Tensor, other: Tensor) -> Any:
+        answer = student(z, other)
+        value = list(answer.values() if isinstance(answer, Mapping) else answer)[place]
+        return value.detach() if isinstance(value, Tensor) else value
+
+    return watched
+
+
+def _embeddings(generator: Generator) -> list[tuple[Tensor, Tensor]]:
     """Pairs of batches whose dimensions spread by less and by more than 1, hang together, and are not centred."""
-    generator = torch.Generator().manual_seed(0)
     cases = []
     for rows, columns in ((6, 3), (5, 4)):
         mix = torch.randn(columns, columns, generator=generator)
@@ -96,143 +94,149 @@ def _covariance(z: Tensor, other: Tensor) -> Tensor:
     return _of_covariance(lambda c: _off_diagonal(c).square().sum())(z, other)
 
 
-def _variance_mistakes() -> dict[str, Term]:
-    def joint(z: Tensor, other: Tensor) -> Tensor:
-        return 2 * (1 - _deviation(torch.cat([z, other]))).clamp(min=0).mean()
-
-    return {
-        "ε is missing under the root, √(Var + ε): at a constant batch the root has an infinite slope, and torch.sqrt a "
-        "gradient of nan": _hinge(lambda z: z.std(dim=0)),
-        "ε stands outside the root, where it cannot save the gradient: √(Var + ε)": _hinge(
-            lambda z: z.std(dim=0) + EPS
-        ),
-        "you take the spread within each image (dim=1); what must not collapse is a dimension over the batch, dim=0": (
-            _hinge(lambda z: (z.var(dim=1) + EPS).sqrt())
-        ),
-        "that is one spread of all numbers together; a constant dimension could hide behind the others. Take it for "
-        "each dimension, dim=0": _hinge(lambda z: (z.var() + EPS).sqrt()),
-        "you take the variance; the hinge is on the standard deviation, its root. Near a collapse the variance has "
-        "hardly a slope": _hinge(lambda z: z.var(dim=0) + EPS),
-        "the hinge is squared; VICReg takes it as it is": _both(
-            lambda z: (1 - _deviation(z)).clamp(min=0).square().mean()
-        ),
-        "the hinge max(0, ·) is missing: dimensions that spread by more than 1 are rewarded and pay for those that "
-        "collapse": _both(lambda z: (1 - _deviation(z)).mean()),
-        "the hinge is missing, and the square pulls large spreads down to 1 as well": _both(
-            lambda z: (1 - _deviation(z)).square().mean()
-        ),
-        "the hinge is the wrong way round: it must cost to spread by less than 1, max(0, 1 − √…)": _both(
-            lambda z: (_deviation(z) - 1).clamp(min=0).mean()
-        ),
-        "the variance is divided by B; here by B − 1, as torch.var does unless told otherwise": _hinge(
-            lambda z: (z.var(dim=0, correction=0) + EPS).sqrt()
-        ),
-        "the mean is not taken off: that is √(mean of z²), and a constant far from 0 would look spread out": _hinge(
-            lambda z: (z.square().mean(dim=0) + EPS).sqrt()
-        ),
-        "you sum over the dimensions; average, or the term grows with D": lambda z, o: _variance(z, o) * z.shape[1],
-        "you average the two batches' terms, as the authors' program does; here, as in their paper, v(Z) + v(Z')": (
-            lambda z, o: _variance(z, o) / 2
-        ),
-        "only v(Z) counts; add v(Z')": lambda z, o: _variance(z, z) / 2,
-        "only v(Z') counts; add v(Z)": lambda z, o: _variance(o, o) / 2,
-        "Z and Z' are put into one batch; take each by itself and add up": joint,
-        "you take the spread of Z − Z'; it is Z and Z' that must stay spread": lambda z, o: _variance(z - o, z - o) / 2,
-        "that is the mean of the spreads; VICReg asks by how much they fall short of 1": _both(
-            lambda z: _deviation(z).mean()
-        ),
-        "the sign is the wrong way round": lambda z, o: -_variance(z, o),
-        "that is the term times 25; the weights come later": lambda z, o: 25 * _variance(z, o),
-    }
+def _variance_of_both_together(z: Tensor, other: Tensor) -> Tensor:
+    return 2 * (1 - _deviation(torch.cat([z, other]))).clamp(min=0).mean()
 
 
-def _invariance_mistakes() -> dict[str, Term]:
-    def squares(z: Tensor, other: Tensor) -> Tensor:
-        return (z - other).square()
+VARIANCE_MISTAKES: dict[str, Term] = {
+    "ε is missing under the root, √(Var + ε): at a constant batch the root has an infinite slope, and torch.sqrt a "
+    "gradient of nan": _hinge(lambda z: z.std(dim=0)),
+    "ε stands outside the root, where it cannot save the gradient: √(Var + ε)": _hinge(lambda z: z.std(dim=0) + EPS),
+    "you take the spread within each image (dim=1); what must not collapse is a dimension over the batch, dim=0": (
+        _hinge(lambda z: (z.var(dim=1) + EPS).sqrt())
+    ),
+    "that is one spread of all numbers together; a constant dimension could hide behind the others. Take it for "
+    "each dimension, dim=0": _hinge(lambda z: (z.var() + EPS).sqrt()),
+    "you take the variance; the hinge is on the standard deviation, its root. Near a collapse the variance has "
+    "hardly a slope": _hinge(lambda z: z.var(dim=0) + EPS),
+    "the hinge is squared; VICReg takes it as it is": _both(lambda z: (1 - _deviation(z)).clamp(min=0).square().mean()),
+    "the hinge max(0, ·) is missing: dimensions that spread by more than 1 are rewarded and pay for those that "
+    "collapse": _both(lambda z: (1 - _deviation(z)).mean()),
+    "the hinge is missing, and the square pulls large spreads down to 1 as well": _both(
+        lambda z: (1 - _deviation(z)).square().mean()
+    ),
+    "the hinge is the wrong way round: it must cost to spread by less than 1, max(0, 1 − √…)": _both(
+        lambda z: (_deviation(z) - 1).clamp(min=0).mean()
+    ),
+    "the variance is divided by B; here by B − 1, as torch.var does unless told otherwise": _hinge(
+        lambda z: (z.var(dim=0, correction=0) + EPS).sqrt()
+    ),
+    "the mean is not taken off: that is √(mean of z²), and a constant far from 0 would look spread out": _hinge(
+        lambda z: (z.square().mean(dim=0) + EPS).sqrt()
+    ),
+    "you sum over the dimensions; average, or the term grows with D": lambda z, o: _variance(z, o) * z.shape[1],
+    "you average the two batches' terms, as the authors' program does; here, as in their paper, v(Z) + v(Z')": (
+        lambda z, o: _variance(z, o) / 2
+    ),
+    "only v(Z) counts; add v(Z')": lambda z, o: _variance(z, z) / 2,
+    "only v(Z') counts; add v(Z)": lambda z, o: _variance(o, o) / 2,
+    "Z and Z' are put into one batch; take each by itself and add up": _variance_of_both_together,
+    "you take the spread of Z − Z'; it is Z and Z' that must stay spread": lambda z, o: _variance(z - o, z - o) / 2,
+    "that is the mean of the spreads; VICReg asks by how much they fall short of 1": _both(
+        lambda z: _deviation(z).mean()
+    ),
+    "the sign is the wrong way round": lambda z, o: -_variance(z, o),
+    "that is the term times 25; the weights come later": lambda z, o: 25 * _variance(z, o),
+}
 
-    return {
-        "you sum over the dimensions; here the mean is taken over B and D": lambda z, o: (
-            squares(z, o).sum(dim=1).mean()
-        ),
-        "you sum over the images; take the mean": lambda z, o: squares(z, o).mean(dim=1).sum(),
-        "you sum over everything; take the mean over B and D": lambda z, o: squares(z, o).sum(),
-        "that is the distance; its square is wanted": lambda z, o: squares(z, o).sum(dim=1).sqrt().mean(),
-        "the root of the mean is taken; VICReg takes none": lambda z, o: squares(z, o).mean().sqrt(),
-        "absolute differences; square them": lambda z, o: (z - o).abs().mean(),
-        "the differences are not squared: positive and negative ones cancel": lambda z, o: (z - o).mean(),
-        "there is no factor ½": lambda z, o: squares(z, o).mean() / 2,
-        "you compare the mean embeddings of the two batches; compare image by image, then average": lambda z, o: (
-            squares(z.mean(dim=0), o.mean(dim=0)).mean()
-        ),
-        "you compare every image with every other: that would bring all of them to one point. Row i of Z goes with "
-        "row i of Z'": lambda z, o: squares(z[:, None], o[None]).mean(),
-        "the embeddings are scaled to length 1 first, as in contrastive methods; VICReg does not scale": lambda z, o: (
-            squares(nn.functional.normalize(z), nn.functional.normalize(o)).mean()
-        ),
-        "that is the cosine similarity; VICReg takes the squared difference": lambda z, o: (
-            nn.functional.cosine_similarity(z, o).mean()
-        ),
-        "that is one minus the cosine similarity; VICReg takes the squared difference": lambda z, o: (
-            1 - nn.functional.cosine_similarity(z, o).mean()
-        ),
-        "you take the means off before comparing; then a shift between the two would cost nothing": lambda z, o: (
-            squares(z - z.mean(dim=0), o - o.mean(dim=0)).mean()
-        ),
-        "the sign is the wrong way round: it would drive the two views apart": lambda z, o: -squares(z, o).mean(),
-        "that is the term times 25; the weights come later": lambda z, o: 25 * squares(z, o).mean(),
-        "you divide by B − 1; here by B": lambda z, o: squares(z, o).mean() * len(z) / (len(z) - 1),
-    }
+
+def _squares(z: Tensor, other: Tensor) -> Tensor:
+    return (z - other).square()
 
 
-def _covariance_mistakes() -> dict[str, Term]:
-    def not_centred(z: Tensor) -> Tensor:
-        return _off_diagonal(z.T @ z / (len(z) - 1)).square().sum() / z.shape[1]
+INVARIANCE_MISTAKES: dict[str, Term] = {
+    "you sum over the dimensions; here the mean is taken over B and D": lambda z, o: _squares(z, o).sum(dim=1).mean(),
+    "you sum over the images; take the mean": lambda z, o: _squares(z, o).mean(dim=1).sum(),
+    "you sum over everything; take the mean over B and D": lambda z, o: _squares(z, o).sum(),
+    "that is the distance; its square is wanted": lambda z, o: _squares(z, o).sum(dim=1).sqrt().mean(),
+    "the root of the mean is taken; VICReg takes none": lambda z, o: _squares(z, o).mean().sqrt(),
+    "absolute differences; square them": lambda z, o: (z - o).abs().mean(),
+    "the differences are not squared: positive and negative ones cancel": lambda z, o: (z - o).mean(),
+    "there is no factor ½": lambda z, o: _squares(z, o).mean() / 2,
+    "you compare the mean embeddings of the two batches; compare image by image, then average": lambda z, o: _squares(
+        z.mean(dim=0), o.mean(dim=0)
+    ).mean(),
+    "you compare every image with every other: that would bring all of them to one point. Row i of Z goes with "
+    "row i of Z'": lambda z, o: _squares(z[:, None], o[None]).mean(),
+    "the embeddings are scaled to length 1 first, as in contrastive methods; VICReg does not scale": lambda z, o: (
+        _squares(nn.functional.normalize(z), nn.functional.normalize(o)).mean()
+    ),
+    "that is the cosine similarity; VICReg takes the squared difference": lambda z, o: nn.functional.cosine_similarity(
+        z, o
+    ).mean(),
+    "that is one minus the cosine similarity; VICReg takes the squared difference": lambda z, o: (
+        1 - nn.functional.cosine_similarity(z, o).mean()
+    ),
+    "you take the means off before comparing; then a shift between the two would cost nothing": lambda z, o: _squares(
+        z - z.mean(dim=0), o - o.mean(dim=0)
+    ).mean(),
+    "the sign is the wrong way round: it would drive the two views apart": lambda z, o: -_squares(z, o).mean(),
+    "that is the term times 25; the weights come later": lambda z, o: 25 * _squares(z, o).mean(),
+    "you divide by B − 1; here by B": lambda z, o: _squares(z, o).mean() * len(z) / (len(z) - 1),
+}
 
-    def over_rows(z: Tensor) -> Tensor:
-        centred = z - z.mean(dim=1, keepdim=True)
-        return _off_diagonal(centred.T @ centred / (len(z) - 1)).square().sum() / z.shape[1]
 
-    def across(z: Tensor, other: Tensor) -> Tensor:
-        a, b = z - z.mean(dim=0), other - other.mean(dim=0)
-        return _off_diagonal(a.T @ b / (len(z) - 1)).square().sum() / z.shape[1]
+def _not_centred(z: Tensor) -> Tensor:
+    return _off_diagonal(z.T @ z / (len(z) - 1)).square().sum() / z.shape[1]
 
-    def correlation(z: Tensor) -> Tensor:
-        spread = _deviation(z)
-        return _off_diagonal(torch.cov(z.T) / spread[:, None] / spread).square().sum() / z.shape[1]
 
-    def by_number(z: Tensor) -> Tensor:
-        return _off_diagonal(z.T.cov(correction=0)).square().sum() / z.shape[1]
+def _centred_by_rows(z: Tensor) -> Tensor:
+    centred = z - z.mean(dim=1, keepdim=True)
+    return _off_diagonal(centred.T @ centred / (len(z) - 1)).square().sum() / z.shape[1]
 
-    return {
-        "the diagonal is included: that punishes the variance of each dimension, which the variance term asks for. "
-        "Leave i = j out": _of_covariance(lambda c: c.square().sum()),
-        "only the diagonal counts; that is the one part to leave out": _of_covariance(
-            lambda c: c.diagonal().square().sum()
-        ),
-        "C is divided by B; the covariance divides by B − 1": _both(by_number),
-        "the sum is divided by D²; by D": lambda z, o: _covariance(z, o) / z.shape[1],
-        "the sum is divided by D (D − 1); by D": lambda z, o: _covariance(z, o) / (z.shape[1] - 1),
-        "the sum is not divided by D": lambda z, o: _covariance(z, o) * z.shape[1],
-        "the embeddings are not centred: take the mean over the batch off first, z − z.mean(dim=0)": _both(not_centred),
-        "each image is centred by itself (dim=1); take off the mean over the batch, dim=0": _both(over_rows),
-        "the entries of C are not squared: positive and negative ones cancel": _of_covariance(
-            lambda c: _off_diagonal(c).sum()
-        ),
-        "absolute values; square the entries of C": _of_covariance(lambda c: _off_diagonal(c).abs().sum()),
-        "the sum is squared; square each entry, then sum": _of_covariance(lambda c: _off_diagonal(c).sum().square()),
-        "a root is taken of the sum of squares; VICReg takes none": _of_covariance(lambda c: _off_diagonal(c).norm()),
-        "each pair (i, j) is counted once; the sum over i ≠ j has (i, j) and (j, i)": lambda z, o: (
-            _covariance(z, o) / 2
-        ),
-        "only c(Z) counts; add c(Z')": lambda z, o: _covariance(z, z) / 2,
-        "only c(Z') counts; add c(Z)": lambda z, o: _covariance(o, o) / 2,
-        "that is the covariance between Z and Z'; each batch has its own": across,
-        "that is the correlation; VICReg takes the covariance": _both(correlation),
-        "C is the covariance between images, (B, B): transpose, it is between dimensions, (D, D)": _both(
-            lambda z: _off_diagonal(torch.cov(z)).square().sum() / z.shape[1]
-        ),
-        "the sign is the wrong way round": lambda z, o: -_covariance(z, o),
-    }
+
+def _across(z: Tensor, other: Tensor) -> Tensor:
+    a, b = z - z.mean(dim=0), other - other.mean(dim=0)
+    return _off_diagonal(a.T @ b / (len(z) - 1)).square().sum() / z.shape[1]
+
+
+def _correlation(z: Tensor) -> Tensor:
+    spread = _deviation(z)
+    return _off_diagonal(torch.cov(z.T) / spread[:, None] / spread).square().sum() / z.shape[1]
+
+
+def _divided_by_number(z: Tensor) -> Tensor:
+    return _off_diagonal(z.T.cov(correction=0)).square().sum() / z.shape[1]
+
+
+COVARIANCE_MISTAKES: dict[str, Term] = {
+    "the diagonal is included: that punishes the variance of each dimension, which the variance term asks for. "
+    "Leave i = j out": _of_covariance(lambda c: c.square().sum()),
+    "only the diagonal counts; that is the one part to leave out": _of_covariance(
+        lambda c: c.diagonal().square().sum()
+    ),
+    "C is divided by B; the covariance divides by B − 1": _both(_divided_by_number),
+    "the sum is divided by D²; by D": lambda z, o: _covariance(z, o) / z.shape[1],
+    "the sum is divided by D (D − 1); by D": lambda z, o: _covariance(z, o) / (z.shape[1] - 1),
+    "the sum is not divided by D": lambda z, o: _covariance(z, o) * z.shape[1],
+    "the embeddings are not centred: take the mean over the batch off first, z − z.mean(dim=0)": _both(_not_centred),
+    "each image is centred by itself (dim=1); take off the mean over the batch, dim=0": _both(_centred_by_rows),
+    "the entries of C are not squared: positive and negative ones cancel": _of_covariance(
+        lambda c: _off_diagonal(c).sum()
+    ),
+    "absolute values; square the entries of C": _of_covariance(lambda c: _off_diagonal(c).abs().sum()),
+    "the sum is squared; square each entry, then sum": _of_covariance(lambda c: _off_diagonal(c).sum().square()),
+    "a root is taken of the sum of squares; VICReg takes none": _of_covariance(lambda c: _off_diagonal(c).norm()),
+    "each pair (i, j) is counted once; the sum over i ≠ j has (i, j) and (j, i)": lambda z, o: _covariance(z, o) / 2,
+    "only c(Z) counts; add c(Z')": lambda z, o: _covariance(z, z) / 2,
+    "only c(Z') counts; add c(Z)": lambda z, o: _covariance(o, o) / 2,
+    "that is the covariance between Z and Z'; each batch has its own": _across,
+    "that is the correlation; VICReg takes the covariance": _both(_correlation),
+    "C is the covariance between images, (B, B): transpose, it is between dimensions, (D, D)": _both(
+        lambda z: _off_diagonal(torch.cov(z)).square().sum() / z.shape[1]
+    ),
+    "the sign is the wrong way round": lambda z, o: -_covariance(z, o),
+}
+
+VICREG_TERMS = [
+    Question(f"vicreg_terms, {term}", right, by_sentence(mistakes), _embeddings, tolerance=2e-5)
+    for term, right, mistakes in zip(
+        TERMS,
+        (_variance, _invariance, _covariance),
+        (VARIANCE_MISTAKES, INVARIANCE_MISTAKES, COVARIANCE_MISTAKES),
+        strict=True,
+    )
+]
 
 
 def _complain_of_order(name: str, given: Sequence[Any], wanted: Sequence[Tensor]) -> None:
@@ -248,9 +252,9 @@ def _complain_of_order(name: str, given: Sequence[Any], wanted: Sequence[Tensor]
         raise CheckFailed(f"{name}: the three terms are right, but the order is {', '.join(TERMS)}")
 
 
-def _check_gradients(name: str, student: Callable[[Tensor, Tensor], Any]) -> None:
+def _check_gradients(name: str, student: Callable[[Tensor, Tensor], Any], pair: tuple[Tensor, Tensor]) -> None:
     """CheckFailed where a right value would not train: no gradient, or none that is finite for a constant batch."""
-    for z, other in (_embeddings()[0], (torch.full((5, 3), 0.3), torch.full((5, 3), 0.4))):
+    for z, other in (pair, (torch.full((5, 3), 0.3), torch.full((5, 3), 0.4))):
         leaves = z.clone().requires_grad_(), other.clone().requires_grad_()
         answer = student(leaves[0] * 1, leaves[1] * 1)
         values = answer.values() if isinstance(answer, Mapping) else answer
@@ -458,63 +462,49 @@ def term_experiment(experiment: Callable[..., Any], result: Any = None, conclusi
     """
     name = "term_experiment"
     for term in TERMS:
-        if _watch(name, experiment, term) is None:
+        watcher = Watcher(name, noise_images(8, 3, 5))
+        answer = _watched_answer(watcher, experiment, term)
+        if answer is None:
             return
+        watcher.refuse(_design_flaw(watcher, term) or _wrong_errors(watcher.trained, answer))
     if result is None and conclusion is None:
         print(f"✓ {name}: a fair design")
         return
-    if result is None or not isinstance(conclusion, str) or not conclusion.strip():
-        print(f"{name}: the experiment is sound; its conclusion is not done yet")
+    if not concluded(name, result, conclusion):
         return
     try:
         full, without = map(_number, result)
     except (TypeError, ValueError) as error:
         raise CheckFailed(f"{name}: result is what your function returned, (full, without), got {result!r}") from error
     hint = f"how many times as large is the error without the term? You measured {full:.4g} and {without:.4g}"
-    conclusion_names(name, conclusion, without / full, hint)
+    conclusion_names(name, conclusion, [without / full], hint)
 
 
-class _Watched:
-    """Stand-ins for fit and measure that write down what they are given."""
+def _watched_answer(watcher: Watcher, experiment: Callable[..., Any], term: str) -> Any:
+    """What the experiment returns, None for a stub, with everything that it trains and measures written down."""
 
-    def __init__(self, name: str, data: Any) -> None:
-        self.name, self.data, self.runs = name, data, list[dict[str, Any]]()
-
-    def fail(self, flaw: str) -> CheckFailed:
-        return CheckFailed(f"{self.name}: {flaw}")
-
-    def run_of(self, model: Any) -> dict[str, Any] | None:
-        return next((run for run in self.runs if run["model"] is model), None)
-
-    def fit(self, model: Any, trained_on: Any, **settings: Any) -> None:
-        from autoencoder_lab.data.split import ImageData
-
-        if not isinstance(trained_on, ImageData):
-            raise self.fail(f"fit(model, data) takes the whole data set, got {type(trained_on).__name__}")
+    def fit(model: Any, trained_on: Any, **settings: Any) -> None:
+        watcher.wants_whole_data(trained_on)
         if type(model).__name__ != "CCAE":
-            raise self.fail(f"{type(model).__name__} has no decoder that VICReg teaches; build lab.CCAE(latent, …)")
-        if self.run_of(model):
-            raise self.fail("one model is trained twice; the second run goes on from the first: build two CCAEs")
+            watcher.refuse(f"{type(model).__name__} has no decoder that VICReg teaches; build lab.CCAE(latent, …)")
+        again = "one model is trained twice; the second run goes on from the first: build two CCAEs"
+        watcher.wants_new_model(model, again)
         settings = {"seed": 0} | {key: value for key, value in settings.items() if key != "progress"}
-        run = {"model": model, "weights": tuple(model.weights), "settings": settings, "made": _made(model)}
-        self.runs.append(run | {"images": trained_on.train.images})
+        run = Record(model=model, weights=tuple(model.weights), settings=settings, made=_made(model))
+        run.images = trained_on.train.images
+        watcher.trained.append(run)
 
-    def measure(self, model: Any, split: Any, *args: Any, **kwargs: Any) -> float:
-        from autoencoder_lab.data.split import Split
+    def measure(model: Any, split: Any, *args: Any, **kwargs: Any) -> float:
+        run = watcher.training_of(
+            model, "a model is measured before it was trained with the `fit` handed to your function"
+        )
+        watcher.wants_test_split("measure", split, "new ones decide, all of data.test")
+        if tuple(model.weights) != run.weights:
+            watcher.refuse("the weights were changed after the training; that changes nothing the model has learned")
+        run.error = 0.02 if all(run.weights) else 0.05
+        return float(run.error)
 
-        run = self.run_of(model)
-        if run is None:
-            raise self.fail("a model is measured before it was trained with the `fit` handed to your function")
-        if not isinstance(split, Split):
-            raise self.fail(f"measure(model, split) takes a split, data.test; got {type(split).__name__}")
-        if not torch.equal(split.images, self.data.test.images):
-            known = {"training": self.data.train, "validation": self.data.val}
-            which = next((kind for kind, part in known.items() if torch.equal(split.images, part.images)), "other")
-            raise self.fail(f"you measure on {which} images; new ones decide, all of data.test")
-        if tuple(model.weights) != run["weights"]:
-            raise self.fail("the weights were changed after the training; that changes nothing the model has learned")
-        run["error"] = 0.02 if all(run["weights"]) else 0.05
-        return float(run["error"])
+    return watcher.answer(experiment, watcher.data, term, fit=fit, measure=measure)
 
 
 def _made(model: Any) -> tuple[Any, ...]:
@@ -524,48 +514,31 @@ def _made(model: Any) -> tuple[Any, ...]:
     return (shapes, given, *(getattr(model, name, None) for name in ("views", "judge", "pixel", "agreement", "output")))
 
 
-def _watch(name: str, experiment: Callable[..., Any], term: str) -> Any:
-    """The answer of a fair experiment, None for a stub; CheckFailed names the first flaw of the design."""
-    from autoencoder_lab.data.split import ImageData, Split
-
-    generator = torch.Generator().manual_seed(0)
-    train, val, test = (
-        Split(torch.rand(n, 1, 28, 28, generator=generator), torch.arange(n) % 2, ("a", "b")) for n in (8, 3, 5)
-    )
-    data = ImageData("check", train, val, test)
-    watched = _Watched(name, data)
-    answer = answer_of(name, lambda: experiment(data, term, fit=watched.fit, measure=watched.measure))
-    if answer is None:
-        return None
-    if flaw := _design_flaw(data, watched.runs, term) or _wrong_errors(watched.runs, answer):
-        raise watched.fail(flaw)
-    return answer
-
-
-def _design_flaw(data: Any, runs: list[dict[str, Any]], term: str) -> str | None:
+def _design_flaw(watcher: Watcher, term: str) -> str | None:
     """What is wrong with the design of these runs, or None."""
+    runs = watcher.trained
     if not runs:
         return "nothing was trained with the fit handed to your function; call fit(model, data, …), not lab.fit"
     if len(runs) == 1:
         return "there is no control: train two CCAEs, one with all three terms and one without"
     if len(runs) > 2:
         return f"train two CCAEs, one with all three terms and one without `term`; you train {len(runs)}"
-    if flaw := _weight_flaw([run["weights"] for run in runs], term):
+    if flaw := _weight_flaw([run.weights for run in runs], term):
         return flaw
     one, two = runs
-    if one["settings"]["seed"] != two["settings"]["seed"]:
+    if one.settings["seed"] != two.settings["seed"]:
         return "the runs have different seeds; then chance is a second difference"
-    if one["settings"] != two["settings"]:
-        return f"the runs are trained differently, {one['settings']} and {two['settings']}; only the term may differ"
-    if not torch.equal(one["images"], two["images"]):
+    if one.settings != two.settings:
+        return f"the runs are trained differently, {one.settings} and {two.settings}; only the term may differ"
+    if not torch.equal(one.images, two.images):
         return "the runs learn from different images; only the term may differ"
-    if one["made"] != two["made"]:
+    if one.made != two.made:
         return "the models differ in more than the term: give both the same code, views, judge, pixel and projector"
-    if one["model"].pixel:
-        return f"pixel={one['model'].pixel:g}: a pixel error does the decoder's teaching here; leave it at 0"
-    if not torch.equal(one["images"], data.train.images):
+    if one.model.pixel:
+        return f"pixel={one.model.pixel:g}: a pixel error does the decoder's teaching here; leave it at 0"
+    if not torch.equal(one.images, watcher.data.train.images):
         return "train on data.train as it is; its images were changed, or some left out"
-    if any("error" not in run for run in runs):
+    if any(not hasattr(run, "error") for run in runs):
         return "measure both models with the `measure` handed to your function: measure(model, data.test)"
     return None
 
@@ -592,9 +565,9 @@ def _weight_flaw(weights: Sequence[tuple[float, ...]], term: str) -> str | None:
     return None
 
 
-def _wrong_errors(runs: list[dict[str, Any]], answer: Any) -> str | None:
+def _wrong_errors(runs: Sequence[Record], answer: Any) -> str | None:
     """What is wrong with the numbers returned, or None."""
-    by_completeness = {all(run["weights"]): run["error"] for run in runs}
+    by_completeness = {all(run.weights): run.error for run in runs}
     wanted = [by_completeness[True], by_completeness[False]]
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         return f"return two numbers, (full, without), got {show(answer)}"

@@ -1,7 +1,7 @@
 """A warm process inside the sandbox: it has torch loaded, and forks once for each job. Started by sandbox.py.
 
-For each job it is told of by one byte, the server forks a supervisor and waits for it; it never reads a job itself, so
-that its memory, which every later fork inherits, holds nothing of anyone's. The supervisor reads the job, forks the
+One byte says that a job comes. For each, the server forks a supervisor and waits for it; it never reads a job itself,
+so that its memory, which every later fork inherits, holds nothing of anyone's. The supervisor reads the job, forks the
 student's process into namespaces of its own (user, mount, pid, ipc, network) with an empty /submission and limits, and
 hands back what comes out of it, up to a size and a time.
 
@@ -138,7 +138,7 @@ def _isolate_and_run(job: dict[str, Any], out: int) -> None:
         _raise_walls(out)
     else:
         os.chdir(tempfile.mkdtemp(prefix="submission-"))
-    # DATA is blind to shared memory; addresses are not, and most of those that torch takes are taken by now
+    # RLIMIT_DATA does not count shared memory, RLIMIT_AS does; what torch has reserved until now comes on top
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     addresses = taken + job["limits"]["resources"]["DATA"]
     resource.setrlimit(resource.RLIMIT_AS, (addresses, addresses))

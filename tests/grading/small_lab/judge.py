@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autoencoder_lab.grading.judge import Ask, Mark, Part, StagedPart, compared
+from autoencoder_lab.grading.judge import Ask, Judge, Mark, Part, StagedPart, compared
 from autoencoder_lab.grading.sandbox import Arrays
 
 MSE = """
@@ -60,8 +60,10 @@ def judge_model(ask: Ask, generator: np.random.Generator) -> Mark:
     return Mark(1.0) if error < 0.05 else Mark(0.0, f"the error is {error:.2f} of the images' own power", "not trained")
 
 
-PARTS = [
-    Part("test_mse", 2, ("mse",), MSE, judge_mse, two_arrays),
-    Part("test_centred", 3, ("centred",), CENTRED, judge_centred, an_array),
-    StagedPart("test_model", 5, ("model",), judge_model),
-]
+JUDGE = Judge(
+    parts=[
+        Part("test_mse", 2, ("mse",), MSE, judge_mse, two_arrays),
+        Part("test_centred", 3, ("centred",), CENTRED, judge_centred, an_array),
+        StagedPart("test_model", 5, ("model",), judge_model),
+    ]
+)

@@ -27,10 +27,11 @@ class _Absent(ModuleType):
 
 
 class _Finder(MetaPathFinder, Loader):
-    """For `from autoencoder_lab.checks.lab1 import best_error`: every module below this one is there, and empty."""
+    """For `from autoencoder_lab.checks.labs.lab1 import best_error`: each module below this is there, and empty."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self) if fullname.startswith(f"{__name__}.") else None
+        # as a package, for any of them may be asked for one below it
+        return ModuleSpec(fullname, self, is_package=True) if fullname.startswith(f"{__name__}.") else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _Absent(spec.name)
