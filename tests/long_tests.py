@@ -9,7 +9,7 @@ A test marked `long` runs only where it is asked for:
 
 The rows stand in long_results.jsonl: the test's name without its file, its seconds, the versions, and a hash of the
 code it rests on: its file, the files of tests/ that this one imports, each conftest.py above it, and what all of these
-reach in the library. `@pytest.mark.long(reads="assignments/judges/*.py")` adds files that a test reads by their path.
+reach in the library. `@pytest.mark.long("assignments/judges/*.py")` adds files that a test finds by their path.
 """
 
 import ast
@@ -25,6 +25,7 @@ from typing import Any
 
 import pytest
 
+from autoencoder_lab.files import write_whole
 from evidence.dependencies import ROOT, Tree
 
 TESTS = Path(__file__).parent
@@ -44,10 +45,8 @@ def read_rows() -> dict[str, Row]:
 
 def write_rows(rows: Iterable[Row]) -> None:
     """All rows, in the order of their names; a kill in between leaves the old file whole."""
-    partial = RESULTS.with_name(RESULTS.name + ".partial")
     ordered = sorted(rows, key=lambda row: str(row["test"]))
-    partial.write_text("".join(json.dumps(row) + "\n" for row in ordered), encoding="utf-8")
-    partial.replace(RESULTS)
+    write_whole(RESULTS, "".join(json.dumps(row) + "\n" for row in ordered))
 
 
 # --- the code a test rests on ----------------------------------------------------------------------
@@ -70,10 +69,17 @@ def files_of(test: Path) -> list[Path]:
 
 
 @cache
-def code_hash(test: Path, reads: str = "") -> str:
-    """Twelve hexadecimal digits for all that a test's file rests on; reads: a pattern of further files."""
-    parts = [Tree(shown=True).notebook(file.read_text(encoding="utf-8")) for file in files_of(test)]
-    parts += [hashlib.sha256(file.read_bytes()).hexdigest() for file in (ROOT.glob(reads) if reads else ())]
+def _tree() -> Tree:
+    return Tree(shown=True)  # tests read what an error says
+
+
+@cache
+def code_hash(test: Path, *reads: str) -> str:
+    """Twelve hexadecimal digits for all that a test's file rests on; reads: patterns of further files."""
+    tree, parts = _tree(), []
+    for file in (*files_of(test), *(file for pattern in reads for file in ROOT.glob(pattern))):
+        python = file.suffix == ".py"
+        parts.append(tree.notebook(file.read_text(encoding="utf-8")) if python else file.read_text(encoding="utf-8"))
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:12]
 
 
@@ -123,7 +129,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.name in code:
             raise pytest.UsageError(f"two long tests are called {item.name}; a row is known by the name alone")
         if which:
-            code[item.name] = code_hash(item.path, **item.get_closest_marker("long").kwargs)  # type: ignore[union-attr]
+            code[item.name] = code_hash(item.path, *item.get_closest_marker("long").args)  # type: ignore[union-attr]
             item.user_properties.append(("long", (item.name, code[item.name])))
     if which:
         rows = read_rows()

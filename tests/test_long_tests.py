@@ -15,7 +15,7 @@ import pytest
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_draws(seed): assert seed < MOST
 
-@pytest.mark.long(reads="tests/fixtures/*.py")
+@pytest.mark.long("tests/fixtures/*.py")
 def test_of_a_file(): pass
 
 def test_short(): pass
@@ -118,9 +118,9 @@ def test_the_hash_follows_helpers_conftests_the_library_and_files_that_are_read(
     data.write_text("right", encoding="utf-8")
     assert [file.name for file in long_tests.files_of(test)] == ["conftest.py", "helper.py", "test_it.py"]
 
-    def hashed(reads: str = "") -> str:
+    def hashed(*reads: str) -> str:
         long_tests.code_hash.cache_clear()
-        return long_tests.code_hash(test, reads)
+        return long_tests.code_hash(test, *reads)
 
     seen = [hashed()]
     (tmp_path / "another.py").write_text("A = 2\n", encoding="utf-8")

@@ -110,8 +110,10 @@ def build(name: str, data: lab.ImageData) -> Any:
 KINDS = ("pca", "linear", "tied", "dense", "one", "long", "transposed", "resize", "inside", "vae")
 SHAPES = ((3, 11, 14), (1, 8, 8))
 # how a page paints grey does not hang on the model, and test_program.py runs every model on grey images
-SHOWN = [(name, SHAPES[0]) for name in KINDS] + [
-    pytest.param(name, SHAPES[1], marks=() if name == "dense" else pytest.mark.long) for name in KINDS
+SHOWN = [
+    pytest.param(name, shape, id=f"{name} {shape}", marks=pytest.mark.long if shape[0] == 1 and name != "dense" else ())
+    for shape in SHAPES
+    for name in KINDS
 ]
 
 
