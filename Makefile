@@ -2,7 +2,7 @@
 # make test       everything that must hold
 # make quick      of that, style, types and the library: no browser, no sandbox, no notebooks
 # make long       what need not run at every push, where it has not passed with the present code; keeps a row of each
-# make notebooks  rebuild the notebooks whose inputs changed
+# make notebooks  rebuild the notebooks whose inputs changed, and write the tables of notebooks and labs anew
 # make bench      how fast it is beside the usual ways, in about five minutes; ARGS="--json new.json" keeps the figures
 # Every line below can be typed by hand; PYTHON=python3.12 chooses another interpreter for a new .venv.
 
@@ -33,6 +33,7 @@ long: .venv/installed-test
 
 notebooks: .venv/installed-test
 	$(BIN)/python notebooks/build.py $(ARGS)
+	$(BIN)/python -m notebooks.tables
 
 bench: .venv/installed-test
 	$(BIN)/python -m benchmarks --short $(ARGS)

@@ -58,7 +58,9 @@ def differences(browser: "Browser", path: Path, moments: list[Any], images: Any)
     context = browser.new_context()
     page = context.new_page()
     page.goto(path.as_uri())
-    page.wait_for_selector(".autoencoder-lab-explorer[data-ready=true]")
+    page.wait_for_selector(
+        ".autoencoder-lab-explorer[data-ready=true]", timeout=600_000
+    )  # a large page, a busy machine
     found = []
     for number, moment in enumerate(exported.thinned(moments)):
         shown = np.array(page.evaluate(RECONSTRUCT, [images.flatten(1).tolist(), number]))

@@ -157,12 +157,20 @@ def checksums(state: Mapping[str, Tensor]) -> Checksums:
 
 
 def all_checksums(names: Iterable[str] = MODELS) -> dict[str, Checksums]:
-    """Train the models, each from the same state of the global generator, on one thread."""
+    """Train the models, each from the same state of the global generator, on one thread.
+
+    A model that this library has none of (an earlier one) gets no checksums.
+    """
     torch.set_num_threads(1)
     found = {}
     for name in names:
         torch.manual_seed(SEED)  # fit draws first weights from its own seed, but a layer it does not draw would show
-        found[name] = MODELS[name]()
+        try:
+            found[name] = MODELS[name]()
+        except AttributeError as error:
+            if error.obj is not lab:
+                raise
+            found[name] = {}
     return found
 
 
@@ -191,19 +199,23 @@ def run_in(tree: Path, names: Iterable[str]) -> dict[str, Checksums]:
 
 
 def compare(commit: str, names: Iterable[str]) -> bool:
-    """Print a line for each model; whether all are the same."""
+    """Print a line for each model; whether all that were there are the same."""
     from evidence.checkout import ROOT, checked_out  # not at the top: the other tree may have none
 
     names = list(names)
     with checked_out(commit) as tree:
         then = run_in(tree, names)
     now = run_in(ROOT, names)
-    changed = {name: differences(then[name], now[name]) for name in names}
-    for name, found in changed.items():
-        print(f"{'differs' if found else 'same':8}{name}: {'; '.join(found) or f'{len(now[name])} checksums'}")
-    count = sum(map(bool, changed.values()))
-    print(f"{count} of {len(names)} differ from {commit}" if count else f"all {len(names)} as in {commit}")
-    return not count
+    changed = 0
+    for name in names:
+        found = differences(then[name], now[name]) if then[name] else []
+        changed += bool(found)
+        word = "differs" if found else "same" if then[name] else "new"
+        print(f"{word:8}{name}: {'; '.join(found) or f'{len(now[name])} checksums'}")
+    print(
+        f"{changed} of {len(names)} differ from {commit}" if changed else f"none of {len(names)} differs from {commit}"
+    )
+    return not changed
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -28,11 +28,10 @@ import jupytext
 import nbformat
 from nbformat import NotebookNode
 
-from autoencoder_lab.files import write_whole
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks beside this file alone
 from autoencoder_lab.commands.notebook_runner import CellFailed, run_cells  # noqa: E402
+from autoencoder_lab.files import write_whole  # noqa: E402
 from evidence.dependencies import Tree  # noqa: E402
 from notebooks.catalogue import built_path, core_cells, notebook_sources, reckoned_minutes  # noqa: E402
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from autoencoder_lab.files import write_whole
 from notebooks.build import colab_badge
 from notebooks.catalogue import ROOT, LabEntry, NotebookEntry, lab_entries, notebook_entries
 
@@ -133,7 +134,7 @@ def write(root: Path = ROOT, check: bool = False) -> list[str]:
         if wanted != text:
             changed.append(name)
             if not check:
-                page.write_text(wanted, encoding="utf-8", newline="\n")
+                write_whole(page, wanted)
     return changed
 
 

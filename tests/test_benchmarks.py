@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import autoencoder_lab as lab
-from benchmarks import gpu, growth, rivals, table
+from benchmarks import course, gpu, growth, rivals, table
 from benchmarks.table import Row
 from benchmarks.time_to_loss import StridedAutoencoder, dense_vae
 
@@ -161,6 +161,12 @@ def test_by_hand_and_by_fit_the_same_model_learns_as_much() -> None:
         rivals.train_by_hand(model, rivals.from_memory(data.train.images, 300, 64))
         by_hand.append(lab.metrics.mse(model.eval(), data.test).value)
     assert sum(by_hand) == pytest.approx(sum(by_fit), rel=0.25)  # fit's schedule gains some 10 %
+
+
+def test_the_two_halves_of_the_course_have_a_limit_each() -> None:
+    rows = course.together({"00": 100.0, "04b": 450.0, "07": 599.0, "14": 2.0})
+    assert [(row.value, row.limit, row.holds) for row in rows] == [(550.0, 600, True), (601.0, 600, False)]
+    assert [row.name for row in course.together({"06": 1.0})] == ["notebooks 00 to 06 together"]
 
 
 def test_the_gpu_s_measurement_runs_where_there_is_none(tiny28: lab.ImageData, monkeypatch: pytest.MonkeyPatch) -> None:

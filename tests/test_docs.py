@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from notebooks import tables
+from notebooks import catalogue, tables
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -87,3 +87,26 @@ def test_each_glossary_word_names_its_notebook() -> None:
 
 def test_the_tables_of_notebooks_and_labs_are_what_the_sources_say() -> None:
     assert tables.write(check=True) == [], "run python -m notebooks.tables"
+
+
+def test_a_table_takes_the_place_between_its_marks_and_nothing_else() -> None:
+    begin, end = tables.BEGIN.format("labs"), tables.END.format("labs")
+    page = f"above\n{begin}\nold\n{end}\nbelow\n"
+    made = tables.with_tables(page, {"labs": "| new |"})
+    assert made == f"above\n{begin}\n\n| new |\n\n{end}\nbelow\n" == tables.with_tables(made, {"labs": "| new |"})
+    for wrong in (page.replace(end, ""), page + begin, f"{end}\n{begin}\n"):
+        with pytest.raises(ValueError, match="table of labs: begin"):
+            tables.with_tables(wrong, {"labs": ""})
+
+
+def test_a_table_says_what_there_is_and_what_there_is_not(tmp_path: Path) -> None:
+    text = read(ROOT / "tests" / "fixtures" / "00_example.py").replace("# # 00 ·", "# # 07 ·")
+    text = text.replace("start** nothing is needed.", "start** Notebooks 01 and 02: a code. Notebook 04b, section 3.")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "07_example.py").write_text(text, encoding="utf-8")
+    entry = catalogue.notebook_entry(tmp_path / "source" / "07_example.py")
+    assert entry.before == ("01", "02", "04b") and entry.explorers == entry.labs == () and entry.minutes is None
+    row = tables.load([entry], []).splitlines()[-1]
+    assert row == "| 07 · A notebook in small | 01, 02, 04b | not built yet | not built yet | – | – |"
+    rows = tables.outcomes([entry], []).splitlines()[2:]
+    assert rows == ["| double a number | 07, 1 | Exercise 1 |", "| find a bug | 07, 1 and 2 | quiz |"]

@@ -58,7 +58,19 @@ def test_every_model_of_the_course_is_among_them() -> None:
     assert {"PCA", "VICReg", "LatentMixture"} <= models
     source = Path(same_weights.__file__).read_text(encoding="utf-8")
     missing = {name for name in models if f"lab.{name}(" not in source}
-    assert missing <= {"Autoencoder", "LatentModel", "Model"}  # base classes, of which there are no instances
+    # base classes; and what puts two models together and has no weights of its own
+    assert missing <= {"Autoencoder", "LatentModel", "Model"} | {"OnCodes"}
+
+
+def test_a_model_of_which_the_library_has_none_gets_no_checksums_and_other_errors_are_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
+    monkeypatch.setitem(same_weights.MODELS, "Transformer", lambda: same_weights.trained(lab.Transformer(8)))
+    assert all_checksums(["Transformer"]) == {"Transformer": {}}
+    monkeypatch.setitem(same_weights.MODELS, "PCA", lambda: lab.PCA(3).no_such_name)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        all_checksums(["PCA"])
 
 
 def test_the_wide_one_computes_in_channels_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,13 +101,18 @@ def test_a_model_that_differs_is_told_and_makes_the_exit_status_1(
 
         def __exit__(self, *_: object) -> None: ...
 
-    made = {"then": {"PCA": {"mean": "1"}, "VAE": {"w": "1"}}, ROOT.name: {"PCA": {"mean": "1"}, "VAE": {"w": "2"}}}
+    made = {
+        "then": {"PCA": {"mean": "1"}, "VAE": {"w": "1"}, "VICReg": {}},
+        ROOT.name: {"PCA": {"mean": "1"}, "VAE": {"w": "2"}, "VICReg": {"w": "1"}},
+    }
     monkeypatch.setattr("evidence.checkout.checked_out", Tree)
     monkeypatch.setattr(same_weights, "run_in", lambda tree, names: {name: made[tree.name][name] for name in names})
-    assert same_weights.main(["--against", "then", "PCA"]) == 0
+    assert same_weights.main(["--against", "then", "PCA", "VICReg"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told == ["same    PCA: 1 checksums", "new     VICReg: 1 checksums", "none of 2 differs from then"]
     assert same_weights.main(["--against", "then", "PCA", "VAE"]) == 1
     told = capsys.readouterr().out.splitlines()
-    assert told[2:] == ["same    PCA: 1 checksums", "differs VAE: w has other bits", "1 of 2 differ from then"]
+    assert told == ["same    PCA: 1 checksums", "differs VAE: w has other bits", "1 of 2 differ from then"]
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone")

@@ -63,12 +63,12 @@ def judge_nested(ask: Ask, generator: np.random.Generator) -> Mark:
     best = {j: float(lab1.best_error.right(images, j)) for j in REFERENCE}
     ratios = {j: float((part - images).square().mean()) / best[j] for j, part in zip(REFERENCE, parts, strict=True)}
     passed = {j: ratios[j] <= mean + 3 * spread for j, (mean, spread) in REFERENCE.items()}
-    told = ", ".join(f"{j}: {ratio:.2f}" for j, ratio in ratios.items())
+    measured = ", ".join(f"{j}: {ratio:.2f}" for j, ratio in ratios.items())
     if all(passed.values()):
-        return Mark(1.0, f"error against the best possible with so many numbers: {told}")
+        return Mark(1.0, f"error against the best possible with so many numbers: {measured}")
     if not ratios[8] <= 1.6:  # a plain loss at the same steps comes out at 1.4
         return Mark(0.0, f"with all 8 numbers the error is {ratios[8]:.2f} times the best possible", "not trained")
-    return Mark(0.25, f"all 8 numbers do well together, the first ones alone do not ({told})", "not nested")
+    return Mark(0.25, f"all 8 numbers do well together, the first ones alone do not ({measured})", "not nested")
 
 
 def _within(images: torch.Tensor, j: int) -> bool:

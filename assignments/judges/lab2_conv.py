@@ -36,7 +36,7 @@ def trained(names, pictures):
         if getattr(model, stage)(given) is None:
             raise NotImplementedError(f"{stage} returns None")
     if model.decode(torch.zeros(8, 2, 4, 4)).shape != pictures[:8].shape:
-        return model  # told by its shape; it cannot be trained
+        return model  # the judge sees its shape; it cannot be trained
     optimiser = torch.optim.Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=500)
     for _ in range(500):
@@ -111,11 +111,11 @@ def judge_map(ask: Ask, generator: np.random.Generator) -> Mark:
     if not comes_back:
         return Mark(0.25, f"well done on images of 28×28, but {ONE_SIZE}", "one size")
     lost_large = lab2.share_lost(torch.from_numpy(shown["canvases"].astype("f4")), canvases)
-    told = f"of the squares {lost:.3f} is lost, on canvases of 60×60 {lost_large:.3f}"
+    measured = f"of the squares {lost:.3f} is lost, on canvases of 60×60 {lost_large:.3f}"
     if not lost_large <= MOST[60]:
-        said = f"well done on images of 28×28, not on canvases ({told}, allowed are {MOST[60]:.3f})"
+        said = f"well done on images of 28×28, not on canvases ({measured}, allowed are {MOST[60]:.3f})"
         return Mark(0.75, f"{said}: a layer looks at the whole picture", "whole picture")
-    return Mark(1.0, told)
+    return Mark(1.0, measured)
 
 
 def _too_large(lost: float, codes: np.ndarray, comes_back: bool) -> Mark:

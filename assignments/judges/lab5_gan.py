@@ -74,11 +74,11 @@ def judge_pictures(ask: Ask, generator: np.random.Generator) -> Mark:
     real, *known = (F.avg_pool2d(split.images, 2) for split in (data.test, data.train, data.val))
     order = torch.from_numpy(generator.permutation(len(real)))
     found = lab5.quality(drawn, real[order[:500]], torch.cat([*known, real[order[500:]]]))
-    told = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+    measured = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
     shortcoming = lab5.short_of(found, BOUNDS)
     if shortcoming is None:
-        return Mark(1.0, told)
-    return Mark(SHARES.get(shortcoming[0], 0.0), f"{shortcoming[1]} ({told})", shortcoming[0])
+        return Mark(1.0, measured)
+    return Mark(SHARES.get(shortcoming[0], 0.0), f"{shortcoming[1]} ({measured})", shortcoming[0])
 
 
 def judge_reading(given: Arrays, _: Arrays) -> Mark:

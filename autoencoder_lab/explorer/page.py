@@ -128,7 +128,7 @@ def _scene(explorer: Explorer) -> Scene:
             **model,
             "programs": {name: one.to_json() for name, one in programs.items()},
             "snapshots": [
-                {**taken, "weights": weights}
+                {**taken, "weights": weights}  # type: ignore[typeddict-item]  # thinned() hands on what it gets
                 for taken, weights in zip(thinned(snapshots), packed_weights(thinned(moments)), strict=True)
             ],
         }

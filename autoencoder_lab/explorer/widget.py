@@ -108,14 +108,14 @@ class Explorer(StandaloneWidget):
         self._png = None
         latest = [moments[-1] for moments in self.moments]
         news: News = {"model": index, "snapshot": taken, "align": alignment(*latest) if len(latest) == 2 else None}
-        self.news = news
+        self.news = dict(news)
 
     def _training_is_over(self) -> None:
         self._steering.end()
         self._tell_training()
 
     def _tell_training(self) -> None:
-        self.training = self._steering.state()
+        self.training = dict(self._steering.state())
 
     # --- what is left where nothing runs ----------------------------------------------------------
 

@@ -24,7 +24,59 @@ GAMES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Callable[[Tensor, Ten
 PENALTY_EVERY = 4  # steps; the penalty is that many times as heavy when it comes
 
 
-class GAN(LatentModel):
+class AveragedGenerator(LatentModel):
+    """A generator whose images are drawn by the running average of its weights, `decoder`; perhaps one class at will.
+
+    A subclass makes both networks, and sets the decay `average` and how many `classes` there are, 0 for none.
+    """
+
+    samples = has_prior = True
+
+    generator: nn.Module
+    decoder: nn.Module
+    average: float
+    classes: int
+
+    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Images (B, C, H, W) from codes z: (B, latent), by the averaged generator; condition: classes (B,)."""
+        return OUTPUTS[self.output](self.decoder(self.check_codes(z), self.one_hot(condition, len(z))))
+
+    def check_images(self, x: Tensor) -> Tensor:
+        """x itself if the generator could draw such images; ValueError otherwise."""
+        return _within(super().check_images(x), self.output, self.label)
+
+    def fake(self, n: int, condition: Tensor | None = None) -> Tensor:
+        """n images drawn by the generator that is being trained, from fresh noise."""
+        noise = torch.randn(n, self.latent, device=self.trained_steps.device)
+        return OUTPUTS[self.output](self.generator(noise, self.one_hot(condition, n)))
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: Generator | None = None, condition: Tensor | None = None) -> Tensor:
+        """n new images (n, C, H, W) from codes drawn from N(0, I); condition: classes (n,), for a conditional GAN."""
+        z = torch.randn(n, self.latent, generator=generator, device=self.trained_steps.device)
+        return self.decode(z, condition)
+
+    def one_hot(self, condition: Tensor | None, n: int) -> Tensor | None:
+        """(n, classes) for classes (n,); None for a GAN without classes. Raises ValueError where they do not fit."""
+        if not self.conditional:
+            return None
+        return nn.functional.one_hot(_named_classes(condition, n, self.classes, self.label), self.classes).float()
+
+    def learned_numbers(self) -> int:
+        """Of both networks; the average is a copy and learns nothing of its own."""
+        return super().learned_numbers() - sum(parameter.numel() for parameter in self.decoder.parameters())
+
+    @torch.no_grad()
+    def after_step(self, step: int, total: int) -> None:
+        """Move the average a little towards the generator; quickly at first, when there is little to remember."""
+        decay = min(self.average, step / (step + 9))
+        for averaged, now in zip(self.decoder.parameters(), self.generator.parameters(), strict=True):
+            averaged.lerp_(now, 1 - decay)
+        for seen, seen_now in zip(self.decoder.buffers(), self.generator.buffers(), strict=True):
+            seen.copy_(seen_now)  # what batch normalisation remembers
+
+
+class GAN(AveragedGenerator):
     """A generator G: noise → image against a critic D: image → score (Goodfellow et al., 2014; slide 004).
 
     Each step of `fit` trains the critic on a batch of real images and as many fakes, then the generator against the
@@ -39,13 +91,10 @@ class GAN(LatentModel):
     batch_norm: batch normalisation in both networks, as in DCGAN (Radford et al., 2016); otherwise none.
     """
 
-    samples = has_prior = True
     betas = (0.0, 0.99)  # no momentum: the game's gradient turns round
     learning_rate = 5e-3  # at 8e-3 a run was lost after 3,000 steps
     batch_size = 32
     suggested_steps = 3000
-
-    decoder: nn.Module
 
     def __init__(
         self,
@@ -62,12 +111,7 @@ class GAN(LatentModel):
     ) -> None:
         super().__init__(latent, image_shape, output)
         check_choice("game", game, GAMES)
-        if not 0 <= penalty < math.inf:
-            raise ValueError(f"penalty must be a number ≥ 0, got {penalty}")
-        if not 0 <= average < 1:
-            raise ValueError(f"average is a decay in [0, 1), got {average}")
-        if classes < 0 or classes == 1:
-            raise ValueError(f"classes is how many classes there are, at least 2, or 0 for none; got {classes}")
+        _check_settings(penalty, average, classes)
         self.game, self.penalty, self.average, self.classes = game, penalty, average, classes
         self.conditional = classes > 0
         self.decodes = not self.conditional  # a code alone draws nothing where a class has to be named
@@ -76,25 +120,6 @@ class GAN(LatentModel):
         self.critic = CriticNetwork(self.image_shape, width, hidden, classes, batch_norm)
         # no parameters but a copy of the generator's, averaged over the steps
         self.decoder = copy.deepcopy(self.generator).requires_grad_(False)
-
-    def decode(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Images (B, C, H, W) from codes z: (B, latent), by the averaged generator; condition: classes (B,)."""
-        return OUTPUTS[self.output](self.decoder(self.check_codes(z), self.one_hot(condition, len(z))))
-
-    def check_images(self, x: Tensor) -> Tensor:
-        """x itself if the generator could draw such images; ValueError otherwise."""
-        low, high = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}.get(self.output, (-math.inf, math.inf))
-        if super().check_images(x).min() < low or x.max() > high:
-            raise ValueError(
-                f"{self.label} draws images in [{low:g}, {high:g}] and learns nothing from others, got "
-                f"[{x.min():g}, {x.max():g}]; rescale them, or build it with another output"
-            )
-        return x
-
-    def fake(self, n: int, condition: Tensor | None = None) -> Tensor:
-        """n images drawn by the generator that is being trained, from fresh noise."""
-        noise = torch.randn(n, self.latent, device=self.trained_steps.device)
-        return OUTPUTS[self.output](self.generator(noise, self.one_hot(condition, n)))
 
     def critic_loss(self, x: Tensor, target: Tensor | None = None, condition: Tensor | None = None) -> Loss:
         """What the critic minimises on real images x and as many fakes; its gradient stops at the fakes."""
@@ -134,30 +159,6 @@ class GAN(LatentModel):
             (list(self.generator.parameters()), self.generator_loss),
         ]
 
-    def learned_numbers(self) -> int:
-        """Of both networks; the average is a copy and learns nothing of its own."""
-        return super().learned_numbers() - sum(parameter.numel() for parameter in self.decoder.parameters())
-
-    @torch.no_grad()
-    def sample(self, n: int, generator: Generator | None = None, condition: Tensor | None = None) -> Tensor:
-        """n new images (n, C, H, W) from codes drawn from N(0, I); condition: classes (n,), for a conditional GAN."""
-        z = torch.randn(n, self.latent, generator=generator, device=self.trained_steps.device)
-        return self.decode(z, condition)
-
-    def one_hot(self, condition: Tensor | None, n: int) -> Tensor | None:
-        """(n, classes) for classes (n,); None for a GAN without classes. Raises ValueError where they do not fit."""
-        if not self.conditional:
-            return None
-        known = torch.arange(self.classes, device=self.trained_steps.device)
-        given = condition
-        if given is None or given.shape != (n,) or given.dtype != torch.long or not torch.isin(given, known).all():
-            got = "none" if given is None else f"{given.dtype} {tuple(given.shape)}: {given.flatten().tolist()[:5]} …"
-            raise ValueError(
-                f"{self.label} draws one of {self.classes} classes and needs condition= of shape ({n},), whole numbers "
-                f"(int64) in 0 … {self.classes - 1}, got {got}; pass condition=torch.full(({n},), 3) for threes"
-            )
-        return nn.functional.one_hot(given, self.classes).float()
-
     def start_from(self, images: Tensor) -> None:
         """Draw first weights that pass a signal on (He et al., 2015), and have G start at the images' mean brightness.
 
@@ -173,15 +174,46 @@ class GAN(LatentModel):
         super()._load_from_state_dict(state_dict, prefix, *args)
         self._steps = int(self.trained_steps)
 
-    @torch.no_grad()
     def after_step(self, step: int, total: int) -> None:
-        """Move the average a little towards the generator; quickly at first, when there is little to remember."""
+        """Move the average, and count the step."""
+        super().after_step(step, total)
         self._steps += 1
-        decay = min(self.average, step / (step + 9))
-        for averaged, now in zip(self.decoder.parameters(), self.generator.parameters(), strict=True):
-            averaged.lerp_(now, 1 - decay)
-        for seen, seen_now in zip(self.decoder.buffers(), self.generator.buffers(), strict=True):
-            seen.copy_(seen_now)  # what batch normalisation remembers
+
+
+def _check_settings(penalty: float, average: float, classes: int) -> None:
+    if not 0 <= penalty < math.inf:
+        raise ValueError(f"penalty must be a number ≥ 0, got {penalty}")
+    if not 0 <= average < 1:
+        raise ValueError(f"average is a decay in [0, 1), got {average}")
+    if classes < 0 or classes == 1:
+        raise ValueError(f"classes is how many classes there are, at least 2, or 0 for none; got {classes}")
+
+
+def _within(x: Tensor, output: str, label: str) -> Tensor:
+    """x itself if this output function could give such images; ValueError otherwise."""
+    low, high = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}.get(output, (-math.inf, math.inf))
+    if x.min() < low or x.max() > high:
+        raise ValueError(
+            f"{label} draws images in [{low:g}, {high:g}] and learns nothing from others, got "
+            f"[{x.min():g}, {x.max():g}]; rescale them, or build it with another output"
+        )
+    return x
+
+
+def _named_classes(given: Tensor | None, n: int, classes: int, label: str) -> Tensor:
+    """The classes asked for, (n,); ValueError where they are none of the classes there are."""
+    if (
+        given is None
+        or given.shape != (n,)
+        or given.dtype != torch.long
+        or not ((given >= 0) & (given < classes)).all()
+    ):
+        got = "none" if given is None else f"{given.dtype} {tuple(given.shape)}: {given.flatten().tolist()[:5]} …"
+        raise ValueError(
+            f"{label} draws one of {classes} classes and needs condition= of shape ({n},), whole numbers (int64) in "
+            f"0 … {classes - 1}, got {got}; pass condition=torch.full(({n},), 3) for threes"
+        )
+    return given
 
 
 class GeneratorNetwork(nn.Module):

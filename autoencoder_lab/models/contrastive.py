@@ -15,7 +15,11 @@ from autoencoder_lab import losses
 from autoencoder_lab.data.augmentations import crop
 from autoencoder_lab.models.base import Autoencoder, Loss, Model, Output, check_latent
 from autoencoder_lab.models.convolutional import begin_at_mean_brightness, pixel_layer
-from autoencoder_lab.models.layers import Crop, check_choice, enlarge, from_code, halve, pad_to_multiple_of_4, to_code
+from autoencoder_lab.models.layers import (
+    check_choice,
+    decoder_layers,
+    encoder_layers,
+)
 
 VICREG_WEIGHTS = (25.0, 25.0, 1.0)  # variance, invariance, covariance: Bardes, Ponce and LeCun (2022), section 4.2
 
@@ -126,22 +130,15 @@ class CCAE(Autoencoder):
         self.weights = check_weights(weights)
         self.encoder = encoder_layers(self.image_shape, width, hidden, latent)
         self.projector = projector_layers(latent, projector)
-        channels, height, width_px = self.image_shape
-        inner = (2 * width, -(-height // 4), -(-width_px // 4))
-        self.decoder = nn.Sequential(
-            *from_code(latent, hidden, inner),
-            *enlarge(2 * width, width, "transposed"),
-            *enlarge(width, channels, "transposed", last=True),
-            Crop(height, width_px),
-        )
+        self.decoder = decoder_layers(self.image_shape, width, hidden, latent)
         # copies, for the model they come from may be trained on
         self._given = (
             None
             if encoder is None
             else [copy.deepcopy(network.state_dict()) for network in (encoder.encoder, encoder.projector)]
         )
+        _take_over(self, self._given)
         if self._given:
-            self._take_over()
             self.encoder.requires_grad_(False)
             self.projector.requires_grad_(False)
 
@@ -190,31 +187,21 @@ class CCAE(Autoencoder):
         """
         standardise([*self.encoder, *self.projector], self.check_images(images[:500]))
         begin_at_mean_brightness(pixel_layer(self.decoder), self.output, images)
-        self._take_over()
-
-    def _take_over(self) -> None:
-        if not self._given:
-            return
-        try:
-            self.encoder.load_state_dict(self._given[0])
-            self.projector.load_state_dict(self._given[1])
-        except RuntimeError as error:
-            raise ValueError(
-                f"{self.label} cannot take over an encoder and projector of other sizes: give it the same latent, "
-                f"image_shape, width, hidden and projector as the model they come from ({str(error).split(chr(9))[1]})"
-            ) from error
+        _take_over(self, self._given)
 
 
-def encoder_layers(image_shape: tuple[int, int, int], width: int, hidden: int, latent: int) -> nn.Sequential:
-    """f: (B, C, H, W) → (B, latent). Group normalisation, so an image's code never depends on its batch."""
-    channels, height, width_px = image_shape
-    inner = (2 * width, -(-height // 4), -(-width_px // 4))
-    return nn.Sequential(
-        pad_to_multiple_of_4(height, width_px),
-        *halve(channels, width),
-        *halve(width, 2 * width),
-        *to_code(inner, hidden, latent),
-    )
+def _take_over(model: CCAE, given: list[dict[str, Tensor]] | None) -> None:
+    """Load what was given of an encoder and a projector; ValueError where they are of other sizes."""
+    if not given:
+        return
+    try:
+        model.encoder.load_state_dict(given[0])
+        model.projector.load_state_dict(given[1])
+    except RuntimeError as error:
+        raise ValueError(
+            f"{model.label} cannot take over an encoder and projector of other sizes: give it the same latent, "
+            f"image_shape, width, hidden and projector as the model they come from ({str(error).split(chr(9))[1]})"
+        ) from error
 
 
 def projector_layers(latent: int, sizes: Sequence[int]) -> nn.Sequential:

@@ -159,3 +159,30 @@ class UnpoolingDecoder(nn.Module):
         up = self.conv_2(F.max_unpool2d(self.from_code(z), positions[1], (2, 2)))
         restored: Tensor = self.conv_1(F.max_unpool2d(up, positions[0], (2, 2)))
         return restored
+
+
+# --- an encoder and a decoder of these blocks ------------------------------------------------------
+
+
+def encoder_layers(image_shape: tuple[int, int, int], width: int, hidden: int, latent: int) -> nn.Sequential:
+    """f: (B, C, H, W) → (B, latent). Group normalisation, so an image's code never depends on its batch."""
+    channels, height, width_px = image_shape
+    inner = (2 * width, -(-height // 4), -(-width_px // 4))
+    return nn.Sequential(
+        pad_to_multiple_of_4(height, width_px),
+        *halve(channels, width),
+        *halve(width, 2 * width),
+        *to_code(inner, hidden, latent),
+    )
+
+
+def decoder_layers(image_shape: tuple[int, int, int], width: int, hidden: int, latent: int) -> nn.Sequential:
+    """(B, latent) → (B, C, H, W) before the output function: the mirror image of `encoder_layers`."""
+    channels, height, width_px = image_shape
+    inner = (2 * width, -(-height // 4), -(-width_px // 4))
+    return nn.Sequential(
+        *from_code(latent, hidden, inner),
+        *enlarge(2 * width, width, "transposed"),
+        *enlarge(width, channels, "transposed", last=True),
+        Crop(height, width_px),
+    )

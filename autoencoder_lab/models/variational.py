@@ -10,12 +10,85 @@ from torch import Generator, Tensor, nn
 from autoencoder_lab import losses
 from autoencoder_lab.models.base import OUTPUTS, Autoencoder, Loss, Output
 from autoencoder_lab.models.convolutional import begin_at_mean_brightness, pixel_layer
-from autoencoder_lab.models.layers import Crop, check_choice, enlarge, from_code, halve, pad_to_multiple_of_4, to_code
+from autoencoder_lab.models.layers import (
+    check_choice,
+    decoder_layers,
+    encoder_layers,
+)
 
 Likelihood = Literal["bernoulli", "gaussian"]
 
 
-class VAE(Autoencoder):
+class LatentVariableModel(Autoencoder):
+    """A code and an image as two random variables: a prior p(z) = N(0, I), and p(x|z), given by the decoder.
+
+    likelihood, sigma, binarise: what p(x|z) is, see VAE.
+    """
+
+    samples = has_prior = True
+
+    decoder: nn.Module
+    log_sigma: Tensor
+
+    def __init__(
+        self,
+        latent: int,
+        image_shape: Sequence[int],
+        output: Output,
+        likelihood: Likelihood,
+        sigma: float | None,
+        binarise: bool,
+    ) -> None:
+        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+        super().__init__(latent, image_shape, output, "cross_entropy" if likelihood == "bernoulli" else "squared_error")
+        if sigma is not None and not (likelihood == "gaussian" and 0 < sigma < math.inf):
+            raise ValueError(f'sigma is the standard deviation of likelihood="gaussian", above 0, got {sigma}')
+        self.likelihood, self.binarise = likelihood, binarise and likelihood == "bernoulli"
+        log_sigma = torch.tensor(0.0 if sigma is None else math.log(sigma))
+        if likelihood == "gaussian" and sigma is None:
+            self.log_sigma = nn.Parameter(log_sigma)
+        else:
+            self.register_buffer("log_sigma", log_sigma)
+
+    def observe(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        """What p(x|z) is about: x itself, or black-and-white images drawn from grey values x in [0, 1].
+
+        Raises ValueError where the likelihood is Bernoulli and x leaves [0, 1] or holds NaN.
+        """
+        if self.likelihood == "bernoulli" and not (x.min() >= 0 and x.max() <= 1):
+            raise ValueError(
+                f'likelihood="bernoulli" takes images in [0, 1], got [{x.min():.3g}, {x.max():.3g}]; rescale them, '
+                'or use likelihood="gaussian"'
+            )
+        return torch.bernoulli(x, generator=generator) if self.binarise else x
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x|z) in nats: (B,)."""
+        logits = self.decoder(z)
+        if self.likelihood == "bernoulli":
+            return losses.bernoulli_log_density(x, logits).flatten(1).sum(dim=1)
+        return losses.gaussian_log_density(x, OUTPUTS[self.output](logits), 2 * self.log_sigma).flatten(1).sum(dim=1)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """log p(z) in nats: (B,), here of N(0, I)."""
+        return losses.gaussian_log_density(z, torch.zeros_like(z), z.new_zeros(())).sum(dim=1)
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: Generator | None = None) -> Tensor:
+        """n new images (n, C, H, W): codes from the prior, decoded; pixels are means, not draws."""
+        return self.decode(self.sample_prior(n, generator))
+
+    def sample_prior(self, n: int, generator: Generator | None = None) -> Tensor:
+        """n codes from p(z): (n, latent)."""
+        return torch.randn(n, self.latent, generator=generator, device=self.trained_steps.device)
+
+    def reset_parameters(self) -> None:
+        """A learned σ begins at 1 again; the layers reset themselves."""
+        if isinstance(self.log_sigma, nn.Parameter):
+            nn.init.zeros_(self.log_sigma)
+
+
+class VAE(LatentVariableModel):
     """An autoencoder whose encoder names a distribution of codes, q(z|x) = N(μ(x), σ²(x)), pulled to N(0, I).
 
     Minimises −ELBO = −E_q[log p(x|z)] + β KL[q(z|x) ‖ p(z)] in nats per image (Kingma and Welling, 2014; β: Higgins
@@ -29,14 +102,12 @@ class VAE(Autoencoder):
     cost nothing (Kingma et al., 2016). In evaluation β is whole; the parts of the loss hold the true KL.
     """
 
-    samples = has_density = has_prior = has_posterior = True
+    has_density = has_posterior = True
     learning_rate = 2e-3
     batch_size = 64
     suggested_steps = 3000
 
-    decoder: nn.Module
     warmth: Tensor
-    log_sigma: Tensor
 
     def __init__(
         self,
@@ -52,38 +123,13 @@ class VAE(Autoencoder):
         hidden: int = 256,
         output: Output = "sigmoid",
     ) -> None:
-        check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
-        super().__init__(latent, image_shape, output, "cross_entropy" if likelihood == "bernoulli" else "squared_error")
-        for name, given in {"beta": beta, "free_bits": free_bits}.items():
-            if not 0 <= given < math.inf:
-                raise ValueError(f"{name} must be a number ≥ 0, got {given}")
-        if not 0 <= warm_up <= 1:
-            raise ValueError(f"warm_up is a share of the training steps in [0, 1], got {warm_up}")
-        if sigma is not None and not (likelihood == "gaussian" and 0 < sigma < math.inf):
-            raise ValueError(f'sigma is the standard deviation of likelihood="gaussian", above 0, got {sigma}')
-        self.beta, self.likelihood, self.binarise = beta, likelihood, binarise and likelihood == "bernoulli"
-        self.free_bits, self.warm_up = free_bits, warm_up
+        super().__init__(latent, image_shape, output, likelihood, sigma, binarise)
+        _check_objective(beta, free_bits, warm_up)
+        self.beta, self.free_bits, self.warm_up = beta, free_bits, warm_up
         self.label = f"{type(self).__name__}({latent})" + (f", β={beta:g}" if beta != 1 else "")
         self.register_buffer("warmth", torch.ones(()))
-        log_sigma = torch.tensor(0.0 if sigma is None else math.log(sigma))
-        if likelihood == "gaussian" and sigma is None:
-            self.log_sigma = nn.Parameter(log_sigma)
-        else:
-            self.register_buffer("log_sigma", log_sigma)
-        channels, height, width_px = self.image_shape
-        inner = (2 * width, -(-height // 4), -(-width_px // 4))
-        self.encoder = nn.Sequential(
-            pad_to_multiple_of_4(height, width_px),
-            *halve(channels, width),
-            *halve(width, 2 * width),
-            *to_code(inner, hidden, 2 * latent),
-        )
-        self.decoder = nn.Sequential(
-            *from_code(latent, hidden, inner),
-            *enlarge(2 * width, width, "transposed"),
-            *enlarge(width, channels, "transposed", last=True),
-            Crop(height, width_px),
-        )
+        self.encoder = encoder_layers(self.image_shape, width, hidden, 2 * latent)
+        self.decoder = decoder_layers(self.image_shape, width, hidden, latent)
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """μ and log σ² of q(z|x), (B, latent) each, for x: (B, C, H, W). log σ² is kept within ±12."""
@@ -94,27 +140,13 @@ class VAE(Autoencoder):
         """μ: (B, latent). Slide 002: at test time the mean is the code."""
         return self.encoder(self.check_images(x))[:, : self.latent]
 
-    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
-        """log p(x|z) in nats: (B,)."""
-        logits = self.decoder(z)
-        if self.likelihood == "bernoulli":
-            return losses.bernoulli_log_density(x, logits).flatten(1).sum(dim=1)
-        return losses.gaussian_log_density(x, OUTPUTS[self.output](logits), 2 * self.log_sigma).flatten(1).sum(dim=1)
-
-    def log_prior(self, z: Tensor) -> Tensor:
-        """log p(z) in nats: (B,), here of N(0, I)."""
-        return losses.gaussian_log_density(z, torch.zeros_like(z), z.new_zeros(())).sum(dim=1)
-
     def log_prob(self, x: Tensor) -> Tensor:
         """A lower bound of log p(x) in nats, (B,): log p(x|z) + log p(z) − log q(z|x) at one z drawn from q(z|x).
 
         Its mean over draws is the ELBO; x is what the model observes, see `observe`.
         """
         mu, log_var = self.posterior(x)
-        return self.log_weight(x, mu, log_var, mu + torch.exp(0.5 * log_var) * torch.randn_like(mu))
-
-    def log_weight(self, x: Tensor, mu: Tensor, log_var: Tensor, z: Tensor) -> Tensor:
-        """log p(x|z) + log p(z) − log q(z|x) in nats, (B,), for z drawn from q(z|x) = N(mu, exp log_var)."""
+        z = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
         posterior = losses.gaussian_log_density(z, mu, log_var).sum(dim=1)
         return self.log_likelihood(x, z) + self.log_prior(z) - posterior
 
@@ -135,32 +167,6 @@ class VAE(Autoencoder):
         beta = self.beta * self.warmth if self.training else self.beta
         return Loss(reconstruction + beta * charged, {"reconstruction": reconstruction, "kl": kl.sum()})
 
-    def observe(self, x: Tensor, generator: Generator | None = None) -> Tensor:
-        """What p(x|z) is about: x itself, or black-and-white images drawn from grey values x in [0, 1].
-
-        Raises ValueError where the likelihood is Bernoulli and x leaves [0, 1] or holds NaN.
-        """
-        if self.likelihood == "bernoulli" and not (x.min() >= 0 and x.max() <= 1):
-            raise ValueError(
-                f'likelihood="bernoulli" takes images in [0, 1], got [{x.min():.3g}, {x.max():.3g}]; rescale them, '
-                'or use likelihood="gaussian"'
-            )
-        return torch.bernoulli(x, generator=generator) if self.binarise else x
-
-    @torch.no_grad()
-    def sample(self, n: int, generator: Generator | None = None) -> Tensor:
-        """n new images (n, C, H, W): codes from the prior, decoded; pixels are means, not draws."""
-        return self.decode(self.sample_prior(n, generator))
-
-    def sample_prior(self, n: int, generator: Generator | None = None) -> Tensor:
-        """n codes from p(z): (n, latent)."""
-        return torch.randn(n, self.latent, generator=generator, device=self.warmth.device)
-
-    def reset_parameters(self) -> None:
-        """A learned σ begins at 1 again; the layers reset themselves."""
-        if isinstance(self.log_sigma, nn.Parameter):
-            nn.init.zeros_(self.log_sigma)
-
     def start_from(self, images: Tensor) -> None:
         """Begin at the images' mean brightness, a learned σ at the error of the mean image, and β at 0 to warm up."""
         if any(n.startswith("decoder") and isinstance(m, nn.ConvTranspose2d) for n, m in self.named_modules()):
@@ -174,6 +180,14 @@ class VAE(Autoencoder):
     def after_step(self, step: int, total: int) -> None:
         """Let β rise from 0 over the first `warm_up` of the steps."""
         self.warmth.fill_(min(1.0, step / (self.warm_up * total)) if self.warm_up else 1.0)
+
+
+def _check_objective(beta: float, free_bits: float, warm_up: float) -> None:
+    for name, given in {"beta": beta, "free_bits": free_bits}.items():
+        if not 0 <= given < math.inf:
+            raise ValueError(f"{name} must be a number ≥ 0, got {given}")
+    if not 0 <= warm_up <= 1:
+        raise ValueError(f"warm_up is a share of the training steps in [0, 1], got {warm_up}")
 
 
 class MixturePriorVAE(VAE):

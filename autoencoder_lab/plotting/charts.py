@@ -67,8 +67,8 @@ def codes(
     axes = figure.subplots()
     for k, class_name in enumerate(split.classes):
         mine = points[labels == k]
-        style = series_style(k)
-        axes.scatter(*mine.T.numpy(), label=class_name, s=14, alpha=0.65, linewidths=0, **style)
+        style: dict[str, Any] = {**series_style(k), "s": 14, "alpha": 0.65, "linewidths": 0}
+        axes.scatter(*mine.T.numpy(), label=class_name, **style)
         if len(mine):
             centre = mine.median(dim=0).values
             box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": style["color"], "alpha": 0.85}

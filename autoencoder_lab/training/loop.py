@@ -7,7 +7,6 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -76,29 +75,12 @@ def fit(
     arguments or another run's checkpoint, TrainingDiverged (with the step and the likely cause) where the loss stops
     being finite; the model then has the weights it came with.
     """
-    if model.solved:
-        name = type(model).__name__.lower()
-        raise TypeError(
-            f"{model.label} is solved, not trained: call {name}.fit(data.train) instead of lab.fit({name}, data)"
-        )
     plan = _plan(model, data, epochs, steps, batch_size, learning_rate)
-    pairs, train = model.steps(), data.train
-    _check_augmentation(augment, train)
-    target_device = pick_device(device)
-    form = number_format(model, train.images[:1], target_device)
-    settings = _settings(model, data, plan, seed, corrupt, augment) | form.settings | {"device": str(target_device)}
-    history, view = History(model.label, settings), view_of(progress)
-
-    with lent(model) as loan, seeded(seed, target_device), closing(view):
-        if is_fresh(model) if initialise is None else initialise:
-            draw_weights(model.to("cpu"), seed)  # drawn there: the same weights wherever it was
-            model.start_from(train.images)
-        model.to(target_device).train()
-        if form.channels_last:
-            model.to(memory_format=torch.channels_last)
-        run = _Run(model, plan, form.precision, pairs, [Adam(parameters, model.betas) for parameters, _ in pairs])
-        done = resume(checkpoint, model, run.optimisers, history) if checkpoint else 0
-        batches = Batches(train, target_device, plan.batch_size, seed, corrupt, augment, model.conditional)
+    _check_augmentation(augment, data.train)
+    run = _Run(model, data, plan, seed, pick_device(device), corrupt, augment)
+    history, view = run.history, view_of(progress)
+    with lent(model) as loan, seeded(seed, run.device), closing(view):
+        batches, done = run.start(initialise, checkpoint)
         if done:
             loan.keep()  # what was learnt stays, whatever happens
         view.start(plan.steps, history.model, done)
@@ -131,22 +113,41 @@ def fit(
     return history
 
 
-@dataclass
 class _Run:
-    """The model, and what moves it: one optimiser for each of its (parameters, loss function) pairs."""
+    """One training: the model, its record, and one optimiser for each of its (parameters, loss function) pairs."""
 
-    model: Any
-    plan: _Plan
-    precision: torch.dtype
-    pairs: list[Step]
     optimisers: list[Adam]
+
+    def __init__(
+        self, model: Any, data: Any, plan: _Plan, seed: int, device: torch.device, corrupt: Any, augment: Any
+    ) -> None:
+        self.model, self.plan, self.seed, self.device = model, plan, seed, device
+        self.pairs: list[Step] = model.steps()
+        self.format = number_format(model, data.train.images[:1], device)
+        settings = _settings(model, data, plan, seed, corrupt, augment) | self.format.settings
+        self.history = History(model.label, settings | {"device": str(device)})
+        self.shown = data.train, corrupt, augment
+
+    def start(self, initialise: bool | None, checkpoint: str | Path | None) -> tuple[Batches, int]:
+        """Draw weights, bring everything to the device, go on from a checkpoint; the batches and the steps done."""
+        model, (train, corrupt, augment) = self.model, self.shown
+        if is_fresh(model) if initialise is None else initialise:
+            draw_weights(model.to("cpu"), self.seed)  # drawn there: the same weights wherever it was
+            model.start_from(train.images)
+        model.to(self.device).train()
+        if self.format.channels_last:
+            model.to(memory_format=torch.channels_last)
+        self.optimisers = [Adam(parameters, model.betas) for parameters, _ in self.pairs]
+        done = resume(checkpoint, model, self.optimisers, self.history) if checkpoint else 0
+        size, conditional = self.plan.batch_size, model.conditional
+        return Batches(train, self.device, size, self.seed, corrupt, augment, conditional), done
 
     def step(self, x: Tensor, target: Tensor, condition: dict[str, Tensor], done: int) -> dict[str, float]:
         """One step of each optimiser, at the rate of the step after `done`; returns the losses and their parts."""
-        rate = self.plan.rate * schedule(done, self.plan.steps)
+        rate, precision = self.plan.rate * schedule(done, self.plan.steps), self.format.precision
         values: dict[str, float] = {}
         for optimiser, (parameters, loss_function) in zip(self.optimisers, self.pairs, strict=True):
-            with torch.autocast(x.device.type, self.precision, enabled=self.precision != torch.float32):
+            with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
                 loss = loss_function(x, target, **condition)
             # only these parameters: a generator's step cannot leak a gradient into its discriminator
             optimiser.step(torch.autograd.grad(loss.total, parameters), rate)
@@ -187,6 +188,11 @@ def _plan(
     model: Any, data: Any, epochs: int | None, steps: int | None, batch_size: int | None, learning_rate: float | None
 ) -> _Plan:
     """Check the arguments and fill in the model's own suggestions."""
+    if model.solved:
+        name = type(model).__name__.lower()
+        raise TypeError(
+            f"{model.label} is solved, not trained: call {name}.fit(data.train) instead of lab.fit({name}, data)"
+        )
     if epochs is not None and steps is not None:
         raise ValueError(f"give epochs or steps, not both (got epochs={epochs}, steps={steps})")
     batch_size = model.batch_size if batch_size is None else batch_size

@@ -49,11 +49,11 @@ def test_setup_seeds_all_three_generators_and_says_so_in_one_line(capsys: pytest
 
     threads = torch.get_num_threads()
     try:
-        prediction.setup(3)
+        classroom.setup(3)
         first = draws()
-        prediction.setup(4)
+        classroom.setup(4)
         assert all(a != b for a, b in zip(first, draws(), strict=True))
-        prediction.setup(3)
+        classroom.setup(3)
         assert draws() == first
         assert 1 <= torch.get_num_threads() <= max(1, min(threads, 8))
     finally:
@@ -81,21 +81,21 @@ def test_setup_takes_no_more_threads_than_processors(monkeypatch: pytest.MonkeyP
 
 
 def test_without_a_front_end_a_prediction_is_text_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    prediction.predict("How much larger?", OPTIONS, KEY)
-    prediction.outcome(KEY, OPTIONS[1])
+    classroom.predict("How much larger?", OPTIONS, KEY)
+    classroom.outcome(KEY, OPTIONS[1])
     said = capsys.readouterr().out
     assert "How much larger?" in said and all(option in said for option in OPTIONS)
     assert said.endswith("It came out “equal to within 1 %”. No guess was recorded.\n")
     assert not list(Path().iterdir())
-    assert repr(prediction.calibration()) == "No guess has an outcome yet."
+    assert repr(classroom.calibration()) == "No guess has an outcome yet."
 
 
 def test_a_guess_is_kept_compared_and_then_final(capsys: pytest.CaptureFixture[str]) -> None:
     choose(OPTIONS[0], "sure")
     assert choose(OPTIONS[1]).confidence == ""  # a new form shows what is on file; clearing it is no choice
     assert stored()[KEY]["guess"] == OPTIONS[1] and stored()[KEY]["confidence"] == "sure"
-    prediction.predict("How much larger?", OPTIONS, KEY)
-    prediction.outcome(KEY, OPTIONS[1])
+    classroom.predict("How much larger?", OPTIONS, KEY)
+    classroom.outcome(KEY, OPTIONS[1])
     said = capsys.readouterr().out
     assert "You guessed “equal to within 1 %” (sure). It came out “equal to within 1 %”: as you expected" in said
     assert stored()[KEY]["outcome"] == OPTIONS[1]
@@ -109,7 +109,7 @@ def test_the_outcome_locks_the_form_on_the_page_and_a_second_run_closes_the_firs
     first = choose(OPTIONS[0])
     second = choose(OPTIONS[0])
     assert first.comm is None and second.comm is not None
-    prediction.outcome(KEY, OPTIONS[1])
+    classroom.outcome(KEY, OPTIONS[1])
     assert second.locked and second.status == "It came out: equal to within 1 %. Your guess stays as it was."
 
 
@@ -158,31 +158,31 @@ def test_an_interrupted_write_leaves_the_old_file(monkeypatch: pytest.MonkeyPatc
 
 def test_a_guess_that_is_no_option_any_more_is_no_guess(capsys: pytest.CaptureFixture[str]) -> None:
     choose(OPTIONS[0])
-    prediction.predict("Asked anew?", ["yes", "no"], KEY)
-    prediction.outcome(KEY, "yes")
+    classroom.predict("Asked anew?", ["yes", "no"], KEY)
+    classroom.outcome(KEY, "yes")
     assert capsys.readouterr().out.endswith("It came out “yes”. No guess was recorded.\n")
     assert "outcome" not in stored()[KEY]
 
 
 def test_an_outcome_must_be_one_of_the_options() -> None:
-    prediction.predict("How much larger?", OPTIONS, KEY)
+    classroom.predict("How much larger?", OPTIONS, KEY)
     with pytest.raises(ValueError, match=r"must be one of .*equal to within 1 %.*, got 'equal'"):
-        prediction.outcome(KEY, "equal")
+        classroom.outcome(KEY, "equal")
 
 
 @pytest.mark.parametrize("options", [[], ["one"], ["same", "same"], ["yes", " "]])
 def test_a_prediction_needs_two_different_options(options: list[str]) -> None:
     with pytest.raises(ValueError, match="at least two different options"):
-        prediction.predict("Which?", options, KEY)
+        classroom.predict("Which?", options, KEY)
 
 
 def test_calibration_is_the_brier_score_of_the_stated_confidence() -> None:
     four = ("a", "b", "c", "d")
     for number, (guess, confidence) in enumerate([("a", "sure"), ("b", "sure"), ("a", "guess"), ("a", "")]):
         choose(guess, confidence, key=str(number), options=four)
-        prediction.outcome(str(number), "a")
+        classroom.outcome(str(number), "a")
     choose("a", "sure", key="not yet run", options=four)
-    found = prediction.calibration()
+    found = classroom.calibration()
     assert (found.right, found.guesses) == (3, 4)
     assert found.levels == {"sure": (1, 2, 0.95), "guess": (1, 1, 0.25)}
     assert found.brier == pytest.approx((0.05**2 + 0.95**2 + 0.75**2) / 3)
@@ -236,7 +236,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 
 def test_in_a_notebook_a_prediction_is_a_live_form_with_a_page_beside_it(shown: list[dict[str, Any]]) -> None:
-    prediction.predict("Is 1 < 2 & <b>so</b>?", ["<i>yes</i>", "no"], KEY)
+    classroom.predict("Is 1 < 2 & <b>so</b>?", ["<i>yes</i>", "no"], KEY)
     (bundle,) = shown
     assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"]
     page = Page(bundle["text/html"])
@@ -249,8 +249,8 @@ QUESTION = {"ask": "What is `z`?", "right": ("the code", "h = f(x)"), "wrong": {
 
 
 def test_every_option_of_a_quiz_unfolds_and_says_in_words_whether_it_is_right(shown: list[dict[str, Any]]) -> None:
-    prediction.quiz("01", [QUESTION, {**QUESTION, "ask": "Again?"}])
-    prediction.quiz("01", [QUESTION, {**QUESTION, "ask": "Again?"}])
+    classroom.quiz("01", [QUESTION, {**QUESTION, "ask": "Again?"}])
+    classroom.quiz("01", [QUESTION, {**QUESTION, "ask": "Again?"}])
     page = Page(shown[0]["text/html"])
     assert page.tags.count("details") == page.tags.count("summary") == 6
     assert page.words.count("Right.") == 2 and page.words.count("Not quite.") == 4
@@ -263,7 +263,7 @@ def test_every_option_of_a_quiz_unfolds_and_says_in_words_whether_it_is_right(sh
 
 
 def test_the_right_option_of_a_quiz_is_not_always_in_the_same_place(shown: list[dict[str, Any]]) -> None:
-    prediction.quiz("01", [{**QUESTION, "ask": f"Question {number}?"} for number in range(20)])
+    classroom.quiz("01", [{**QUESTION, "ask": f"Question {number}?"} for number in range(20)])
     letters = re.findall(r"<summary>(\w)\. the code<", shown[0]["text/html"])
     assert set(letters) == {"A", "B", "C"}
 
@@ -284,11 +284,11 @@ def test_the_right_option_of_a_quiz_is_not_always_in_the_same_place(shown: list[
 )
 def test_a_quiz_with_a_flaw_is_refused_and_names_the_question(question: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"quiz '01', question 2: .*{message}"):
-        prediction.quiz("01", [QUESTION, question])
+        classroom.quiz("01", [QUESTION, question])
 
 
 def test_shown_source_is_the_source_fenced_for_the_front_end(shown: list[dict[str, Any]]) -> None:
-    prediction.show_source(Page.handle_data)
+    classroom.show_source(Page.handle_data)
     text = "def handle_data(self, data: str) -> None:\n    self.words.append(data)"
     assert shown[0]["text/plain"] == text
     name = "`test_classroom.Page.handle_data`"
@@ -296,9 +296,9 @@ def test_shown_source_is_the_source_fenced_for_the_front_end(shown: list[dict[st
 
 
 def test_shown_source_of_an_instance_is_its_class_and_can_leave_docstrings_out(shown: list[dict[str, Any]]) -> None:
-    prediction.show_source(Page(""), docstrings=False)
+    classroom.show_source(Page(""), docstrings=False)
     assert shown[0]["text/plain"].startswith("class Page(HTMLParser):\n\n    def __init__")
-    prediction.show_source(shown_in_two_lines)
+    classroom.show_source(shown_in_two_lines)
     assert "````python" in shown[1]["text/markdown"], "a fence in the source must not end the block"
 
 
@@ -308,7 +308,7 @@ def shown_in_two_lines() -> str:
 
 def test_a_builtin_has_no_source_to_show() -> None:
     with pytest.raises(TypeError, match="give a class, function or method"):
-        prediction.show_source(len)
+        classroom.show_source(len)
 
 
 def test_own_images_are_the_same_for_an_id_and_others_for_another(capsys: pytest.CaptureFixture[str]) -> None:

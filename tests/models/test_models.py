@@ -182,8 +182,8 @@ def test_dense_model_of_identities_is_linear() -> None:
             lambda: lab.DenseAutoencoder(2, output="tanh", loss="cross_entropy"),
             "cross_entropy.* needs output=\"sigmoid\", got 'tanh'",
         ),
-        (lambda: lab.ConvAutoencoder(2, decoder="upsample"), "decoder must be .*\"unpool\", got 'upsample'"),
-        (lambda: lab.ResidualAutoencoder(2, skips="over"), "skips must be .*\"around\", got 'over'"),
+        (lambda: lab.ConvAutoencoder(2, decoder="upsample"), "decoder must be .*'unpool', got 'upsample'"),
+        (lambda: lab.ResidualAutoencoder(2, skips="over"), "skips must be .*'around', got 'over'"),
     ],
 )
 def test_wrong_settings_are_refused_by_name(make, message: str) -> None:

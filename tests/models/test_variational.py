@@ -498,10 +498,14 @@ def test_a_mixture_prior_is_drawn_anew_with_the_seed(tiny: lab.ImageData) -> Non
 # --- a density fitted afterwards -------------------------------------------------------------------------------------
 
 
-class Codes:
+class Codes(lab.Model):
     """A stand-in autoencoder: the code is the image, flattened, and back."""
 
-    label = "codes"
+    encodes = decodes = reconstructs = True
+    latent = 3
+
+    def __init__(self) -> None:
+        super().__init__(image_shape=None)
 
     def encode(self, x: Tensor) -> Tensor:
         return x.flatten(1)
@@ -632,7 +636,7 @@ def test_images_no_bernoulli_could_have_drawn_are_named_with_their_range() -> No
 
 
 def like(tiny: lab.ImageData, images: Tensor) -> Any:
-    part = SimpleNamespace(images=images, labels=torch.zeros(len(images), dtype=torch.long))
+    part = lab.Split(images, torch.zeros(len(images), dtype=torch.long), ("any",), value_range=None)
     return SimpleNamespace(name="other", train=part, val=part, test=part, shape=SHAPE)
 
 

@@ -15,13 +15,13 @@ test already is not tested here again.
     buffers included                                              a trained one: T; a GAN: A
  5  weights are drawn on the CPU; start_from is the first to      test_first_weights…, test_start_from…,
     draw from the seeded stream                                   test_only_fresh_weights…, test_weights_are_drawn_on…
- 6  optimisers are made after device and layout, before resuming  test_channels_last_training…,
+ 6  optimisers are made after device and layout, before resuming  test_channels_last_training…, test_moments…,
                                                                   test_a_resumed_run_in_channels_last…; one layout: T, A
  7  a finished checkpoint returns at once; resumed seconds add    test_a_finished_checkpoint…, test_seconds…
     up; set-up is not counted
  8  per epoch: reseed, order drawn on the CPU, augment, corrupt;  test_an_epoch_draws…, test_the_order_is_drawn_on…,
-    the last smaller batch is dropped, the last epoch may be      test_a_short_last_epoch…; what is damaged and what
-    short                                                         is not: T
+    the last smaller batch is dropped, the last epoch may be      test_a_short_last_epoch…, test_every_evaluation…;
+    short                                                         what is damaged and what is not: T
  9  the rate uses the steps done before this one; one rate for    test_every_step_moves…
     all losses of a step
 10  the second loss is taken after the first move; equal names    test_the_second_loss…; no gradient leaks: T
@@ -168,7 +168,7 @@ class TwoNumbers(lab.Autoencoder):
         return replace(self.loss(x, target), total=self.falling + 3, parts={"both": self.falling + 5})
 
     def second(self, x: Tensor, target: Tensor | None = None):
-        now = self.falling.detach()
+        now = self.falling.detach().clone()  # a later move must not show in it
         parts = {"both": 7 - self.rising, "other as seen": now}
         return replace(self.loss(x, target), total=4 - self.rising, parts=parts)
 
@@ -520,7 +520,7 @@ def test_the_order_is_drawn_on_the_cpu_whatever_the_device(tiny: lab.ImageData) 
 def test_channels_last_training_is_contiguous_training_but_for_rounding(
     tiny: lab.ImageData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Moments that lay in memory otherwise than their weights would move the wrong weights."""
+    """Whatever the layout in memory, the same weights move by the same amounts."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {}, raising=False)  # float32 for both
 
     class Contiguous(lab.ConvAutoencoder):
@@ -536,6 +536,31 @@ def test_channels_last_training_is_contiguous_training_but_for_rounding(
     moves = [end - first for end in ends]
     assert torch.cosine_similarity(*moves, dim=0) > 0.999
     assert (moves[0] - moves[1]).abs().mean() < 0.01 * moves[0].abs().mean()
+
+
+def test_moments_in_a_checkpoint_are_those_of_their_weights_in_channels_last(
+    tiny: lab.ImageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After one step Adam's first moment is a tenth of the gradient, place by place; made too early it lies otherwise.
+
+    Training alone would not show it: the kernel reads memory in order, and a wrong order that stays is as good as any.
+    """
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {}, raising=False)  # float32
+    path, start = tmp_path / "run.pt", wide()
+    lab.fit(wide(), tiny, steps=1, checkpoint=path, **QUIET | {"batch_size": 200})
+    expected_first_weights(start, tiny.train.images, 0)  # draws them
+    gradients = torch.autograd.grad(start.loss(tiny.train.images).total, list(start.parameters()))
+
+    def moments(stored: Any) -> Iterator[Tensor]:
+        for name, value in stored.items() if isinstance(stored, dict) else enumerate(stored):
+            if name == "exp_avg":
+                yield value
+            elif isinstance(value, dict | list):
+                yield from moments(value)
+
+    found = list(moments(torch.load(path, weights_only=True)))
+    for moment, gradient in zip(found, gradients, strict=True):
+        torch.testing.assert_close(moment, 0.1 * gradient, rtol=1e-3, atol=1e-4 * float(gradient.abs().max()))
 
 
 def test_a_resumed_run_in_channels_last_goes_on_along_the_same_curve(tiny: lab.ImageData, tmp_path: Path) -> None:
@@ -628,6 +653,21 @@ def test_an_epoch_draws_its_order_then_augments_then_corrupts(seed: int, tiny: l
             for expected in ("augment", "corrupt", "loss"):
                 assert next(told) == (expected, torch.rand(2, generator=stream).tolist())
     assert next(told, None) is None
+
+
+def test_every_evaluation_draws_the_same_numbers_whatever_the_seed(tiny: lab.ImageData) -> None:
+    """Otherwise the validation curve of a model that draws, such as a VAE, would be rough, and runs hard to compare."""
+    drawn: list[list[float]] = []
+
+    class Drawing(lab.DenseAutoencoder):
+        def loss(self, x: Tensor, target: Tensor | None = None):
+            if not self.training:
+                drawn.append(torch.rand(2).tolist())
+            return super().loss(x, target)
+
+    for seed in (3, 4):
+        lab.fit(Drawing(4, SHAPE, hidden=(16,)), tiny, epochs=2, seed=seed, **QUIET)
+    assert drawn == [torch.rand(2, generator=torch.Generator().manual_seed(0)).tolist()] * 4
 
 
 def test_a_short_last_epoch_is_averaged_over_its_own_batches(tiny: lab.ImageData) -> None:

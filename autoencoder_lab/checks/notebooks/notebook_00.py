@@ -20,23 +20,29 @@ def squared_error_per_image(student: Callable[[Tensor, Tensor], Any]) -> None:
 
 SQUARED_ERROR_MISTAKES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "you average over the pixels too; the slide sums over the pixels j of an image and averages over the m images "
-    "only": lambda a, b: (a - b).pow(2).mean(),
-    "you sum over the images too; divide by their number m, len(x)": lambda a, b: (a - b).pow(2).sum(),
-    "you divide by the number of pixels instead of the number of images m": lambda a, b: (
-        (a - b).pow(2).sum() / a[0].numel()
+    "only": lambda x_hat, x: (x_hat - x).pow(2).mean(),
+    "you sum over the images too; divide by their number m, len(x)": lambda x_hat, x: (x_hat - x).pow(2).sum(),
+    "you divide by the number of pixels instead of the number of images m": lambda x_hat, x: (
+        (x_hat - x).pow(2).sum() / x_hat[0].numel()
     ),
-    "you divide by shape[1], the number of channels; the images are counted by shape[0]": lambda a, b: (
-        (a - b).pow(2).sum() / a.shape[1]
+    "you divide by shape[1], the number of channels; the images are counted by shape[0]": lambda x_hat, x: (
+        (x_hat - x).pow(2).sum() / x_hat.shape[1]
     ),
-    "the differences are not squared: positive and negative ones cancel": lambda a, b: (a - b).sum() / len(a),
-    "you take absolute values; the slide squares the differences": lambda a, b: (a - b).abs().sum() / len(a),
-    "you square the sum; square each difference first, then sum": lambda a, b: (
-        (a - b).flatten(1).sum(dim=1).pow(2).sum() / len(a)
+    "the differences are not squared: positive and negative ones cancel": lambda x_hat, x: (
+        (x_hat - x).sum() / len(x_hat)
     ),
-    "there is no root in the slide's formula": lambda a, b: (a - b).flatten(1).norm(dim=1).mean(),
-    "there is no factor ½ in the slide's formula": lambda a, b: (a - b).pow(2).sum() / len(a) / 2,
-    "the sign is the wrong way round: an error is never negative": lambda a, b: -(a - b).pow(2).sum() / len(a),
-    "you compare x with 0; compare the reconstruction x_hat with x": lambda a, b: b.pow(2).sum() / len(b),
+    "you take absolute values; the slide squares the differences": lambda x_hat, x: (
+        (x_hat - x).abs().sum() / len(x_hat)
+    ),
+    "you square the sum; square each difference first, then sum": lambda x_hat, x: (
+        (x_hat - x).flatten(1).sum(dim=1).pow(2).sum() / len(x_hat)
+    ),
+    "there is no root in the slide's formula": lambda x_hat, x: (x_hat - x).flatten(1).norm(dim=1).mean(),
+    "there is no factor ½ in the slide's formula": lambda x_hat, x: (x_hat - x).pow(2).sum() / len(x_hat) / 2,
+    "the sign is the wrong way round: an error is never negative": lambda x_hat, x: (
+        -(x_hat - x).pow(2).sum() / len(x_hat)
+    ),
+    "you compare x with 0; compare the reconstruction x_hat with x": lambda x_hat, x: x.pow(2).sum() / len(x),
 }
 
 SQUARED_ERROR = Question(

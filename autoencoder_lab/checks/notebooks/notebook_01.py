@@ -59,37 +59,37 @@ def _components(weight: Tensor, images: Tensor) -> Tensor:
 
 COMPONENTS_MISTAKES: dict[str, Function] = {
     "these are the left singular vectors of W*: the right subspace, but ordered by the size of the weights and not "
-    "by the variance of the images; steps 2 and 3 are missing": lambda w, x: _basis(w),
+    "by the variance of the images; steps 2 and 3 are missing": lambda weight, images: _basis(weight),
     "the columns are orthonormal (a QR decomposition), but not along PCA's axes; steps 2 and 3 are missing": (
-        lambda w, x: torch.linalg.qr(w).Q
+        lambda weight, images: torch.linalg.qr(weight).Q
     ),
     "the columns come weakest first, as torch.linalg.eigh sorts them; turn their order round": (
-        lambda w, x: _components(w, x).flip(1)
+        lambda weight, images: _components(weight, images).flip(1)
     ),
     "svd returns Vh, whose rows are the new axes; you need them as columns: Q @ rotation.T": (
-        lambda w, x: _basis(w) @ _axes(_centred(x) @ _basis(w))
+        lambda weight, images: _basis(weight) @ _axes(_centred(images) @ _basis(weight))
     ),
     "the images are not centred; subtract images.mean(dim=0) before you project them": (
-        lambda w, x: _basis(w) @ _axes(x @ _basis(w)).T
+        lambda weight, images: _basis(weight) @ _axes(images @ _basis(weight)).T
     ),
     "each image is centred by its own mean; subtract the mean image, images.mean(dim=0)": (
-        lambda w, x: _basis(w) @ _axes((x - x.mean(dim=1, keepdim=True)) @ _basis(w)).T
+        lambda weight, images: _basis(weight) @ _axes((images - images.mean(dim=1, keepdim=True)) @ _basis(weight)).T
     ),
     "this is PCA of the images themselves; the decoder's weight plays no part": (
-        lambda w, x: _axes(_centred(x))[: w.shape[1]].T
+        lambda weight, images: _axes(_centred(images))[: weight.shape[1]].T
     ),
     "you rotate W* itself, whose columns are not orthonormal; take Q from its SVD": (
-        lambda w, x: w @ _axes(_centred(x) @ w).T
+        lambda weight, images: weight @ _axes(_centred(images) @ weight).T
     ),
     "the coordinates are taken along W* itself, whose columns are not orthonormal; project on Q": (
-        lambda w, x: _basis(w) @ _axes(_centred(x) @ w).T
+        lambda weight, images: _basis(weight) @ _axes(_centred(images) @ weight).T
     ),
     "the columns of W* are scaled to length 1, which leaves their directions as they are": (
-        lambda w, x: w / w.norm(dim=0)
+        lambda weight, images: weight / weight.norm(dim=0)
     ),
-    "this is W* as it came; nothing was recovered": lambda w, x: w,
+    "this is W* as it came; nothing was recovered": lambda weight, images: weight,
     "the right subspace on the right axes, but each column is stretched by its variance; return Q @ rotation.T": (
-        lambda w, x: _components(w, x) * torch.linalg.svdvals(_centred(x) @ _basis(w))
+        lambda weight, images: _components(weight, images) * torch.linalg.svdvals(_centred(images) @ _basis(weight))
     ),
 }
 
@@ -207,33 +207,37 @@ def _total(x_hat: Tensor, x: Tensor) -> Tensor:
 
 CROSS_ENTROPY_MISTAKES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "the second half is still missing: without (1 − x) log(1 − x_hat) nothing punishes white where x is black, so "
-    "an all-white picture wins": lambda a, b: -(b * log(a)).sum() / len(b),
-    "the first half is missing: x log(x_hat)": lambda a, b: -((1 - b) * log(1 - a)).sum() / len(b),
-    "the sign is the wrong way round: a cross-entropy is never negative": lambda a, b: -_total(a, b) / len(b),
-    "x and x_hat are swapped: the logarithm is taken of the prediction x_hat": lambda a, b: (
-        -(a * log(b) + (1 - a) * log(1 - b)).sum() / len(b)
+    "an all-white picture wins": lambda x_hat, x: -(x * log(x_hat)).sum() / len(x),
+    "the first half is missing: x log(x_hat)": lambda x_hat, x: -((1 - x) * log(1 - x_hat)).sum() / len(x),
+    "the sign is the wrong way round: a cross-entropy is never negative": lambda x_hat, x: -_total(x_hat, x) / len(x),
+    "x and x_hat are swapped: the logarithm is taken of the prediction x_hat": lambda x_hat, x: (
+        -(x_hat * log(x) + (1 - x_hat) * log(1 - x)).sum() / len(x)
     ),
-    "you average over the pixels too; sum over the pixels of an image, average over the images": lambda a, b: (
-        _total(a, b) / b.numel()
+    "you average over the pixels too; sum over the pixels of an image, average over the images": lambda x_hat, x: (
+        _total(x_hat, x) / x.numel()
     ),
     "you sum over the images too; divide by their number, len(x)": _total,
-    "you divide by the number of pixels instead of the number of images": lambda a, b: _total(a, b) / b[0].numel(),
-    "these are bits (log2); nats take the natural logarithm, torch.log": lambda a, b: (
-        _total(a, b) / len(b) / log(torch.tensor(2.0))
+    "you divide by the number of pixels instead of the number of images": lambda x_hat, x: (
+        _total(x_hat, x) / x[0].numel()
     ),
-    "the two halves have opposite signs; the minus stands before both": lambda a, b: (
-        (-(b * log(a)) + (1 - b) * log(1 - a)).sum() / len(b)
+    "these are bits (log2); nats take the natural logarithm, torch.log": lambda x_hat, x: (
+        _total(x_hat, x) / len(x) / log(torch.tensor(2.0))
     ),
-    "x_hat has been through a sigmoid already; do not apply another": lambda a, b: _total(torch.sigmoid(a), b) / len(b),
-    "the second half takes the logarithm of x_hat; there it is that of 1 − x_hat": lambda a, b: (
-        -(b * log(a) + (1 - b) * log(a)).sum() / len(b)
+    "the two halves have opposite signs; the minus stands before both": lambda x_hat, x: (
+        (-(x * log(x_hat)) + (1 - x) * log(1 - x_hat)).sum() / len(x)
     ),
-    "the second half weighs with x; there the weight is 1 − x": lambda a, b: (
-        -(b * log(a) + b * log(1 - a)).sum() / len(b)
+    "x_hat has been through a sigmoid already; do not apply another": lambda x_hat, x: (
+        _total(torch.sigmoid(x_hat), x) / len(x)
     ),
-    "this is the squared error": lambda a, b: (a - b).pow(2).sum() / len(b),
-    "the entropy of x is taken off; the slide's loss does not do that": lambda a, b: (
-        (_total(a, b) - _total(b, b)) / len(b)
+    "the second half takes the logarithm of x_hat; there it is that of 1 − x_hat": lambda x_hat, x: (
+        -(x * log(x_hat) + (1 - x) * log(x_hat)).sum() / len(x)
+    ),
+    "the second half weighs with x; there the weight is 1 − x": lambda x_hat, x: (
+        -(x * log(x_hat) + x * log(1 - x_hat)).sum() / len(x)
+    ),
+    "this is the squared error": lambda x_hat, x: (x_hat - x).pow(2).sum() / len(x),
+    "the entropy of x is taken off; the slide's loss does not do that": lambda x_hat, x: (
+        (_total(x_hat, x) - _total(x, x)) / len(x)
     ),
 }
 

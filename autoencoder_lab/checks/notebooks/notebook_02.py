@@ -318,24 +318,29 @@ def _mean_of_shares(images: Tensor, cutoff: float) -> Tensor:
 
 FAST_SHARE_MISTAKES: dict[str, Callable[[Tensor, float], Tensor]] = {
     "you average the images before the transform: their fine detail stands at different places and cancels. "
-    "Transform each image, then add up the power": lambda x, c: _fast_share(x.mean(0, keepdim=True), c),
-    "power is the squared magnitude |FFT|²; you left out the square": lambda x, c: _share(
-        torch.fft.fft2(x).abs().sum(dim=1), c, _waves(x)
+    "Transform each image, then add up the power": lambda images, cutoff: _fast_share(
+        images.mean(0, keepdim=True), cutoff
     ),
-    "the constant part (frequency 0) is in your denominator; it is the mean brightness, not a wave": lambda x, c: (
-        _powers(x)[..., _waves(x) > c].sum() / _powers(x).sum()
+    "power is the squared magnitude |FFT|²; you left out the square": lambda images, cutoff: _share(
+        torch.fft.fft2(images).abs().sum(dim=1), cutoff, _waves(images)
     ),
-    "that is the share of the slow waves; the fast ones lie above the cutoff": lambda x, c: 1 - _fast_share(x, c),
-    "you divide by the power below the cutoff; a share is divided by the whole": lambda x, c: (
-        _powers(x)[..., _waves(x) > c].sum() / _powers(x)[..., (_waves(x) > 0) & (_waves(x) <= c)].sum()
+    "the constant part (frequency 0) is in your denominator; it is the mean brightness, not a wave": (
+        lambda images, cutoff: _powers(images)[..., _waves(images) > cutoff].sum() / _powers(images).sum()
     ),
-    "waves of exactly the cutoff count as slow: use > instead of >=": lambda x, c: (
-        _powers(x)[..., _waves(x) >= c].sum() / _powers(x)[..., _waves(x) > 0].sum()
+    "that is the share of the slow waves; the fast ones lie above the cutoff": lambda images, cutoff: (
+        1 - _fast_share(images, cutoff)
+    ),
+    "you divide by the power below the cutoff; a share is divided by the whole": lambda images, cutoff: (
+        _powers(images)[..., _waves(images) > cutoff].sum()
+        / _powers(images)[..., (_waves(images) > 0) & (_waves(images) <= cutoff)].sum()
+    ),
+    "waves of exactly the cutoff count as slow: use > instead of >=": lambda images, cutoff: (
+        _powers(images)[..., _waves(images) >= cutoff].sum() / _powers(images)[..., _waves(images) > 0].sum()
     ),
     "you use the index as the frequency: the second half of an FFT holds the negative frequencies; "
     "torch.fft.fftfreq(n) * n gives them": _with_index_for_frequency,
-    "fftfreq counts in waves per pixel; multiply by the height and the width for waves per image": lambda x, c: _share(
-        _powers(x), c, _waves_per_pixel(x)
+    "fftfreq counts in waves per pixel; multiply by the height and the width for waves per image": (
+        lambda images, cutoff: _share(_powers(images), cutoff, _waves_per_pixel(images))
     ),
     "you take the larger of the two frequencies; a slanted wave has √(row² + column²)": _of_the_larger_frequency,
     "only the frequency along the rows counts; take √(row² + column²)": _of_rows_only,

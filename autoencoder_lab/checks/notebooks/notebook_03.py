@@ -135,18 +135,20 @@ def _squared_distances(noisy: Tensor, candidates: Tensor) -> Tensor:
 
 def _weighed(exponent: Callable[[Tensor, float], Tensor]) -> Mean:
     """The mean of the candidates, weighed by exp of `exponent`, which is made from squared distances and σ."""
-    return lambda y, x, s: exponent(_squared_distances(y, x), s).softmax(dim=1) @ x
+    return lambda noisy, candidates, sigma: (
+        exponent(_squared_distances(noisy, candidates), sigma).softmax(dim=1) @ candidates
+    )
 
 
-_posterior_mean = _weighed(lambda d, s: -d / (2 * s**2))
+_posterior_mean = _weighed(lambda squares, sigma: -squares / (2 * sigma**2))
 
 
 def _without_underflow(student: Callable[[Tensor, Tensor, float], Any]) -> Callable[[Tensor, Tensor, float], Any]:
     """The student's function, with a complaint of nan where whole images come in."""
 
-    def watched(y: Tensor, x: Tensor, s: float) -> Any:
-        answer = student(y, x, s)
-        if y.shape[1] == 784 and isinstance(answer, Tensor) and answer.isnan().any():
+    def watched(noisy: Tensor, candidates: Tensor, sigma: float) -> Any:
+        answer = student(noisy, candidates, sigma)
+        if noisy.shape[1] == 784 and isinstance(answer, Tensor) and answer.isnan().any():
             raise CheckFailed(
                 "posterior_mean: for 784 pixels exp(−‖x̃ − x‖² / (2σ²)) is e⁻⁶⁰⁰ or so, which float32 rounds to 0, and "
                 "0 / 0 is nan; softmax(dim=1) of the exponents gives the same weights and cannot underflow"
@@ -157,32 +159,46 @@ def _without_underflow(student: Callable[[Tensor, Tensor, float], Any]) -> Calla
 
 
 POSTERIOR_MEAN_MISTAKES: dict[str, Mean] = {
-    "the 2 is missing: a Gaussian's exponent is −‖x̃ − x‖² / (2σ²)": _weighed(lambda d, s: -d / s**2),
-    "σ is not squared: a Gaussian's exponent is −‖x̃ − x‖² / (2σ²)": _weighed(lambda d, s: -d / (2 * s)),
+    "the 2 is missing: a Gaussian's exponent is −‖x̃ − x‖² / (2σ²)": _weighed(
+        lambda squares, sigma: -squares / sigma**2
+    ),
+    "σ is not squared: a Gaussian's exponent is −‖x̃ − x‖² / (2σ²)": _weighed(
+        lambda squares, sigma: -squares / (2 * sigma)
+    ),
     "you multiply by σ² instead of dividing: more noise must make the weights more equal": _weighed(
-        lambda d, s: -d * s**2 / 2
+        lambda squares, sigma: -squares * sigma**2 / 2
     ),
-    "σ is not used": _weighed(lambda d, s: -d / 2),
-    "the distance is not squared": _weighed(lambda d, s: -d.sqrt() / (2 * s**2)),
-    "the sign is wrong: a candidate far from x̃ must weigh less": _weighed(lambda d, s: d / (2 * s**2)),
-    "you average the squared differences over pixels; the exponent needs their sum": lambda y, x, s: _weighed(
-        lambda d, sigma: -d / x.shape[1] / (2 * sigma**2)
-    )(y, x, s),
-    "that is the likeliest candidate; the mean mixes all of them by their weights": lambda y, x, s: x[
-        _squared_distances(y, x).argmin(dim=1)
-    ],
-    "all candidates weigh the same; weigh each by how likely it makes x̃": lambda y, x, s: x.mean(dim=0).expand_as(y),
+    "σ is not used": _weighed(lambda squares, sigma: -squares / 2),
+    "the distance is not squared": _weighed(lambda squares, sigma: -squares.sqrt() / (2 * sigma**2)),
+    "the sign is wrong: a candidate far from x̃ must weigh less": _weighed(
+        lambda squares, sigma: squares / (2 * sigma**2)
+    ),
+    "you average the squared differences over pixels; the exponent needs their sum": lambda noisy, candidates, sigma: (
+        _weighed(lambda squares, sigma: -squares / candidates.shape[1] / (2 * sigma**2))(noisy, candidates, sigma)
+    ),
+    "that is the likeliest candidate; the mean mixes all of them by their weights": lambda noisy, candidates, sigma: (
+        candidates[_squared_distances(noisy, candidates).argmin(dim=1)]
+    ),
+    "all candidates weigh the same; weigh each by how likely it makes x̃": lambda noisy, candidates, sigma: (
+        candidates.mean(dim=0).expand_as(noisy)
+    ),
     "the weights are normalised over the noisy images; for each x̃ those of the candidates add up to 1": (
-        lambda y, x, s: (-_squared_distances(y, x) / (2 * s**2)).softmax(dim=0) @ x
+        lambda noisy, candidates, sigma: (
+            (-_squared_distances(noisy, candidates) / (2 * sigma**2)).softmax(dim=0) @ candidates
+        )
     ),
-    "the weights are not normalised; for each x̃ they must add up to 1": lambda y, x, s: (
-        (-_squared_distances(y, x) / (2 * s**2)).exp() @ x
+    "the weights are not normalised; for each x̃ they must add up to 1": lambda noisy, candidates, sigma: (
+        (-_squared_distances(noisy, candidates) / (2 * sigma**2)).exp() @ candidates
     ),
-    "you weigh by 1/distance; Gaussian noise asks for exp(−‖x̃ − x‖² / (2σ²))": lambda y, x, s: (
-        ((1 / _squared_distances(y, x)) / (1 / _squared_distances(y, x)).sum(dim=1, keepdim=True)) @ x
+    "you weigh by 1/distance; Gaussian noise asks for exp(−‖x̃ − x‖² / (2σ²))": lambda noisy, candidates, sigma: (
+        (
+            (1 / _squared_distances(noisy, candidates))
+            / (1 / _squared_distances(noisy, candidates)).sum(dim=1, keepdim=True)
+        )
+        @ candidates
     ),
-    "the answer is x̃ itself mixed in; the mean is over the candidates alone": lambda y, x, s: (
-        (_posterior_mean(y, x, s) + y) / 2
+    "the answer is x̃ itself mixed in; the mean is over the candidates alone": lambda noisy, candidates, sigma: (
+        (_posterior_mean(noisy, candidates, sigma) + noisy) / 2
     ),
 }
 

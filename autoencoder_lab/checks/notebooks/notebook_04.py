@@ -47,38 +47,46 @@ def _kl(mu: Tensor, variance: Tensor) -> Tensor:
 
 
 GAUSSIAN_KL_MISTAKES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "log_var is taken for σ; it is log σ², so σ² = exp(log_var)": lambda m, s: _kl(m, s.square()),
+    "log_var is taken for σ; it is log σ², so σ² = exp(log_var)": lambda mu, log_var: _kl(mu, log_var.square()),
     "log_var is taken for σ²; it is log σ², so σ² = exp(log_var)": _kl,
-    "log_var is taken for log σ; it is log σ², so σ² = exp(log_var), without a 2": lambda m, s: _kl(m, (2 * s).exp()),
-    "exp(log_var / 2) is σ; the formula adds the variance σ²": lambda m, s: (
-        0.5 * (m.square() + (0.5 * s).exp() - 1 - s).sum(dim=1)
+    "log_var is taken for log σ; it is log σ², so σ² = exp(log_var), without a 2": lambda mu, log_var: _kl(
+        mu, (2 * log_var).exp()
     ),
-    "log σ² is halved in the last term; with the ½ before the bracket it stands there whole": lambda m, s: (
-        0.5 * (m.square() + s.exp() - 1 - 0.5 * s).sum(dim=1)
+    "exp(log_var / 2) is σ; the formula adds the variance σ²": lambda mu, log_var: (
+        0.5 * (mu.square() + (0.5 * log_var).exp() - 1 - log_var).sum(dim=1)
     ),
-    "the factor ½ is missing": lambda m, s: 2 * _kl(m, s.exp()),
-    "you average over the dimensions; a KL of independent dimensions is their sum": lambda m, s: (
-        _kl(m, s.exp()) / m.shape[1]
+    "log σ² is halved in the last term; with the ½ before the bracket it stands there whole": lambda mu, log_var: (
+        0.5 * (mu.square() + log_var.exp() - 1 - 0.5 * log_var).sum(dim=1)
     ),
-    "the sign is the wrong way round: a KL is never negative": lambda m, s: -_kl(m, s.exp()),
-    "the −1 is missing: at μ = 0 and σ = 1 the KL must be 0": lambda m, s: _kl(m, s.exp()) + 0.5 * m.shape[1],
-    "the −1 counts once for each dimension, not once for an image": lambda m, s: (
-        _kl(m, s.exp()) + 0.5 * (m.shape[1] - 1)
+    "the factor ½ is missing": lambda mu, log_var: 2 * _kl(mu, log_var.exp()),
+    "you average over the dimensions; a KL of independent dimensions is their sum": lambda mu, log_var: (
+        _kl(mu, log_var.exp()) / mu.shape[1]
     ),
-    "that is the KL the other way round, KL[N(0, I) ‖ N(μ, σ²)]": lambda m, s: (
-        0.5 * ((1 + m.square()) / s.exp() - 1 + s).sum(dim=1)
+    "the sign is the wrong way round: a KL is never negative": lambda mu, log_var: -_kl(mu, log_var.exp()),
+    "the −1 is missing: at μ = 0 and σ = 1 the KL must be 0": lambda mu, log_var: (
+        _kl(mu, log_var.exp()) + 0.5 * mu.shape[1]
     ),
-    "μ is not squared": lambda m, s: 0.5 * (m + s.exp() - 1 - s).sum(dim=1),
-    "the term μ² is missing": lambda m, s: _kl(0 * m, s.exp()),
-    "the term log σ² is missing; without it the cheapest σ would be 0": lambda m, s: (
-        0.5 * (m.square() + s.exp() - 1).sum(dim=1)
+    "the −1 counts once for each dimension, not once for an image": lambda mu, log_var: (
+        _kl(mu, log_var.exp()) + 0.5 * (mu.shape[1] - 1)
     ),
-    "log σ² has the wrong sign; it is subtracted": lambda m, s: 0.5 * (m.square() + s.exp() - 1 + s).sum(dim=1),
-    "the term σ² is missing; without it the cheapest σ would be infinite": lambda m, s: (
-        0.5 * (m.square() - 1 - s).sum(dim=1)
+    "that is the KL the other way round, KL[N(0, I) ‖ N(μ, σ²)]": lambda mu, log_var: (
+        0.5 * ((1 + mu.square()) / log_var.exp() - 1 + log_var).sum(dim=1)
     ),
-    "these are bits; nats take the natural logarithm": lambda m, s: _kl(m, s.exp()) / math.log(2),
-    "you divide by the number of images; the result is one KL for each of them": lambda m, s: _kl(m, s.exp()) / len(m),
+    "μ is not squared": lambda mu, log_var: 0.5 * (mu + log_var.exp() - 1 - log_var).sum(dim=1),
+    "the term μ² is missing": lambda mu, log_var: _kl(0 * mu, log_var.exp()),
+    "the term log σ² is missing; without it the cheapest σ would be 0": lambda mu, log_var: (
+        0.5 * (mu.square() + log_var.exp() - 1).sum(dim=1)
+    ),
+    "log σ² has the wrong sign; it is subtracted": lambda mu, log_var: (
+        0.5 * (mu.square() + log_var.exp() - 1 + log_var).sum(dim=1)
+    ),
+    "the term σ² is missing; without it the cheapest σ would be infinite": lambda mu, log_var: (
+        0.5 * (mu.square() - 1 - log_var).sum(dim=1)
+    ),
+    "these are bits; nats take the natural logarithm": lambda mu, log_var: _kl(mu, log_var.exp()) / math.log(2),
+    "you divide by the number of images; the result is one KL for each of them": lambda mu, log_var: (
+        _kl(mu, log_var.exp()) / len(mu)
+    ),
 }
 
 
@@ -143,25 +151,37 @@ def _with_its_gradient(student: Callable[[Tensor, Tensor, Tensor], Any]) -> Call
 
 
 REPARAMETERISE_MISTAKES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
-    "log_var is taken for σ; it is log σ², so σ = exp(log_var / 2)": lambda m, s, e: m + s * e,
-    "log_var is taken for σ²; it is log σ², so σ = exp(log_var / 2)": lambda m, s, e: m + s.sqrt() * e,
-    "the noise is multiplied by the variance σ²; its square root σ = exp(log_var / 2) is needed": lambda m, s, e: (
-        m + s.exp() * e
+    "log_var is taken for σ; it is log σ², so σ = exp(log_var / 2)": lambda mu, log_var, noise: mu + log_var * noise,
+    "log_var is taken for σ²; it is log σ², so σ = exp(log_var / 2)": lambda mu, log_var, noise: (
+        mu + log_var.sqrt() * noise
     ),
-    "σ = exp(log_var / 2); a factor of 2 in place of the ½ makes it σ⁴": lambda m, s, e: m + (2 * s).exp() * e,
-    "the noise is divided by σ": lambda m, s, e: m + (-0.5 * s).exp() * e,
-    "there is no noise in z: that is μ, the code at test time; in training z is drawn": lambda m, s, e: m,
-    "there is no μ in z": lambda m, s, e: (0.5 * s).exp() * e,
-    "the noise is not scaled by σ": lambda m, s, e: m + e,
-    "you add the noise first and scale by σ then, which scales μ as well": lambda m, s, e: (0.5 * s).exp() * (m + e),
-    "σ is added; the noise is multiplied by σ": lambda m, s, e: m + (0.5 * s).exp() + e,
-    "there is no noise in z: μ + σ is one fixed code": lambda m, s, e: m + (0.5 * s).exp(),
-    "μ is multiplied by the noise; it is σ that belongs there": lambda m, s, e: m * e + (0.5 * s).exp(),
-    "every image gets the noise of the first one": lambda m, s, e: _reparameterise(m, s, e[:1]),
-    "every dimension gets the noise of the first one": lambda m, s, e: _reparameterise(m, s, e[:, :1]),
-    "the noise is squared, so that z is never below μ": lambda m, s, e: _reparameterise(m, s, e.square()),
+    "the noise is multiplied by the variance σ²; its square root σ = exp(log_var / 2) is needed": (
+        lambda mu, log_var, noise: mu + log_var.exp() * noise
+    ),
+    "σ = exp(log_var / 2); a factor of 2 in place of the ½ makes it σ⁴": lambda mu, log_var, noise: (
+        mu + (2 * log_var).exp() * noise
+    ),
+    "the noise is divided by σ": lambda mu, log_var, noise: mu + (-0.5 * log_var).exp() * noise,
+    "there is no noise in z: that is μ, the code at test time; in training z is drawn": lambda mu, log_var, noise: mu,
+    "there is no μ in z": lambda mu, log_var, noise: (0.5 * log_var).exp() * noise,
+    "the noise is not scaled by σ": lambda mu, log_var, noise: mu + noise,
+    "you add the noise first and scale by σ then, which scales μ as well": lambda mu, log_var, noise: (
+        (0.5 * log_var).exp() * (mu + noise)
+    ),
+    "σ is added; the noise is multiplied by σ": lambda mu, log_var, noise: mu + (0.5 * log_var).exp() + noise,
+    "there is no noise in z: μ + σ is one fixed code": lambda mu, log_var, noise: mu + (0.5 * log_var).exp(),
+    "μ is multiplied by the noise; it is σ that belongs there": lambda mu, log_var, noise: (
+        mu * noise + (0.5 * log_var).exp()
+    ),
+    "every image gets the noise of the first one": lambda mu, log_var, noise: _reparameterise(mu, log_var, noise[:1]),
+    "every dimension gets the noise of the first one": lambda mu, log_var, noise: _reparameterise(
+        mu, log_var, noise[:, :1]
+    ),
+    "the noise is squared, so that z is never below μ": lambda mu, log_var, noise: _reparameterise(
+        mu, log_var, noise.square()
+    ),
     "μ − σ·ε has the right distribution too, but the check cannot tell it from a slip: write μ + σ·ε": (
-        lambda m, s, e: _reparameterise(m, s, -e)
+        lambda mu, log_var, noise: _reparameterise(mu, log_var, -noise)
     ),
 }
 
@@ -199,34 +219,38 @@ def _loss(pixels: Tensor, dimensions: Tensor) -> Tensor:
 
 VAE_LOSS_MISTAKES: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "the reconstruction is averaged over pixels and the KL summed over dimensions: the KL then weighs too much, as "
-    "many times as there are pixels. Sum both": lambda r, k, b: r.mean() + b * k.sum(dim=1).mean(),
-    "the KL is averaged over the dimensions and the reconstruction summed over pixels; sum both": lambda r, k, b: (
-        r.sum(dim=1).mean() + b * k.mean()
+    "many times as there are pixels. Sum both": lambda pixels, kl, beta: pixels.mean() + beta * kl.sum(dim=1).mean(),
+    "the KL is averaged over the dimensions and the reconstruction summed over pixels; sum both": (
+        lambda pixels, kl, beta: pixels.sum(dim=1).mean() + beta * kl.mean()
     ),
     "both terms are averaged, over pixels and over dimensions: these are different numbers, and β no longer means "
-    "what it says. Sum over both": lambda r, k, b: r.mean() + b * k.mean(),
-    "the KL is averaged over pixels: it has been divided by the number of pixels": lambda r, k, b: _loss(
-        r, b * k / r.shape[1]
+    "what it says. Sum over both": lambda pixels, kl, beta: pixels.mean() + beta * kl.mean(),
+    "the KL is averaged over pixels: it has been divided by the number of pixels": lambda pixels, kl, beta: _loss(
+        pixels, beta * kl / pixels.shape[1]
     ),
-    "β stands before the reconstruction; it weighs the KL": lambda r, k, b: _loss(b * r, k),
-    "β is missing": lambda r, k, b: _loss(r, k),
-    "β weighs the KL alone, not the whole": lambda r, k, b: _loss(b * r, b * k),
-    "β counts twice (β²)": lambda r, k, b: _loss(r, b * b * k),
-    "the KL is divided by β; multiply": lambda r, k, b: _loss(r, k / b),
-    "β is added to the KL; multiply": lambda r, k, b: _loss(r, k) + b,
-    "the weights are 1 − β and β; slide 003 has 1 and β": lambda r, k, b: _loss((1 - b) * r, b * k),
-    "the loss is summed over the images; average over the batch, or its size depends on it": lambda r, k, b: (
-        len(r) * _loss(r, b * k)
+    "β stands before the reconstruction; it weighs the KL": lambda pixels, kl, beta: _loss(beta * pixels, kl),
+    "β is missing": lambda pixels, kl, beta: _loss(pixels, kl),
+    "β weighs the KL alone, not the whole": lambda pixels, kl, beta: _loss(beta * pixels, beta * kl),
+    "β counts twice (β²)": lambda pixels, kl, beta: _loss(pixels, beta * beta * kl),
+    "the KL is divided by β; multiply": lambda pixels, kl, beta: _loss(pixels, kl / beta),
+    "β is added to the KL; multiply": lambda pixels, kl, beta: _loss(pixels, kl) + beta,
+    "the weights are 1 − β and β; slide 003 has 1 and β": lambda pixels, kl, beta: _loss(
+        (1 - beta) * pixels, beta * kl
     ),
-    "the KL is summed over the images; average both terms over the batch": lambda r, k, b: _loss(r, len(r) * b * k),
-    "the reconstruction is summed over the images; average both terms over the batch": lambda r, k, b: _loss(
-        len(r) * r, b * k
+    "the loss is summed over the images; average over the batch, or its size depends on it": lambda pixels, kl, beta: (
+        len(pixels) * _loss(pixels, beta * kl)
     ),
-    "the KL is subtracted: the loss is −ELBO, and the KL costs": lambda r, k, b: _loss(r, -b * k),
-    "that is the ELBO; the loss to be made small is its negative": lambda r, k, b: -_loss(r, b * k),
-    "the KL is missing": lambda r, k, b: _loss(r, 0 * k),
-    "the reconstruction is missing": lambda r, k, b: _loss(0 * r, b * k),
-    "only the first image counts": lambda r, k, b: _loss(r[:1], b * k[:1]),
+    "the KL is summed over the images; average both terms over the batch": lambda pixels, kl, beta: _loss(
+        pixels, len(pixels) * beta * kl
+    ),
+    "the reconstruction is summed over the images; average both terms over the batch": lambda pixels, kl, beta: _loss(
+        len(pixels) * pixels, beta * kl
+    ),
+    "the KL is subtracted: the loss is −ELBO, and the KL costs": lambda pixels, kl, beta: _loss(pixels, -beta * kl),
+    "that is the ELBO; the loss to be made small is its negative": lambda pixels, kl, beta: -_loss(pixels, beta * kl),
+    "the KL is missing": lambda pixels, kl, beta: _loss(pixels, 0 * kl),
+    "the reconstruction is missing": lambda pixels, kl, beta: _loss(0 * pixels, beta * kl),
+    "only the first image counts": lambda pixels, kl, beta: _loss(pixels[:1], beta * kl[:1]),
 }
 
 
@@ -359,19 +383,27 @@ def _rule(copied: Callable[[float, float], bool]) -> Callable[[float, float], st
 
 
 VERDICT_MISTAKES = {
-    "copies lie nearer to the training images than the control does, not farther": _rule(lambda s, c: s > c / 0.8),
-    "the two words are exchanged: nearer than 0.8 times the control means copies": _rule(lambda s, c: s >= 0.8 * c),
+    "copies lie nearer to the training images than the control does, not farther": _rule(
+        lambda samples, control: samples > control / 0.8
+    ),
+    "the two words are exchanged: nearer than 0.8 times the control means copies": _rule(
+        lambda samples, control: samples >= 0.8 * control
+    ),
     "any sample distance below the control's convicts for you, even one by chance; ask for less than 0.8 times": (
-        _rule(lambda s, c: s < c)
+        _rule(lambda samples, control: samples < control)
     ),
     "you compare the difference with 0.8; distances have no natural size, take the ratio": _rule(
-        lambda s, c: c - s > 0.8
+        lambda samples, control: control - samples > 0.8
     ),
     "you compare the sample distance itself with 0.8; a distance alone says nothing, compare it with the control": (
-        _rule(lambda s, c: s < 0.8)
+        _rule(lambda samples, control: samples < 0.8)
     ),
-    "the factor stands on the wrong side: samples below 0.8 times the control": _rule(lambda s, c: 0.8 * s < c),
-    "only a distance of 0 is a copy for you; one grey level would be enough to get away": _rule(lambda s, c: s == 0),
+    "the factor stands on the wrong side: samples below 0.8 times the control": _rule(
+        lambda samples, control: 0.8 * samples < control
+    ),
+    "only a distance of 0 is a copy for you; one grey level would be enough to get away": _rule(
+        lambda samples, control: samples == 0
+    ),
 }
 
 VERDICT = Question(

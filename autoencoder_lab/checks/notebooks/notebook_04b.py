@@ -109,35 +109,37 @@ def _varying_draws(mu: Tensor, log_var: Tensor) -> int:
 ACTIVE_UNITS_MISTAKES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "you measure how much drawn codes z vary. A dead dimension has σ = 1, so its draws vary a lot and say nothing; "
     "measure how much the mean μ varies": _varying_draws,
-    "you take the variance over the dimensions; it is to be taken over the images, dim=0": lambda m, s: int(
-        (m.var(dim=1) > 0.01).sum()
+    "you take the variance over the dimensions; it is to be taken over the images, dim=0": lambda mu, log_var: int(
+        (mu.var(dim=1) > 0.01).sum()
     ),
-    "you look at the standard deviation of μ; the threshold 0.01 is one for the variance": lambda m, s: int(
-        (m.std(dim=0) > 0.01).sum()
+    "you look at the standard deviation of μ; the threshold 0.01 is one for the variance": lambda mu, log_var: int(
+        (mu.std(dim=0) > 0.01).sum()
     ),
     "you look at the size of μ, not at how much it varies: a dimension whose μ is the same for every image says "
-    "nothing, however far from 0 it lies": lambda m, s: int((m.square().mean(dim=0) > 0.01).sum()),
-    "you look at the mean of μ over the images; what counts is how much μ varies": lambda m, s: int(
-        (m.mean(dim=0).abs() > 0.01).sum()
+    "nothing, however far from 0 it lies": lambda mu, log_var: int((mu.square().mean(dim=0) > 0.01).sum()),
+    "you look at the mean of μ over the images; what counts is how much μ varies": lambda mu, log_var: int(
+        (mu.mean(dim=0).abs() > 0.01).sum()
     ),
-    "you count by σ alone: that σ differs from 1 does not say that μ moves": lambda m, s: int(
-        (s.exp().mean(dim=0) < 0.99).sum()
+    "you count by σ alone: that σ differs from 1 does not say that μ moves": lambda mu, log_var: int(
+        (log_var.exp().mean(dim=0) < 0.99).sum()
     ),
-    "you look at how much log σ² varies; what counts is the mean μ": lambda m, s: int((s.var(dim=0) > 0.01).sum()),
-    "you count the inactive dimensions": lambda m, s: int((m.var(dim=0) <= 0.01).sum()),
-    "the threshold is 0.01, not 0.1": lambda m, s: int((m.var(dim=0) > 0.1).sum()),
-    "the threshold is 0.01; with 0 every dimension counts, for no μ is ever exactly constant": lambda m, s: int(
-        (m.var(dim=0) > 0).sum()
+    "you look at how much log σ² varies; what counts is the mean μ": lambda mu, log_var: int(
+        (log_var.var(dim=0) > 0.01).sum()
     ),
-    "you count images with |μ| > 0.01, not dimensions": lambda m, s: int((m.abs() > 0.01).any(dim=1).sum()),
-    "you give the share of active dimensions; give their number": lambda m, s: float(
-        (m.var(dim=0) > 0.01).float().mean()
+    "you count the inactive dimensions": lambda mu, log_var: int((mu.var(dim=0) <= 0.01).sum()),
+    "the threshold is 0.01, not 0.1": lambda mu, log_var: int((mu.var(dim=0) > 0.1).sum()),
+    "the threshold is 0.01; with 0 every dimension counts, for no μ is ever exactly constant": lambda mu, log_var: int(
+        (mu.var(dim=0) > 0).sum()
+    ),
+    "you count images with |μ| > 0.01, not dimensions": lambda mu, log_var: int((mu.abs() > 0.01).any(dim=1).sum()),
+    "you give the share of active dimensions; give their number": lambda mu, log_var: float(
+        (mu.var(dim=0) > 0.01).float().mean()
     ),
 }
 
 
-def _posteriors(seed: int) -> tuple[Tensor, Tensor]:
-    """200 images; so many dimensions of each kind that every mistake arrives at another number."""
+def _posteriors(seed: int, size: float = 1.0) -> tuple[Tensor, Tensor]:
+    """200 images; so many dimensions of each kind that every mistake arrives at another number. size: of all means."""
     kinds = [  # how many, standard deviation of μ, mean of μ, log σ²
         (3, 1.0, 0.0, -3.0),  # active
         (1, 1.0, 0.5, -3.0),  # active, off centre
@@ -150,7 +152,7 @@ def _posteriors(seed: int) -> tuple[Tensor, Tensor]:
     ]
     sd, mean, log_var = torch.tensor([kind[1:] for kind in kinds for _ in range(kind[0])]).T
     draw = torch.Generator().manual_seed(seed)
-    mu = mean + (sd + 1e-4) * torch.randn(200, len(sd), generator=draw)
+    mu = size * (mean + (sd + 1e-4) * torch.randn(200, len(sd), generator=draw))
     varies = (log_var == -1.5).float()
     return mu, log_var + varies * torch.randn(200, 1, generator=draw)
 
@@ -159,7 +161,8 @@ ACTIVE_UNITS = Question(
     "active_units",
     lambda mu, log_var: int((mu.var(dim=0) > 0.01).sum()),
     by_sentence(ACTIVE_UNITS_MISTAKES),
-    lambda _: [_posteriors(0), _posteriors(1)],
+    # in the third, who counts images by the variance of their codes finds none, by their size all of them
+    lambda _: [_posteriors(0), _posteriors(1), _posteriors(2, size=0.05)],
 )
 
 # --- 3: an experiment ----------------------------------------------------------------------------------------------

@@ -65,69 +65,68 @@ def _stable(student: Callable[[Tensor, Tensor], Any]) -> Callable[[Tensor, Tenso
 
 
 ADVERSARIAL_MISTAKES: dict[str, Callable[[Tensor, Tensor], Pair]] = {
-    "the labels are swapped in the critic's loss: real images should get D = 1, fakes 0": lambda r, f: (
-        _critic_loss(-r, -f),
-        _generator_loss(f),
+    "the labels are swapped in the critic's loss: real images should get D = 1, fakes 0": lambda real, fake: (
+        _critic_loss(-real, -fake),
+        _generator_loss(fake),
     ),
     "the labels are swapped in both losses: the critic wants D = 1 for real images and 0 for fakes, the generator "
-    "wants 1 for its fakes": lambda r, f: (_critic_loss(-r, -f), _generator_loss(-f)),
-    "the two losses are returned in the wrong order: first the critic's, then the generator's": lambda r, f: (
-        _both_losses(r, f)[::-1]
+    "wants 1 for its fakes": lambda real, fake: (_critic_loss(-real, -fake), _generator_loss(-fake)),
+    "the two losses are returned in the wrong order: first the critic's, then the generator's": lambda real, fake: (
+        _both_losses(real, fake)[::-1]
     ),
     "a sigmoid and a loss that expects logits (…_with_logits, softplus): the sigmoid is taken twice. D = sigmoid("
     "logit) stands in the formula once": _as_logits(_both_losses),
     "the generator's loss is the saturating one, log(1 − D): it is flat where the critic sees through the fake. "
-    "The formula asked for is −log D": lambda r, f: (_critic_loss(r, f), -F.softplus(f).mean()),
-    "the generator's sign is the wrong way round: it wants D(G(z)) near 1, so its loss is −log D": lambda r, f: (
-        _critic_loss(r, f),
-        -_generator_loss(f),
+    "The formula asked for is −log D": lambda real, fake: (_critic_loss(real, fake), -F.softplus(fake).mean()),
+    "the generator's sign is the wrong way round: it wants D(G(z)) near 1, so its loss is −log D": lambda real, fake: (
+        _critic_loss(real, fake),
+        -_generator_loss(fake),
     ),
-    "the generator labels its fakes 0: that is what the critic wants. Its own target is 1": lambda r, f: (
-        _critic_loss(r, f),
-        _generator_loss(-f),
+    "the generator labels its fakes 0: that is what the critic wants. Its own target is 1": lambda real, fake: (
+        _critic_loss(real, fake),
+        _generator_loss(-fake),
     ),
-    "the generator's loss is taken on real images; they do not depend on the generator": lambda r, f: (
-        _critic_loss(r, f),
-        _generator_loss(r),
+    "the generator's loss is taken on real images; they do not depend on the generator": lambda real, fake: (
+        _critic_loss(real, fake),
+        _generator_loss(real),
     ),
-    "the generator's loss is minus the critic's: the same game, but it saturates. Take −log D(G(z))": lambda r, f: (
-        _critic_loss(r, f),
-        -_critic_loss(r, f),
+    "the generator's loss is minus the critic's: the same game, but it saturates. Take −log D(G(z))": (
+        lambda real, fake: (_critic_loss(real, fake), -_critic_loss(real, fake))
     ),
-    "that is the value V, which the critic makes large; the loss to be made small is −V": lambda r, f: (
-        -_critic_loss(r, f),
-        _generator_loss(f),
+    "that is the value V, which the critic makes large; the loss to be made small is −V": lambda real, fake: (
+        -_critic_loss(real, fake),
+        _generator_loss(fake),
     ),
-    "the critic's loss is halved: V adds the two means. (One mean over all 2B logits halves it.)": lambda r, f: (
-        0.5 * _critic_loss(r, f),
-        _generator_loss(f),
+    "the critic's loss is halved: V adds the two means. (One mean over all 2B logits halves it.)": lambda real, fake: (
+        0.5 * _critic_loss(real, fake),
+        _generator_loss(fake),
     ),
-    "the critic's loss lacks the fakes: a critic that always says real would be perfect": lambda r, f: (
-        F.softplus(-r).mean(),
-        _generator_loss(f),
+    "the critic's loss lacks the fakes: a critic that always says real would be perfect": lambda real, fake: (
+        F.softplus(-real).mean(),
+        _generator_loss(fake),
     ),
-    "the critic's loss lacks the real images: a critic that never says real would be perfect": lambda r, f: (
-        F.softplus(f).mean(),
-        _generator_loss(f),
+    "the critic's loss lacks the real images: a critic that never says real would be perfect": lambda real, fake: (
+        F.softplus(fake).mean(),
+        _generator_loss(fake),
     ),
-    "you sum over the batch; take means, or the losses depend on its size": lambda r, f: (
-        len(r) * _critic_loss(r, f),
-        len(f) * _generator_loss(f),
+    "you sum over the batch; take means, or the losses depend on its size": lambda real, fake: (
+        len(real) * _critic_loss(real, fake),
+        len(fake) * _generator_loss(fake),
     ),
     "these are squared errors of D, as in a least-squares GAN; the formula has logarithms": _as_logits(
-        lambda r, f: ((r - 1).square().mean() + f.square().mean(), (f - 1).square().mean())
+        lambda real, fake: ((real - 1).square().mean() + fake.square().mean(), (fake - 1).square().mean())
     ),
-    "these are means of logits, as in a Wasserstein GAN; the formula has log D": lambda r, f: (
-        f.mean() - r.mean(),
-        -f.mean(),
+    "these are means of logits, as in a Wasserstein GAN; the formula has log D": lambda real, fake: (
+        fake.mean() - real.mean(),
+        -fake.mean(),
     ),
-    "these are bits; nats take the natural logarithm": lambda r, f: (
-        _critic_loss(r, f) / math.log(2),
-        _generator_loss(f) / math.log(2),
+    "these are bits; nats take the natural logarithm": lambda real, fake: (
+        _critic_loss(real, fake) / math.log(2),
+        _generator_loss(fake) / math.log(2),
     ),
-    "the fake images' term is −log D(G(z)) in both losses; the critic's is −log(1 − D(G(z)))": lambda r, f: (
-        _critic_loss(r, -f),
-        _generator_loss(f),
+    "the fake images' term is −log D(G(z)) in both losses; the critic's is −log(1 − D(G(z)))": lambda real, fake: (
+        _critic_loss(real, -fake),
+        _generator_loss(fake),
     ),
 }
 
@@ -294,40 +293,44 @@ def _generator_step(loss: Callable[[Tensor], Tensor] = _generator_loss, **slips:
 
 
 CRITIC_STEP_MISTAKES: dict[str, Step] = {
-    "the labels are swapped: the critic learns to hold fakes for real": _critic_step(lambda r, f: _critic_loss(-r, -f)),
+    "the labels are swapped: the critic learns to hold fakes for real": _critic_step(
+        lambda real, fake: _critic_loss(-real, -fake)
+    ),
     "the sigmoid is taken twice: the critic gives logits, and a loss …_with_logits takes the sigmoid itself": (
-        _critic_step(lambda r, f: _critic_loss(r.sigmoid(), f.sigmoid()))
+        _critic_step(lambda real, fake: _critic_loss(real.sigmoid(), fake.sigmoid()))
     ),
     "the gradients pile up: call optimiser.zero_grad() before backward()": _critic_step(clear=False),
     "the weights never change: zero_grad(), backward(), step(), in this order": _critic_step(move=False),
     "you climb: the critic gets worse. Call backward() on the loss itself": _critic_step(climb=True),
-    "the fakes are missing in the loss": _critic_step(lambda r, f: F.softplus(-r).mean()),
-    "the real images are missing in the loss": _critic_step(lambda r, f: F.softplus(f).mean()),
+    "the fakes are missing in the loss": _critic_step(lambda real, fake: F.softplus(-real).mean()),
+    "the real images are missing in the loss": _critic_step(lambda real, fake: F.softplus(fake).mean()),
     "the loss is halved: add the two means; one mean over all 2B logits is half of it": _critic_step(
-        lambda r, f: 0.5 * _critic_loss(r, f)
+        lambda real, fake: 0.5 * _critic_loss(real, fake)
     ),
-    "you sum over the batch; take means": _critic_step(lambda r, f: len(r) * _critic_loss(r, f)),
-    "that is the generator's loss: the critic learns to be fooled": _critic_step(lambda r, f: _generator_loss(f)),
+    "you sum over the batch; take means": _critic_step(lambda real, fake: len(real) * _critic_loss(real, fake)),
+    "that is the generator's loss: the critic learns to be fooled": _critic_step(
+        lambda real, fake: _generator_loss(fake)
+    ),
     "the labels of the fakes are 1, as in the generator's step; for the critic they are 0": _critic_step(
-        lambda r, f: _critic_loss(r, -f)
+        lambda real, fake: _critic_loss(real, -fake)
     ),
 }
 
 GENERATOR_STEP_MISTAKES: dict[str, Step] = {
     "the generator labels its fakes 0, so it learns to be caught; its target is 1": _generator_step(
-        lambda f: _generator_loss(-f)
+        lambda fake: _generator_loss(-fake)
     ),
-    "the loss is the saturating one, log(1 − D): take −log D": _generator_step(lambda f: -F.softplus(f).mean()),
+    "the loss is the saturating one, log(1 − D): take −log D": _generator_step(lambda fake: -F.softplus(fake).mean()),
     "the sigmoid is taken twice: the critic gives logits, and a loss …_with_logits takes the sigmoid itself": (
-        _generator_step(lambda f: _generator_loss(f.sigmoid()))
+        _generator_step(lambda fake: _generator_loss(fake.sigmoid()))
     ),
     "the gradients pile up: call optimiser.zero_grad() before backward()": _generator_step(clear=False),
     "the weights never change. Are the fakes detached, or is step() missing?": _generator_step(move=False),
     "you climb: call backward() on the loss itself": _generator_step(climb=True),
-    "you sum over the batch; take the mean": _generator_step(lambda f: len(f) * _generator_loss(f)),
-    "that is the mean logit of a hinge or Wasserstein GAN; take −log D": _generator_step(lambda f: -f.mean()),
+    "you sum over the batch; take the mean": _generator_step(lambda fake: len(fake) * _generator_loss(fake)),
+    "that is the mean logit of a hinge or Wasserstein GAN; take −log D": _generator_step(lambda fake: -fake.mean()),
     "that is the squared error of a least-squares GAN; take −log D": _generator_step(
-        lambda f: (f.sigmoid() - 1).square().mean()
+        lambda fake: (fake.sigmoid() - 1).square().mean()
     ),
 }
 

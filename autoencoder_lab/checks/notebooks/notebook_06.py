@@ -124,19 +124,21 @@ VARIANCE_MISTAKES: dict[str, Term] = {
     "the mean is not taken off: that is √(mean of z²), and a constant far from 0 would look spread out": _hinge(
         lambda z: (z.square().mean(dim=0) + EPS).sqrt()
     ),
-    "you sum over the dimensions; average, or the term grows with D": lambda z, o: _variance(z, o) * z.shape[1],
+    "you sum over the dimensions; average, or the term grows with D": lambda z, other: _variance(z, other) * z.shape[1],
     "you average the two batches' terms, as the authors' program does; here, as in their paper, v(Z) + v(Z')": (
-        lambda z, o: _variance(z, o) / 2
+        lambda z, other: _variance(z, other) / 2
     ),
-    "only v(Z) counts; add v(Z')": lambda z, o: _variance(z, z) / 2,
-    "only v(Z') counts; add v(Z)": lambda z, o: _variance(o, o) / 2,
+    "only v(Z) counts; add v(Z')": lambda z, other: _variance(z, z) / 2,
+    "only v(Z') counts; add v(Z)": lambda z, other: _variance(other, other) / 2,
     "Z and Z' are put into one batch; take each by itself and add up": _variance_of_both_together,
-    "you take the spread of Z − Z'; it is Z and Z' that must stay spread": lambda z, o: _variance(z - o, z - o) / 2,
+    "you take the spread of Z − Z'; it is Z and Z' that must stay spread": lambda z, other: (
+        _variance(z - other, z - other) / 2
+    ),
     "that is the mean of the spreads; VICReg asks by how much they fall short of 1": _both(
         lambda z: _deviation(z).mean()
     ),
-    "the sign is the wrong way round": lambda z, o: -_variance(z, o),
-    "that is the term times 25; the weights come later": lambda z, o: 25 * _variance(z, o),
+    "the sign is the wrong way round": lambda z, other: -_variance(z, other),
+    "that is the term times 25; the weights come later": lambda z, other: 25 * _variance(z, other),
 }
 
 
@@ -145,34 +147,36 @@ def _squares(z: Tensor, other: Tensor) -> Tensor:
 
 
 INVARIANCE_MISTAKES: dict[str, Term] = {
-    "you sum over the dimensions; here the mean is taken over B and D": lambda z, o: _squares(z, o).sum(dim=1).mean(),
-    "you sum over the images; take the mean": lambda z, o: _squares(z, o).mean(dim=1).sum(),
-    "you sum over everything; take the mean over B and D": lambda z, o: _squares(z, o).sum(),
-    "that is the distance; its square is wanted": lambda z, o: _squares(z, o).sum(dim=1).sqrt().mean(),
-    "the root of the mean is taken; VICReg takes none": lambda z, o: _squares(z, o).mean().sqrt(),
-    "absolute differences; square them": lambda z, o: (z - o).abs().mean(),
-    "the differences are not squared: positive and negative ones cancel": lambda z, o: (z - o).mean(),
-    "there is no factor ½": lambda z, o: _squares(z, o).mean() / 2,
-    "you compare the mean embeddings of the two batches; compare image by image, then average": lambda z, o: _squares(
-        z.mean(dim=0), o.mean(dim=0)
-    ).mean(),
+    "you sum over the dimensions; here the mean is taken over B and D": lambda z, other: (
+        _squares(z, other).sum(dim=1).mean()
+    ),
+    "you sum over the images; take the mean": lambda z, other: _squares(z, other).mean(dim=1).sum(),
+    "you sum over everything; take the mean over B and D": lambda z, other: _squares(z, other).sum(),
+    "that is the distance; its square is wanted": lambda z, other: _squares(z, other).sum(dim=1).sqrt().mean(),
+    "the root of the mean is taken; VICReg takes none": lambda z, other: _squares(z, other).mean().sqrt(),
+    "absolute differences; square them": lambda z, other: (z - other).abs().mean(),
+    "the differences are not squared: positive and negative ones cancel": lambda z, other: (z - other).mean(),
+    "there is no factor ½": lambda z, other: _squares(z, other).mean() / 2,
+    "you compare the mean embeddings of the two batches; compare image by image, then average": lambda z, other: (
+        _squares(z.mean(dim=0), other.mean(dim=0)).mean()
+    ),
     "you compare every image with every other: that would bring all of them to one point. Row i of Z goes with "
-    "row i of Z'": lambda z, o: _squares(z[:, None], o[None]).mean(),
-    "the embeddings are scaled to length 1 first, as in contrastive methods; VICReg does not scale": lambda z, o: (
-        _squares(nn.functional.normalize(z), nn.functional.normalize(o)).mean()
+    "row i of Z'": lambda z, other: _squares(z[:, None], other[None]).mean(),
+    "the embeddings are scaled to length 1 first, as in contrastive methods; VICReg does not scale": lambda z, other: (
+        _squares(nn.functional.normalize(z), nn.functional.normalize(other)).mean()
     ),
-    "that is the cosine similarity; VICReg takes the squared difference": lambda z, o: nn.functional.cosine_similarity(
-        z, o
-    ).mean(),
-    "that is one minus the cosine similarity; VICReg takes the squared difference": lambda z, o: (
-        1 - nn.functional.cosine_similarity(z, o).mean()
+    "that is the cosine similarity; VICReg takes the squared difference": lambda z, other: (
+        nn.functional.cosine_similarity(z, other).mean()
     ),
-    "you take the means off before comparing; then a shift between the two would cost nothing": lambda z, o: _squares(
-        z - z.mean(dim=0), o - o.mean(dim=0)
-    ).mean(),
-    "the sign is the wrong way round: it would drive the two views apart": lambda z, o: -_squares(z, o).mean(),
-    "that is the term times 25; the weights come later": lambda z, o: 25 * _squares(z, o).mean(),
-    "you divide by B − 1; here by B": lambda z, o: _squares(z, o).mean() * len(z) / (len(z) - 1),
+    "that is one minus the cosine similarity; VICReg takes the squared difference": lambda z, other: (
+        1 - nn.functional.cosine_similarity(z, other).mean()
+    ),
+    "you take the means off before comparing; then a shift between the two would cost nothing": lambda z, other: (
+        _squares(z - z.mean(dim=0), other - other.mean(dim=0)).mean()
+    ),
+    "the sign is the wrong way round: it would drive the two views apart": lambda z, other: -_squares(z, other).mean(),
+    "that is the term times 25; the weights come later": lambda z, other: 25 * _squares(z, other).mean(),
+    "you divide by B − 1; here by B": lambda z, other: _squares(z, other).mean() * len(z) / (len(z) - 1),
 }
 
 
@@ -206,9 +210,9 @@ COVARIANCE_MISTAKES: dict[str, Term] = {
         lambda c: c.diagonal().square().sum()
     ),
     "C is divided by B; the covariance divides by B − 1": _both(_divided_by_number),
-    "the sum is divided by D²; by D": lambda z, o: _covariance(z, o) / z.shape[1],
-    "the sum is divided by D (D − 1); by D": lambda z, o: _covariance(z, o) / (z.shape[1] - 1),
-    "the sum is not divided by D": lambda z, o: _covariance(z, o) * z.shape[1],
+    "the sum is divided by D²; by D": lambda z, other: _covariance(z, other) / z.shape[1],
+    "the sum is divided by D (D − 1); by D": lambda z, other: _covariance(z, other) / (z.shape[1] - 1),
+    "the sum is not divided by D": lambda z, other: _covariance(z, other) * z.shape[1],
     "the embeddings are not centred: take the mean over the batch off first, z − z.mean(dim=0)": _both(_not_centred),
     "each image is centred by itself (dim=1); take off the mean over the batch, dim=0": _both(_centred_by_rows),
     "the entries of C are not squared: positive and negative ones cancel": _of_covariance(
@@ -217,15 +221,17 @@ COVARIANCE_MISTAKES: dict[str, Term] = {
     "absolute values; square the entries of C": _of_covariance(lambda c: _off_diagonal(c).abs().sum()),
     "the sum is squared; square each entry, then sum": _of_covariance(lambda c: _off_diagonal(c).sum().square()),
     "a root is taken of the sum of squares; VICReg takes none": _of_covariance(lambda c: _off_diagonal(c).norm()),
-    "each pair (i, j) is counted once; the sum over i ≠ j has (i, j) and (j, i)": lambda z, o: _covariance(z, o) / 2,
-    "only c(Z) counts; add c(Z')": lambda z, o: _covariance(z, z) / 2,
-    "only c(Z') counts; add c(Z)": lambda z, o: _covariance(o, o) / 2,
+    "each pair (i, j) is counted once; the sum over i ≠ j has (i, j) and (j, i)": lambda z, other: (
+        _covariance(z, other) / 2
+    ),
+    "only c(Z) counts; add c(Z')": lambda z, other: _covariance(z, z) / 2,
+    "only c(Z') counts; add c(Z)": lambda z, other: _covariance(other, other) / 2,
     "that is the covariance between Z and Z'; each batch has its own": _across,
     "that is the correlation; VICReg takes the covariance": _both(_correlation),
     "C is the covariance between images, (B, B): transpose, it is between dimensions, (D, D)": _both(
         lambda z: _off_diagonal(torch.cov(z)).square().sum() / z.shape[1]
     ),
-    "the sign is the wrong way round": lambda z, o: -_covariance(z, o),
+    "the sign is the wrong way round": lambda z, other: -_covariance(z, other),
 }
 
 VICREG_TERMS = [
