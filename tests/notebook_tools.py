@@ -402,9 +402,9 @@ def turn_of_the_day() -> int:
     return int(os.environ.get("AUTOENCODER_LAB_ROTATION") or datetime.date.today().toordinal())
 
 
-def notebooks_of_the_day() -> list[Path]:
-    """A quarter of the sources, another one each day."""
-    return SOURCES[turn_of_the_day() % 4 :: 4]
+def notebooks_of_the_day(days: int) -> list[Path]:
+    """Some of the sources, others each day, so that all have been there after `days`."""
+    return SOURCES[turn_of_the_day() % days :: days]
 
 
 def section_of_the_day(notebook: NotebookNode) -> Section:

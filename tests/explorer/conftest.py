@@ -8,9 +8,8 @@ import pytest
 from explorer.browser import Watch, axe_violations, find_chromium, launch
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, ViewportSize
+    from playwright.sync_api import Browser, Page
 
-SIZE: "ViewportSize" = {"width": 1280, "height": 900}
 ROOT = ".autoencoder-lab-explorer"
 
 
@@ -34,25 +33,13 @@ def allowed() -> list[str]:
     return []
 
 
-@pytest.fixture(scope="package")
-def window(browser: "Browser") -> Iterator[tuple["Page", Watch]]:
-    """One page for all tests: opening one takes three times as long as showing another document in it."""
-    context = browser.new_context(viewport=SIZE)
-    watch = Watch(context)
-    yield context.new_page(), watch
-    context.close()
-
-
 @pytest.fixture
-def page(window: tuple["Page", Watch], allowed: list[str]) -> Iterator["Page"]:
+def page(browser: "Browser", allowed: list[str]) -> Iterator["Page"]:
     """An empty page of 1280×900; the test fails in the end if anything went wrong in it (see `Watch`)."""
-    page, watch = window
-    watch.problems.clear()
-    page.emulate_media(color_scheme="light", reduced_motion="no-preference", forced_colors="none")
-    page.set_viewport_size(SIZE)
-    page.mouse.move(0, 0)
-    yield page
-    page.goto("about:blank")  # a new window for the next test, and no news of the old one
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    watch = Watch(context)
+    yield context.new_page()
+    context.close()
     problems = watch.unexpected(allowed)
     assert not problems, "\n".join(problems)
 
