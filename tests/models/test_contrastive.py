@@ -480,7 +480,7 @@ def test_wrong_settings_are_errors(wrong: dict[str, Any], message: str) -> None:
 
 
 def test_vicreg_says_that_it_draws_nothing() -> None:
-    with pytest.raises(TypeError, match="has no decoder; CCAE"):
+    with pytest.raises(AttributeError, match=r"VICReg\(5\) has no decode; it has encode\(x\)"):
         lab.VICReg(5, **SMALL).decode(torch.zeros(2, 5))
 
 
