@@ -56,11 +56,10 @@ def weights_by(how: Callable[[list[Any]], list[dict[str, bytes]]]) -> Iterator[N
 def differences(browser: "Browser", path: Path, moments: list[Any], images: Any) -> list[np.ndarray]:
     """|page − torch| in steps of 255 for every pixel of the images' reconstructions, by moment of the page."""
     context = browser.new_context()
+    context.set_default_timeout(600_000)  # large pages, and the machine may be busy
     page = context.new_page()
     page.goto(path.as_uri())
-    page.wait_for_selector(
-        ".autoencoder-lab-explorer[data-ready=true]", timeout=600_000
-    )  # a large page, a busy machine
+    page.wait_for_selector(".autoencoder-lab-explorer[data-ready=true]")
     found = []
     for number, moment in enumerate(exported.thinned(moments)):
         shown = np.array(page.evaluate(RECONSTRUCT, [images.flatten(1).tolist(), number]))

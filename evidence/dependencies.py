@@ -218,7 +218,7 @@ class _Reader:
             return f"[{'; '.join(filter(None, [self.text(item, scopes) for item in node]))}]"
         if not isinstance(node, ast.AST):
             return ascii(node)
-        if isinstance(node, ast.stmt) and self._is_left_out(node):
+        if isinstance(node, ast.stmt) and _is_left_out(node):
             return ""
         if (target := self._target(node, scopes)) is not None:
             return self._named(target)
@@ -266,14 +266,6 @@ class _Reader:
             written += [self.text(part.target, inner), source, self.text(part.ifs, inner)]
         return f"{type(node).__name__}({', '.join(written)})"
 
-    def _is_left_out(self, node: ast.stmt) -> bool:
-        """Docstrings, imports and what is said to change no figure."""
-        words = (
-            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        )
-        nothing = isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or _for_types_alone(node)
-        return words or nothing or _says_no_figure(node)
-
     def _target(self, node: ast.AST, scopes: Sequence[Scope]) -> Target | None:
         """What a name or an attribute of a module stands for; None for a function's own names and built-in ones."""
         if not isinstance(getattr(node, "ctx", None), ast.Load):
@@ -309,6 +301,13 @@ class _Reader:
             return ""
         nodes = here.definitions[name]
         return "".join("\n".join(here.lines[node.lineno : (node.end_lineno or 0) + 1]) for node in nodes)
+
+
+def _is_left_out(node: ast.stmt) -> bool:
+    """Docstrings, imports and what is said to change no figure."""
+    words = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    nothing = isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or _for_types_alone(node)
+    return words or nothing or _says_no_figure(node)
 
 
 def _assigned(node: ast.stmt) -> set[str]:
