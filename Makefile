@@ -9,6 +9,7 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
+THREE := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: lab test quick long notebooks bench
 
@@ -19,14 +20,13 @@ test: .venv/installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses=3 --dist=loadfile
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=2 --dist=loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks/*.ipynb
+	$(BIN)/pytest $(THREE) --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks tests
 
 quick: .venv/installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses=3 --dist=loadfile -m "not slow"
+	$(BIN)/pytest $(THREE) -m "not slow"
 
 long: .venv/installed-test
 	$(BIN)/pytest --long=new $(ARGS)

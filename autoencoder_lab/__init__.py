@@ -4,6 +4,8 @@ import autoencoder_lab as lab
 data = lab.load("mnist-5k")
 ae = lab.ConvAutoencoder(latent=32)
 lab.fit(ae, data)
+
+Size: at most 400 lines of code, 90 a file.
 """
 
 import ast

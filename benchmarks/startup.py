@@ -46,7 +46,7 @@ def measure(short: bool = False) -> list[Row]:
 def _command(course: Path) -> list[str]:
     if (ROOT / ".venv" / "installed").exists() and shutil.which("make"):
         return ["make", "lab", f"ARGS=--dir={course} "]
-    return [sys.executable, "-m", "autoencoder_lab.cli", "open", f"--dir={course}"]
+    return [sys.executable, "-m", "autoencoder_lab.commands.cli", "open", f"--dir={course}"]
 
 
 def _until_ready(command: list[str]) -> float:

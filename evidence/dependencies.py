@@ -8,7 +8,7 @@ uses of this project. Evidence and notebooks are made anew when theirs changes.
 - A module that is handed on as a value, as in `getattr(metrics, column)`, counts with all its public names.
 - Statements that define nothing count where any name of their module, or of one below it, is reached.
 - A file of the package that is no Python counts, byte by byte, where the strings of the reached code spell its name:
-  "digits.npz" whole, or its stem and its suffix apart, as in f"{name}.npz".
+  "digits.npz" whole, or its stem and its suffix apart, as in f"{name}.npz". So do the scripts that a script imports.
 - Docstrings, comments, annotations and imports do not count, nor the wording of errors, nor a class's own learning rate
   and number of steps: every experiment gives its own. A notebook shows or uses them, so there (`shown`) the latter two
   count, and the words of what `show_source` shows.
@@ -24,6 +24,7 @@ The code itself says what no rule can know:
 
 import ast
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,7 @@ NO_FIGURE = "No figure depends on this."
 BY_ENTRY = "# a figure depends on the entries it names only"
 TUNED = {"learning_rate", "suggested_steps"}
 UNREAD = {"annotation", "returns", "type_comment", "type_params", "ctx", "kind", "simple"}  # fields of a syntax tree
+IMPORTED = re.compile(rb"""from "\./([\w.]+)";""")  # by a script
 NOTEBOOK = "a notebook"  # in place of a module's name
 
 # A name in a module. None: the module itself, or what another project's dotted name stands for; "": all statements
@@ -179,15 +181,17 @@ class Project:
         return target if target[1] is None else self.find(target[0], target[1])
 
     def _find_lazy(self, module: str, here: Module, name: str) -> Target:
-        """What a package's `__getattr__` gives: what it tells type checkers, else what one file below it defines."""
+        """What a package's `__getattr__` gives: what it tells type checkers, else the one file below that has it."""
         if name in here.types:
             return self.follow(here.types[name] or (module, name))
         folder = self.root.joinpath(*module.split("."))
         below = [".".join(file.relative_to(self.root).with_suffix("").parts) for file in sorted(folder.rglob("*.py"))]
-        found = [one for one in below if (there := self.module(one)) is not None and name in there.definitions]
+        found: list[Target] = [(one, None) for one in below if one.rpartition(".")[2] == name]
+        found += [(one, name) for one in below if (there := self.module(one)) is not None and name in there.definitions]
         if len(found) == 1:
-            return found[0], name
-        raise LookupError(f"{module}.{name} is loaded lazily, and is defined in {found or 'no file below it'}")
+            return found[0]
+        where = ", ".join(one for one, _ in found) or "no file below it"
+        raise LookupError(f"{module}.{name} is loaded lazily; expected one file that defines it, got {where}")
 
     def public(self, module: str, here: Module) -> list[Target]:
         """What a module gives that is handed on as a value."""
@@ -214,7 +218,7 @@ class _Reader:
             return f"[{'; '.join(filter(None, [self.text(item, scopes) for item in node]))}]"
         if not isinstance(node, ast.AST):
             return ascii(node)
-        if isinstance(node, ast.stmt) and self._is_left_out(node):
+        if isinstance(node, ast.stmt) and _is_left_out(node):
             return ""
         if (target := self._target(node, scopes)) is not None:
             return self._named(target)
@@ -262,14 +266,6 @@ class _Reader:
             written += [self.text(part.target, inner), source, self.text(part.ifs, inner)]
         return f"{type(node).__name__}({', '.join(written)})"
 
-    def _is_left_out(self, node: ast.stmt) -> bool:
-        """Docstrings, imports and what is said to change no figure."""
-        words = (
-            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        )
-        nothing = isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or _for_types_alone(node)
-        return words or nothing or _says_no_figure(node)
-
     def _target(self, node: ast.AST, scopes: Sequence[Scope]) -> Target | None:
         """What a name or an attribute of a module stands for; None for a function's own names and built-in ones."""
         if not isinstance(getattr(node, "ctx", None), ast.Load):
@@ -305,6 +301,13 @@ class _Reader:
             return ""
         nodes = here.definitions[name]
         return "".join("\n".join(here.lines[node.lineno : (node.end_lineno or 0) + 1]) for node in nodes)
+
+
+def _is_left_out(node: ast.stmt) -> bool:
+    """Docstrings, imports and what is said to change no figure."""
+    words = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    nothing = isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or _for_types_alone(node)
+    return words or nothing or _says_no_figure(node)
 
 
 def _assigned(node: ast.stmt) -> set[str]:
@@ -395,11 +398,18 @@ class Tree:
             seen |= {target for target, _ in waiting}
         return found
 
-    def files(self, found: list[tuple[Target, Definition]]) -> list[Path]:
-        """The library's files, no Python ones, whose names the strings of what was reached spell."""
+    def files(self, found: list[tuple[Target, Definition]]) -> set[Path]:
+        """The library's files, no Python ones, whose names the strings of what was reached spell, and their imports."""
         strings = set().union(*(one.strings for _, one in found))
-        files = [file for file in (self.project.root / LIBRARY).rglob("*.*") if file.suffix not in (".py", ".pyc")]
-        return [file for file in files if file.name in strings or {file.stem, file.suffix} <= strings]
+        known = [file for file in (self.project.root / LIBRARY).rglob("*.*") if file.suffix not in (".py", ".pyc")]
+        waiting = [file for file in known if file.name in strings or {file.stem, file.suffix} <= strings]
+        files: set[Path] = set()
+        while waiting:
+            file = waiting.pop()
+            files.add(file)
+            imported = set(IMPORTED.findall(file.read_bytes())) if file.suffix == ".js" else set()
+            waiting += [other for other in known if other.name.encode() in imported and other not in files]
+        return files
 
     def _hash(self, found: list[tuple[Target, Definition]]) -> str:
         # names stand without their module, so beside a text stands what each name in it stands for

@@ -180,9 +180,7 @@ class Earlier(NamedTuple):
         file = self.kept / f"{name}.json"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            partial = file.with_name(file.name + ".partial")
-            partial.write_text(json.dumps(_run_in(self.tree, name)) + "\n", encoding="utf-8")
-            partial.replace(file)
+            write_whole(file, json.dumps(_run_in(self.tree, name)) + "\n")
         found: Row = json.loads(file.read_text(encoding="utf-8"))
         return found
 

@@ -17,10 +17,16 @@ pytest_plugins = ["long_tests"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks for a browser or a sandbox is slow: `make quick` leaves it out."""
+    """What asks for a browser or a sandbox is slow: `make quick` leaves it out.
+
+    Files with slow tests come first, after the notebooks: nobody waits then for whoever took the longest file last.
+    """
     for item in items:
         if {"browser", "sandbox"}.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
+    late = {item.path for item in items if item.path.suffix == ".py"}
+    late -= {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path in late)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -397,11 +397,20 @@ def _in_subprocess(job: dict[str, Any]) -> list[dict[str, str]]:
 # --- running a section alone -----------------------------------------------------------------------
 
 
+def turn_of_the_day() -> int:
+    """A number that grows by one each day; AUTOENCODER_LAB_ROTATION gives another."""
+    return int(os.environ.get("AUTOENCODER_LAB_ROTATION") or datetime.date.today().toordinal())
+
+
+def notebooks_of_the_day(days: int) -> list[Path]:
+    """Some of the sources, others each day, so that all have been there after `days`."""
+    return SOURCES[turn_of_the_day() % days :: days]
+
+
 def section_of_the_day(notebook: NotebookNode) -> Section:
-    """Another section each day, the same all day; AUTOENCODER_LAB_ROTATION=3 chooses the fourth one."""
+    """Another section each time that the notebook's turn has come, the same all day."""
     running = [section for section in sections(notebook)[1:] if section.code]
-    turn = os.environ.get("AUTOENCODER_LAB_ROTATION") or datetime.date.today().toordinal()
-    return running[int(turn) % len(running)]
+    return running[turn_of_the_day() // 4 % len(running)]
 
 
 def run_alone(notebook: NotebookNode, section: Section) -> None:

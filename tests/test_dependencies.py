@@ -189,9 +189,9 @@ TOY = {
             def rate(self): return 1
         class Model(Base):
             learning_rate = 1e-2
-            def go(self, x):
+            def go(self, x, load=None):
                 bar(x)
-                return TABLE["one"], [f"{{word}}.npz" for word in WORDS]
+                return TABLE["one"], load, "view.js", [f"{{word}}.npz" for word in WORDS]
         def bar(x):
             "A bar. {NO_FIGURE}"
             print(x)
@@ -203,6 +203,9 @@ TOY = {
     "autoencoder_lab/weights.npz": "1",
     "autoencoder_lab/large.npz": "2",
     "autoencoder_lab/data.bin": "3",
+    "autoencoder_lab/view.js": 'import { x } from "./parts.js";\ndraw()',
+    "autoencoder_lab/parts.js": "x = 1",
+    "autoencoder_lab/other.js": "y = 1",
     "evidence/__init__.py": "",
     "evidence/c01.py": """
         import autoencoder_lab as lab
@@ -237,6 +240,8 @@ BIG, MEASURES, C01 = "autoencoder_lab/models/big.py", "autoencoder_lab/measures.
         (BIG, "def rate(self): return 1", "def rate(self): return 2"),  # a base's method
         (BIG, "register(Base)", "register(Model)"),
         ("autoencoder_lab/weights.npz", "1", "0"),  # its name is put together
+        ("autoencoder_lab/view.js", "draw()", "paint()"),
+        ("autoencoder_lab/parts.js", "x = 1", "x = 2"),  # imported by a script
         (C01, "seed), measures", "seed + 1), measures"),
         (C01, "measures.score(seed)", "getattr(measures, 'score')(seed)"),
     ],
@@ -263,6 +268,7 @@ def test_what_changes_a_figure_is_seen(toy: Path, file: str, old: str, new: str)
         ("autoencoder_lab/readers.py", "open('data.bin')", "1"),  # the other `load`
         ("autoencoder_lab/large.npz", "2", "0"),
         ("autoencoder_lab/data.bin", "3", "0"),
+        ("autoencoder_lab/other.js", "1", "0"),
         (
             C01,
             "import autoencoder_lab as lab",
@@ -313,5 +319,7 @@ def test_a_lazy_name_that_no_table_tells_is_looked_for_below(toy: Path) -> None:
     edit(toy / "autoencoder_lab" / "checks" / "first.py", "return f", "return 1")
     assert Tree(toy).notebook(text) != before
     second.write_text("def question(f): return f\n", encoding="utf-8")
-    with pytest.raises(LookupError, match=r"checks.question is loaded lazily, and is defined in \['auto"):
+    with pytest.raises(
+        LookupError, match=r"checks.question is loaded lazily.*checks.first, autoencoder_lab.checks.second"
+    ):
         Tree(toy).notebook(text)

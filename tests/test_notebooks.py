@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from itertools import chain
 from pathlib import Path
 
 import nbformat
@@ -18,6 +19,7 @@ from notebook_tools import (
     glossary_links,
     leak_problems,
     name_problems,
+    notebooks_of_the_day,
     run_alone,
     section_of_the_day,
     sections,
@@ -120,14 +122,14 @@ def test_controls_are_named_below_an_explorer_only() -> None:
 
 
 @pytest.mark.slow
-@each_source
+@pytest.mark.parametrize("source", notebooks_of_the_day(2), ids=lambda path: path.stem)
 def test_exercises_alone_with_their_solutions_and_with_their_stubs(source: Path) -> None:
     problems = exercise_run_problems(source)
     assert not problems, complaints(problems)
 
 
 @pytest.mark.slow
-@each_source
+@pytest.mark.parametrize("source", notebooks_of_the_day(4), ids=lambda path: path.stem)
 def test_the_section_of_the_day_runs_alone(source: Path) -> None:
     notebook = build.student_notebook(source)
     run_alone(notebook, section_of_the_day(notebook))
@@ -272,13 +274,16 @@ def test_a_section_that_needs_another_one_does_not_run_alone(example: tuple[Path
         run_alone(broken, sections(broken)[-1])
 
 
-def test_another_section_each_day(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_section_of_every_notebook_has_its_day(monkeypatch: pytest.MonkeyPatch) -> None:
     notebook = build.read_source(EXAMPLE)
-    seen = []
-    for turn in range(4):
-        monkeypatch.setenv("AUTOENCODER_LAB_ROTATION", str(turn))
-        seen.append(section_of_the_day(notebook).heading)
-    assert seen == ["1 · A figure", "2 · Another", "Quiz", "Deeper · More numbers"]
+    headings, sources = [], []
+    for day in range(16):
+        monkeypatch.setenv("AUTOENCODER_LAB_ROTATION", str(day))
+        headings.append(section_of_the_day(notebook).heading)
+        sources.append(notebooks_of_the_day(4))
+    every = ["1 · A figure", "2 · Another", "Quiz", "Deeper · More numbers"]
+    assert headings == [heading for heading in every for _ in range(4)]
+    assert sorted(chain(*sources[:4])) == SOURCES and sources[:4] * 4 == sources
 
 
 # --- the tools, on notebooks that are wrong --------------------------------------------------------

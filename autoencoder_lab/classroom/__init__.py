@@ -1,6 +1,8 @@
 """What a notebook needs and a script does not: set-up, predictions that are kept, quizzes, a class's own source.
 
 Everything here works without a front end too: in a script, under nbclient and under nbval nothing blocks or raises.
+
+Size: at most 350 lines of code, 180 a file.
 """
 
 from autoencoder_lab.classroom.lab_data import own_images

@@ -156,18 +156,42 @@ def _faces() -> _Raw:
     return _Raw(faces[:, None], labels, ("face",), _split_up(labels), top=1)
 
 
-# photo: split, package, file, the SHA-256 of the file. One photo, one split
+class _Photo(NamedTuple):
+    """What it serves for (one photo, one split), the package it comes with, its file there, the file's SHA-256."""
+
+    purpose: str
+    package: str
+    file: str
+    sha256: str
+
+
 PHOTOS = {
-    "astronaut": "train skimage astronaut.png 88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",
-    "flower": "train sklearn flower.jpg a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638",
-    "galaxies": "train skimage hubble_deep_field.jpg 3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4",
-    "motorcycle": "train skimage motorcycle_left.png db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
-    "retina": "train skimage retina.jpg 38a07f36f27f095e818aea7b96d34202c05176d30253c66733f2e00379e9e0e6",
-    "rocket": "train skimage rocket.jpg c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
-    "tissue": "train skimage ihc.png f8dd1aa387ddd1f49d8ad13b50921b237df8e9b262606d258770687b0ef93cef",
-    "coffee": "val skimage coffee.png cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
-    "cat": "test skimage chelsea.png 596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
-    "temple": "test sklearn china.jpg 8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29",
+    "astronaut": _Photo(
+        "train", "skimage", "astronaut.png", "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5"
+    ),
+    "flower": _Photo(
+        "train", "sklearn", "flower.jpg", "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638"
+    ),
+    "galaxies": _Photo(
+        "train", "skimage", "hubble_deep_field.jpg", "3a19c5dd8a927a9334bb1229a6d63711b1c0c767fb27e2286e7c84a3e2c2f5f4"
+    ),
+    "motorcycle": _Photo(
+        "train", "skimage", "motorcycle_left.png", "db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179"
+    ),
+    "retina": _Photo(
+        "train", "skimage", "retina.jpg", "38a07f36f27f095e818aea7b96d34202c05176d30253c66733f2e00379e9e0e6"
+    ),
+    "rocket": _Photo(
+        "train", "skimage", "rocket.jpg", "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c"
+    ),
+    "tissue": _Photo("train", "skimage", "ihc.png", "f8dd1aa387ddd1f49d8ad13b50921b237df8e9b262606d258770687b0ef93cef"),
+    "coffee": _Photo(
+        "val", "skimage", "coffee.png", "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7"
+    ),
+    "cat": _Photo("test", "skimage", "chelsea.png", "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb"),
+    "temple": _Photo(
+        "test", "sklearn", "china.jpg", "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29"
+    ),
 }
 
 
@@ -181,8 +205,7 @@ def _photos() -> _Raw:
         "sklearn": (Path(sklearn.datasets.__file__).with_name("images"), "scikit-learn"),
     }
     patches, labels, owner = [], [], []
-    for label, entry in enumerate(PHOTOS.values()):
-        purpose, package, file, sha256 = entry.split()
+    for label, (purpose, package, file, sha256) in enumerate(PHOTOS.values()):
         folder, distribution = folders[package]
         content = (folder / file).read_bytes()
         _require(content, sha256, str(folder / file), distribution)

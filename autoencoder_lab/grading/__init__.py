@@ -4,4 +4,6 @@ lab_source.py makes a lab's notebooks from its text; folders.py says where every
 students hand in, sandbox.py runs it (inside/ is what runs in there), judge.py is what judges are made of, grade.py
 grades one submission and a class. gradebook.py, feedback.py, export.py and report.py take the results on; inert.py
 keeps students' text from acting. commands/grading.py joins them for the command line.
+
+Size: at most 1,500 lines of code, 300 a file.
 """

@@ -2,6 +2,8 @@
 
 A model here is anything with `encode` and `reconstruct`. Figures about images take one split; figures about codes take
 the whole data set, fit on data.train and score on data.test.
+
+Size: at most 550 lines of code, 130 a file.
 """
 
 from autoencoder_lab.data.batches import in_batches

@@ -1,4 +1,7 @@
-"""The models of the course, one idea a file."""
+"""The models of the course, one idea a file.
+
+Size: at most 200 lines of code a file, one idea each.
+"""
 
 from autoencoder_lab.models.adversarial import GAN
 from autoencoder_lab.models.base import Autoencoder, LatentModel, Loss, Model

@@ -1,4 +1,7 @@
-"""What ships trained, and where it lies."""
+"""What ships trained, and where it lies.
+
+Size: at most 80 lines of code.
+"""
 
 from pathlib import Path
 

@@ -22,9 +22,8 @@ class Copy:
 
 
 def split(images: Tensor, labels: Tensor | None = None) -> SimpleNamespace:
-    return SimpleNamespace(
-        images=images, labels=torch.zeros(len(images), dtype=torch.long) if labels is None else labels
-    )
+    labels = torch.zeros(len(images), dtype=torch.long) if labels is None else labels
+    return SimpleNamespace(images=images, wanted=images, labels=labels)
 
 
 def noisy(x: Tensor) -> Tensor:

@@ -206,6 +206,8 @@ def test_kl_per_dimension_is_that_of_torch_distributions(known: LinearGaussian) 
 class Codes:
     """A stand-in model whose code is the first pixels, as they are."""
 
+    has_posterior = False
+
     def __init__(self, matrix: Tensor | None = None) -> None:
         self.matrix = matrix
 

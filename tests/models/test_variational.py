@@ -498,10 +498,14 @@ def test_a_mixture_prior_is_drawn_anew_with_the_seed(tiny: lab.ImageData) -> Non
 # --- a density fitted afterwards -------------------------------------------------------------------------------------
 
 
-class Codes:
+class Codes(lab.Model):
     """A stand-in autoencoder: the code is the image, flattened, and back."""
 
-    label = "codes"
+    encodes = decodes = reconstructs = True
+    latent = 3
+
+    def __init__(self) -> None:
+        super().__init__(image_shape=None)
 
     def encode(self, x: Tensor) -> Tensor:
         return x.flatten(1)
@@ -599,7 +603,7 @@ def test_what_latent_mixture_refuses(tiny: lab.ImageData) -> None:
         ({"sigma": 0.5}, 'deviation of likelihood="gaussian"'),
         ({"warm_up": -0.1}, r"warm_up is a share of the training steps in \[0, 1\], got -0.1"),
         ({"warm_up": 20}, "got 20"),
-        ({"likelihood": "poisson"}, '"bernoulli" or "gaussian", got \'poisson\''),
+        ({"likelihood": "poisson"}, "must be one of 'bernoulli', 'gaussian', got 'poisson'"),
         ({"output": "linear"}, 'needs output="sigmoid"'),
         ({"image_shape": (28, 28)}, r"must be \(C, H, W\)"),
     ],
@@ -632,7 +636,8 @@ def test_images_no_bernoulli_could_have_drawn_are_named_with_their_range() -> No
 
 
 def like(tiny: lab.ImageData, images: Tensor) -> Any:
-    part = SimpleNamespace(images=images, labels=torch.zeros(len(images), dtype=torch.long))
+    labels = torch.zeros(len(images), dtype=torch.long)  # no Split, which would refuse some of these images
+    part = SimpleNamespace(images=images, wanted=images, targets=None, labels=labels, condition=labels)
     return SimpleNamespace(name="other", train=part, val=part, test=part, shape=SHAPE)
 
 

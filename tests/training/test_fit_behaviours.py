@@ -20,8 +20,8 @@ test already is not tested here again.
  7  a finished checkpoint returns at once; resumed seconds add    test_a_finished_checkpoint…, test_seconds…
     up; set-up is not counted
  8  per epoch: reseed, order drawn on the CPU, augment, corrupt;  test_an_epoch_draws…, test_the_order_is_drawn_on…,
-    the last smaller batch is dropped, the last epoch may be      test_a_short_last_epoch…; what is damaged and what
-    short                                                         is not: T
+    the last smaller batch is dropped, the last epoch may be      test_a_short_last_epoch…, test_every_evaluation…;
+    short                                                         what is damaged and what is not: T
  9  the rate uses the steps done before this one; one rate for    test_every_step_moves…
     all losses of a step
 10  the second loss is taken after the first move; equal names    test_the_second_loss…; no gradient leaks: T
@@ -653,6 +653,21 @@ def test_an_epoch_draws_its_order_then_augments_then_corrupts(seed: int, tiny: l
             for expected in ("augment", "corrupt", "loss"):
                 assert next(told) == (expected, torch.rand(2, generator=stream).tolist())
     assert next(told, None) is None
+
+
+def test_every_evaluation_draws_the_same_numbers_whatever_the_seed(tiny: lab.ImageData) -> None:
+    """Otherwise the validation curve of a model that draws, such as a VAE, would be rough, and runs hard to compare."""
+    drawn: list[list[float]] = []
+
+    class Drawing(lab.DenseAutoencoder):
+        def loss(self, x: Tensor, target: Tensor | None = None):
+            if not self.training:
+                drawn.append(torch.rand(2).tolist())
+            return super().loss(x, target)
+
+    for seed in (3, 4):
+        lab.fit(Drawing(4, SHAPE, hidden=(16,)), tiny, epochs=2, seed=seed, **QUIET)
+    assert drawn == [torch.rand(2, generator=torch.Generator().manual_seed(0)).tolist()] * 4
 
 
 def test_a_short_last_epoch_is_averaged_over_its_own_batches(tiny: lab.ImageData) -> None:

@@ -1,1 +1,4 @@
-"""The checks of the graded labs, a file a lab."""
+"""The checks of the graded labs, a file a lab.
+
+Size: at most 500 lines of code a file.
+"""

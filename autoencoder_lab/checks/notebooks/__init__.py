@@ -1,1 +1,4 @@
-"""The checks of the notebooks' exercises, a file a notebook."""
+"""The checks of the notebooks' exercises, a file a notebook.
+
+Size: at most 500 lines of code a file.
+"""

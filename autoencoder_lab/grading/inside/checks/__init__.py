@@ -1,6 +1,8 @@
 """What stands in the place of the package's checks while grading: they hold the answers, so they are not there.
 
 A student's own call of a check, in an answer cell, prints a line and costs nothing; an answer that is one gives None.
+
+Size: at most 40 lines of code.
 """
 
 import sys
