@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from evidence import report, runner
+from evidence import claims_page, runner
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
     found: list[str] = []
     if arguments.check:
         found += [fault for name in names for fault in runner.faults(name)]
-        if report.PAGE.read_text(encoding="utf-8") != report.page():
+        if claims_page.PAGE.read_text(encoding="utf-8") != claims_page.page():
             found.append("docs/claims.md is not what the stored rows say; python -m evidence writes it anew")
         for name in runner.stale(names):
             print(
@@ -50,7 +50,7 @@ def main() -> int:
             parser.error(str(error))
     if not (arguments.check or arguments.rerun_some or arguments.confirm):
         found += runner.run(names, arguments.seeds, arguments.jobs)
-        report.write()
+        claims_page.write()
     print("\n".join(found) if found else "all as it should be")
     return 1 if found else 0
 

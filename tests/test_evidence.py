@@ -14,7 +14,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from evidence import checkout, report, runner
+from evidence import checkout, claims_page, runner
 from evidence.common import STUDENT_T, UNDECIDED, WORDS, difference, over_seeds, ratio, shuffled_rows
 
 
@@ -69,12 +69,14 @@ def test_conv_against_dense_turns_with_its_figures(factor: float, word: str) -> 
 
 
 def test_page_is_in_step_with_the_rows() -> None:
-    assert report.PAGE.read_text(encoding="utf-8") == report.page(), "python -m evidence writes docs/claims.md anew"
+    assert claims_page.PAGE.read_text(encoding="utf-8") == claims_page.page(), (
+        "python -m evidence writes docs/claims.md anew"
+    )
 
 
 @pytest.mark.parametrize("name", runner.IDS)
 def test_page_points_to_a_section_that_exists(name: str) -> None:
-    source, section = report.source(name), runner.claim(name).SECTION
+    source, section = claims_page.source(name), runner.claim(name).SECTION
     headings = re.findall(r"(?m)^# ## (.+)$", source.read_text(encoding="utf-8"))
     found = [heading for heading in headings if section in (heading, heading.split(" · ")[0])]
     assert len(found) == 1 and not found[0].split(" · ")[0] == "Deeper" != section.split(" · ")[0]

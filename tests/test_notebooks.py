@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -136,6 +137,23 @@ def test_the_section_of_the_day_runs_alone(source: Path) -> None:
 
 
 # --- the tools, on a small notebook that is right --------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True)
+def reference_machine() -> Iterator[None]:
+    """No test waits for a training to tell how fast this machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "step_seconds", lambda: build.REFERENCE_STEP)
+        yield
+
+
+def test_seconds_are_those_of_the_reference_machine(example: tuple[Path, Path], tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(build, "step_seconds", lambda: 4 * build.REFERENCE_STEP)
+    monkeypatch.setattr(build, "execute", lambda notebook, folder: [100.0, 60.0])
+    monkeypatch.setattr(build, "tidy_outputs", lambda notebook, folder: [])
+    built = build.build(example[0], tmp_path / "slow.ipynb")
+    stored = built.notebook.metadata["autoencoder_lab"]
+    assert (stored["seconds"], stored["slower"], built.seconds) == (40.0, 4.0, [25.0, 15.0])
 
 
 @pytest.fixture(scope="module")
