@@ -17,7 +17,7 @@ import nbformat
 
 from benchmarks.table import Row
 from notebooks.build import execute
-from notebooks.catalogue import NotebookEntry, notebook_entries
+from notebooks.read_sources import NotebookEntry, notebook_entries
 
 NOTEBOOK_LIMIT, HALF_LIMIT = 120, 600
 HALVES = {"notebooks 00 to 06 together": range(7), "notebooks from 07 on together": range(7, 100)}

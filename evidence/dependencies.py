@@ -331,7 +331,7 @@ class Tree:
 
     def experiment(self, module: str, name: str = "experiment") -> str:
         """Twelve hexadecimal digits for all that the function `name` of evidence/`module`.py rests on."""
-        return self._hash(self.reached([self.project.find(f"evidence.{module}", name)]))[:12]
+        return self._hash(self.reached([self.project.find(f"evidence.claims.{module}", name)]))[:12]
 
     def notebook(self, text: str) -> str:
         """Sixteen hexadecimal digits for all that a notebook's code rests on, itself included."""

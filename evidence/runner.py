@@ -41,7 +41,7 @@ def claims(folder: Path) -> tuple[str, ...]:
     return tuple(sorted((stem.upper() for stem in stems if stem[1:].isdigit()), key=lambda name: int(name[1:])))
 
 
-IDS = claims(HERE)
+IDS = claims(HERE / "claims")
 SEEDS = (0, 1, 2, 3, 4)
 PACKAGES = ("torch", "numpy", "scikit-learn", "scikit-image")
 KEYS = {"id", "seed", "figures", "seconds", "threads", "versions", "code"}
@@ -51,7 +51,7 @@ def claim(name: str) -> ModuleType:
     """The module of one claim. Raises ValueError for an id there is none for."""
     if name not in IDS:
         raise ValueError(f"no experiment for {name!r}; there are {', '.join(IDS)}")
-    return importlib.import_module(f"evidence.{name.lower()}")
+    return importlib.import_module(f"evidence.claims.{name.lower()}")
 
 
 @cache

@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))  # run as a script, Python looks beside this file 
 from autoencoder_lab.commands.notebook_runner import CellFailed, run_cells  # noqa: E402
 from autoencoder_lab.files import write_whole  # noqa: E402
 from evidence.dependencies import Tree  # noqa: E402
-from notebooks.catalogue import built_path, core_cells, notebook_sources, reckoned_minutes  # noqa: E402
+from notebooks.read_sources import built_path, core_cells, notebook_sources, reckoned_minutes  # noqa: E402
 
 BUILDER_VERSION = 2  # raise it when the builder would now store something else for the same source
 MAX_BYTES = 1_500_000

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from autoencoder_lab.files import write_whole
 from notebooks.build import colab_badge
-from notebooks.catalogue import ROOT, LabEntry, NotebookEntry, lab_entries, notebook_entries
+from notebooks.read_sources import ROOT, LabEntry, NotebookEntry, lab_entries, notebook_entries
 
 BEGIN = "<!-- table of {}: begin, made by python -m notebooks.tables -->"
 END = "<!-- table of {}: end -->"

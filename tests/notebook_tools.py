@@ -18,7 +18,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from notebooks import build
-from notebooks.catalogue import Outcome, notebook_entry, notebook_sources
+from notebooks.read_sources import Outcome, notebook_entry, notebook_sources
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"

@@ -207,7 +207,7 @@ TOY = {
     "autoencoder_lab/parts.js": "x = 1",
     "autoencoder_lab/other.js": "y = 1",
     "evidence/__init__.py": "",
-    "evidence/c01.py": """
+    "evidence/claims/c01.py": """
         import autoencoder_lab as lab
         def experiment(seed):
             from autoencoder_lab import measures
@@ -226,7 +226,7 @@ def toy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-BIG, MEASURES, C01 = "autoencoder_lab/models/big.py", "autoencoder_lab/measures.py", "evidence/c01.py"
+BIG, MEASURES, C01 = "autoencoder_lab/models/big.py", "autoencoder_lab/measures.py", "evidence/claims/c01.py"
 
 
 @pytest.mark.parametrize(

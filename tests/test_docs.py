@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from notebooks import catalogue, tables
+from notebooks import read_sources, tables
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -104,7 +104,7 @@ def test_a_table_says_what_there_is_and_what_there_is_not(tmp_path: Path) -> Non
     text = text.replace("start** nothing is needed.", "start** Notebooks 01 and 02: a code. Notebook 04b, section 3.")
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "07_example.py").write_text(text, encoding="utf-8")
-    entry = catalogue.notebook_entry(tmp_path / "source" / "07_example.py")
+    entry = read_sources.notebook_entry(tmp_path / "source" / "07_example.py")
     assert entry.before == ("01", "02", "04b") and entry.explorers == entry.labs == () and entry.minutes is None
     row = tables.load([entry], []).splitlines()[-1]
     assert row == "| 07 · A notebook in small | 01, 02, 04b | not built yet | not built yet | – | – |"

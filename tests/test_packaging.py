@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import autoencoder_lab
-from notebooks.catalogue import notebook_sources
+from notebooks.read_sources import notebook_sources
 
 ROOT = Path(__file__).parents[1]
 

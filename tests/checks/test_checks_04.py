@@ -406,3 +406,194 @@ def test_stubs_are_not_done_yet(capsys: pytest.CaptureFixture[str]) -> None:
     checks.collapse_experiment(design(), COUNTS, None)
     out = capsys.readouterr().out
     assert out.count("not done yet") == 12 and "✓" not in out
+
+
+# --- the code: drawn in training, μ at test ---
+
+
+def sigma(log_var: Tensor) -> Tensor:
+    return torch.exp(0.5 * log_var)
+
+
+def code_by_formula(mu: Tensor, log_var: Tensor, training: bool) -> Tensor:
+    return mu + sigma(log_var) * torch.randn_like(mu) if training else mu
+
+
+def by_distribution(mu: Tensor, log_var: Tensor, training: bool) -> Tensor:
+    posterior = torch.distributions.Normal(mu, sigma(log_var))
+    return posterior.rsample() if training else posterior.mean
+
+
+@pytest.mark.parametrize("right", [code_by_formula, by_distribution])
+def test_code_right(right: Function, capsys: pytest.CaptureFixture[str]) -> None:
+    for seed in range(5):  # a check that draws must not depend on luck
+        torch.manual_seed(seed)
+        checks.code(right)
+        assert "✓" in capsys.readouterr().out
+
+
+ONCE = torch.randn(3, 2, generator=torch.Generator().manual_seed(7))
+
+
+def in_training(draw: Callable[[Tensor, Tensor], Tensor]) -> Function:
+    return lambda mu, log_var, training: draw(mu, log_var) if training else mu
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda m, s, training: m + sigma(s) * torch.randn_like(m), "sample at test time"),
+        (lambda m, s, training: m if training else m + sigma(s) * torch.randn_like(m), "sample at test time"),
+        (lambda m, s, training: m, "in training you return μ"),
+        (in_training(lambda m, s: m + sigma(s) * ONCE), "drawn once"),
+        (lambda m, s, training: m + sigma(s) * (torch.randn_like(m) if training else 1), "you add σ to μ"),
+        (lambda m, s, training: m * 0 + (code_by_formula(m, s, True) if training else 0), "you return 0"),
+        (in_training(lambda m, s: m + s * torch.randn_like(m)), "taken for σ"),
+        (in_training(lambda m, s: m + s.exp() * torch.randn_like(m)), "by the variance"),
+        (in_training(lambda m, s: m + torch.randn_like(m)), "not scaled by σ"),
+        (in_training(lambda m, s: sigma(s) * torch.randn_like(m)), "centred on 0"),
+        (in_training(lambda m, s: m + sigma(s) * torch.rand_like(m)), "mean of many draws"),
+        (in_training(lambda m, s: m + sigma(s) * (torch.rand_like(m) - 0.5) * 12**0.5), "not Gaussian"),
+        (in_training(lambda m, s: m + sigma(s) * torch.randn(1, 2)), "share their noise"),
+        (in_training(lambda m, s: m + sigma(s) * torch.randn(3, 1)), "share their noise"),
+        (in_training(lambda m, s: m + 2 * sigma(s) * torch.randn_like(m)), "spread of many draws"),
+        (lambda m, s, training: code_by_formula(m, s, training)[0], r"shape \(3, 2\), like mu; got \(2,\)"),
+        (lambda m, s, training: m.sample(), "stops with AttributeError"),
+    ],
+)
+def test_code_wrong(wrong: Function, message: str) -> None:
+    with pytest.raises(checks.CheckFailed, match=message):
+        checks.code(wrong)
+
+
+def test_code_not_done(capsys: pytest.CaptureFixture[str]) -> None:
+    checks.code(lambda mu, log_var, training: None)
+    assert "not done yet" in capsys.readouterr().out
+
+
+# --- the experiment about copies ---
+
+
+def copying_design(
+    control: Callable[[Any, Any], Any] = lambda model, data: model.reconstruct(data.test.images),
+    samples: Callable[[Any, Any], Any] = lambda model, data: model.sample(200),
+    among: Callable[[Any], Any] = lambda data: data.train,
+    take: Callable[[Any], Any] = lambda distances: distances.median().item(),
+    answer: Callable[[dict[str, Any]], Any] = lambda distances: distances,
+) -> Function:
+    """An experiment that is right but for what is given."""
+
+    def experiment(model: Any, data: Any, nearest: Function) -> Any:
+        images = {"samples": samples(model, data), "control": control(model, data)}
+        return answer({name: take(nearest(x, among(data))[0]) for name, x in images.items()})
+
+    return experiment
+
+
+def one_by_one(model: Any, data: Any, nearest: Function) -> dict[str, float]:
+    """Another right way: codes decoded by hand, in batches, on the validation images, the interpolated median."""
+    control = lab.metrics.in_batches(model.reconstruct, data.val.images, batch_size=7)
+    drawn = model.decode(torch.randn(500, model.latent))
+    new, copied = nearest(control, data.train)[0], nearest(drawn, data.train)[0]
+    return {"control": float(new.quantile(0.5)), "samples": float(copied.quantile(0.5))}
+
+
+def rule(copied: Callable[[float, float], bool]) -> Function:
+    return lambda distances: "copies" if copied(distances["samples"], distances["control"]) else "new"
+
+
+right_verdict = rule(lambda s, c: s < 0.8 * c)
+
+
+@pytest.mark.parametrize("right", [copying_design(), one_by_one])
+@pytest.mark.parametrize("verdict", [right_verdict, rule(lambda s, c: s / c < 0.8)])
+def test_right(right: Function, verdict: Function, capsys: pytest.CaptureFixture[str]) -> None:
+    checks.copying_experiment(right, verdict)
+    assert capsys.readouterr().out.count("✓") == 2
+
+
+def no_control(model: Any, data: Any, nearest: Function) -> Any:
+    return {"samples": nearest(model.sample(200), data.train)[0].median().item(), "control": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (copying_design(control=lambda model, data: data.test.images), "sharp"),
+        (copying_design(control=lambda model, data: data.val.images), "sharp"),
+        (copying_design(control=lambda model, data: data.train.images), "nothing can be nearer"),
+        (copying_design(control=lambda model, data: model.reconstruct(data.train.images)), "trained on"),
+        (
+            copying_design(
+                control=lambda model, data: torch.cat([data.test.images, model.reconstruct(data.test.images)])
+            ),
+            "mixes",
+        ),
+        (copying_design(control=lambda model, data: model.sample(300)), "no control"),
+        (no_control, "no control"),
+        (
+            copying_design(samples=lambda model, data: model.reconstruct(data.train.images)),
+            "samples were never measured",
+        ),
+        (copying_design(samples=lambda model, data: model.sample(10)), "a median of 10 distances"),
+        (copying_design(among=lambda data: data.test), "only training images"),
+        (copying_design(among=lambda data: data.train[:20]), "all of it"),
+        (copying_design(take=lambda distances: distances.mean().item()), "means"),
+        (copying_design(take=lambda distances: distances.min().item()), "smallest"),
+        (copying_design(take=lambda distances: distances.sum().item()), "not the medians"),
+        (copying_design(take=lambda distances: distances.median()), "plain numbers"),
+        (copying_design(answer=lambda d: {"samples": d["control"], "control": d["samples"]}), "exchanged"),
+        (copying_design(answer=lambda d: list(d.values())), "return a dictionary"),
+        (copying_design(answer=lambda d: {"samples": d["samples"]}), "return a dictionary"),
+        (copying_design(among=lambda data: data.train.images), "takes images"),
+        (lambda model, data, nearest: {"samples": 1.0, "control": 2.0}, "nothing was measured"),
+        (lambda model, data, nearest: model.draw(3), "stops with AttributeError"),
+    ],
+)
+def test_wrong_design(wrong: Function, message: str) -> None:
+    with pytest.raises(checks.CheckFailed, match=message):
+        checks.copying_experiment(wrong, right_verdict)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (rule(lambda s, c: s > c / 0.8), "not farther"),
+        (rule(lambda s, c: not s < 0.8 * c), "exchanged"),
+        (rule(lambda s, c: s < c), "by chance"),
+        (rule(lambda s, c: c - s > 0.8), "take the ratio"),
+        (rule(lambda s, c: s < 0.8), "alone says nothing"),
+        (rule(lambda s, c: 0.8 * s < c), "wrong side"),
+        (rule(lambda s, c: s == 0), "one grey level"),
+        (lambda distances: "new", "expected 'copies'|one grey level"),
+        (lambda distances: "copies", "expected"),
+        (lambda distances: True, "return a string"),
+        (lambda distances: distances["sample"], "stops with KeyError"),
+    ],
+)
+def test_wrong_verdict(wrong: Function, message: str) -> None:
+    with pytest.raises(checks.CheckFailed, match=message):
+        checks.copying_experiment(copying_design(), wrong)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "verdict", "ticks"),
+    [
+        (lambda model, data, nearest: None, lambda d: None, 0),
+        (copying_design(), lambda d: None, 1),
+        (copying_design(), lambda d: ..., 1),
+    ],
+)
+def test_not_done_yet(experiment: Function, verdict: Function, ticks: int, capsys: pytest.CaptureFixture[str]) -> None:
+    checks.copying_experiment(experiment, verdict)
+    shown = capsys.readouterr().out
+    assert "not done yet" in shown
+    assert shown.count("✓") == ticks
+
+
+def test_the_right_experiment_on_a_real_model() -> None:
+    data = lab.load("mnist-5k", n=200)
+    model = lab.VAE(2, width=4, hidden=16)
+    with torch.no_grad():
+        distances = copying_design()(model, data, lab.metrics.nearest_training)
+    assert all(distance > 0 for distance in distances.values())

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autoencoder_lab.grading.lab_source import released, source_notebook
-from notebooks.catalogue import lab_sources
+from notebooks.read_sources import lab_sources
 
 ASSIGNMENTS = Path(__file__).parents[2] / "assignments"
 LABS = [path.stem for path in lab_sources()]

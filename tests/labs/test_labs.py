@@ -19,7 +19,7 @@ from autoencoder_lab.grading.sandbox import Sandbox
 from autoencoder_lab.grading.submission import cells_of
 from labs.answers import Mistake
 from labs.sources import ASSIGNMENTS, LABS, answers_of, handed_in, release_of, source_of
-from notebooks.catalogue import lab_entries, notebook_sources
+from notebooks.read_sources import lab_entries, notebook_sources
 
 ANSWERS: Any = {lab: importlib.import_module(f"labs.{lab}") for lab in LABS}
 OTHER_WAYS = [(lab, name) for lab in LABS for name in ANSWERS[lab].OTHER_WAYS]
