@@ -32,11 +32,15 @@ class Mark:
     """share: of the part's points, in [0, 1]; said: to the student, what was expected and which mistake it looks like.
 
     mistake: a short name of that mistake, the same for everybody who makes it; for the instructor's report.
+    measured: whether a model was trained for it, so that chance had a part in it.
+    stated: the id that the notebook says is its student's, by value; "" where nobody asked.
     """
 
     share: float
     said: str = ""
     mistake: str = ""
+    measured: bool = False
+    stated: str = ""
 
 
 class ProbeFailed(Exception):
@@ -77,6 +81,35 @@ class StagedPart:
     points: float
     needs: Sequence[str]
     judge: Callable[[Ask, np.random.Generator], Mark]
+
+
+Figures = Mapping[str, float]  # what was measured of a trained model, by name
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The judge of a StagedPart whose model is trained while marking: what was measured, and what it is worth.
+
+    measure: (ask, seeded generator) → figures, or a Mark where there is nothing to measure, such as a wrong shape.
+    verdict: figures → Mark. Training draws first weights and batches, so a right model may miss a limit by chance: one
+    that does is trained once more, in fresh processes, with private seeds of its own, and the better mark stands.
+    """
+
+    measure: Callable[[Ask, np.random.Generator], "Figures | Mark"]
+    verdict: Callable[[Figures], Mark]
+
+    def __call__(self, ask: Ask, generator: np.random.Generator) -> Mark:
+        first, second = generator.spawn(2)
+        mark = self.once(ask, first)
+        if mark.share == 1 or not mark.measured:
+            return mark
+        again = self.once(ask, second)
+        return again if again.share > mark.share else mark
+
+    def once(self, ask: Ask, generator: np.random.Generator) -> Mark:
+        """The mark of one training alone."""
+        found = self.measure(ask, generator)
+        return found if isinstance(found, Mark) else replace(self.verdict(found), measured=True)
 
 
 @dataclass(frozen=True, kw_only=True)
