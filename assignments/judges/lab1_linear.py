@@ -11,7 +11,7 @@ from autoencoder_lab.grading.judge import Ask, Figures, Judge, Mark, Part, Stage
 from autoencoder_lab.grading.sandbox import Arrays
 
 # Error against the best possible with so many numbers, on the same images: the largest that passes. The rows in
-# tests/labs/reckoning hold what right and wrong models reach; docs/instructors.md has the reckoning.
+# tests/labs/reckoned hold what right and wrong models reach; docs/instructors.md has the reckoning.
 SIZES = (1, 2, 4, 8)
 MOST = {1: 1.2, 2: 1.15, 4: 1.25, 8: 1.45}
 UNTRAINED = 1.6  # with all 8 numbers; a plain loss at the same steps comes out at 1.4, the mean image at 1.8

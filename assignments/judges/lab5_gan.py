@@ -15,7 +15,7 @@ from autoencoder_lab.grading.judge import CALL, Ask, Figures, Judge, Mark, Part,
 from autoencoder_lab.grading.sandbox import Arrays
 
 # distance and coverage of 500 pictures beside 500 real ones, and how near they come to real ones: what passes. The rows
-# in tests/labs/reckoning hold what right and wrong rounds reach; docs/instructors.md has the reckoning.
+# in tests/labs/reckoned hold what right and wrong rounds reach; docs/instructors.md has the reckoning.
 BOUNDS = {"distance": 3.3, "coverage": 0.75, "nearness": lab5.BOUNDS["nearness"]}
 SHARES = {"almost": 0.5, "collapsed": 0.25}
 

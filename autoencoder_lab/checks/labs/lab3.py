@@ -440,29 +440,35 @@ def row_restorer(model: Any, images: Tensor) -> None:
             return
     if shown.shape != images.shape:
         raise CheckFailed(f"{name}: restore must return {tuple(images.shape)}, got {tuple(shown.shape)}")
-    if complaint := restorer_mistake(shown, damaged, images, lost, limits(VALIDATION)):
+    found = restored_figures(shown, damaged, images, lost)
+    if complaint := restorer_mistake(found, limits(VALIDATION)):
         raise CheckFailed(f"{name}: {complaint[1]}")
-    found = shares(shown, images, lost)
     print(f"✓ {name}: of the squares {found['lost']:.3f} is lost in the lost rows, {found['seen']:.4f} in the others")
     line = shares(between_neighbours(damaged, lost), images, lost)["lost"]
     print(f"  a straight line between the nearest seen rows loses {line:.3f}")
 
 
-def restorer_mistake(
-    shown: Tensor, damaged: Tensor, images: Tensor, lost: Tensor, most: Mapping[str, float]
-) -> tuple[str, str, float] | None:
+def restored_figures(shown: Tensor, damaged: Tensor, images: Tensor, lost: Tensor) -> dict[str, float]:
+    """What restored images come to: `shares`, the same once the damaged images are added, and how far they moved.
+
+    moved: the squared distance from the damaged images, as a share of that between damaged and clean ones.
+    """
+    added = {f"added_{name}": share for name, share in shares(shown + damaged, images, lost).items()}
+    moved = float((shown - damaged).square().mean() / (damaged - images).square().mean())
+    return shares(shown, images, lost) | added | {"moved": moved}
+
+
+def restorer_mistake(found: Mapping[str, float], most: Mapping[str, float]) -> tuple[str, str, float] | None:
     """(short name, sentence, share of the points) of what is wrong with the restored images; None where nothing is.
 
-    most: the largest shares that count, of the lost rows and of the seen ones.
+    found: `restored_figures`; most: the largest shares that count, of the lost rows and of the seen ones.
     """
-    found = shares(shown, images, lost)
     loss = f"of the squares in the lost rows {found['lost']:.3f} is lost, at most {most['lost']:.3f} is asked for"
     if found["lost"] <= most["lost"] and found["seen"] <= most["seen"]:
         return None
-    added = shares(shown + damaged, images, lost)
-    if added["lost"] <= most["lost"] and added["seen"] <= most["seen"]:
+    if found["added_lost"] <= most["lost"] and found["added_seen"] <= most["seen"]:
         return "the correction", "restore returns the correction alone; add it to the damaged images", 0.5
-    if float((shown - damaged).square().mean()) < 0.1 * float((damaged - images).square().mean()):
+    if found["moved"] < 0.1:
         return "copies", f"{loss}: it gives back what it is given, so what does the loss compare with?", 0.0
     if found["lost"] <= most["lost"]:
         said = f"the lost rows are restored, but the seen ones are spoilt: {found['seen']:.4f} of their squares is lost"

@@ -1,7 +1,7 @@
 """The questions of lab 6, contrast and collapse."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -495,11 +495,11 @@ def _probe(codes: Tensor, labels: Tensor) -> float:
     return float(((scaled[score] @ weights).argmax(dim=1) == labels[score]).double().mean())
 
 
-def in_words(found: dict[str, float]) -> str:
+def in_words(found: Mapping[str, float]) -> str:
     """The three figures in words."""
     return (
         f"{found['twins']:.0%} of the left halves find their right half among the nearest {NEAREST}, "
-        f"effective rank {found['rank']:.1f} of {CODE}, a linear probe reads {found['probe']:.0%} of the digits"
+        f"effective rank {found['rank']:.1f} of {CODE}, a linear probe reads {found['probe']:.0%} of what they show"
     )
 
 
