@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from autoencoder_lab import load, own_images
+from autoencoder_lab import load, own_collection
 from autoencoder_lab.checks import lab1
 from autoencoder_lab.data.augmentations import affine
 from autoencoder_lab.grading.first_weights import FIRST_WEIGHTS, learnt_elsewhere, seed_of
-from autoencoder_lab.grading.judge import Ask, Figures, Judge, Mark, Part, StagedPart, Trained, function_part
+from autoencoder_lab.grading.judge import Ask, Figures, Judge, Mark, StagedPart, Trained, function_part, reading_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # Error against the best possible with so many numbers, on the same images: the largest that passes. The rows in
@@ -70,14 +70,6 @@ def probe(names, images, sizes, beginnings, seed):
             codes = model.encode(images)
             shown.append(torch.stack([model.decode(codes * row) for row in torch.from_numpy(beginnings)]))
     return {{"losses": torch.stack(losses), "shown": torch.stack(shown)}}
-"""
-READING = """
-def probe(names):
-    import numpy as np
-    if names["smallest_k"] is None or names["share_of_two"] is None:
-        raise NotImplementedError("the numbers are still None")
-    read = {"k": int(names["smallest_k"]), "share": float(names["share_of_two"])}
-    return {"student": np.array(str(names["STUDENT"])), **read}
 """
 
 
@@ -155,15 +147,10 @@ def _within(images: torch.Tensor, j: int) -> bool:
     return bool(energy[j:].sum() <= 1e-3 * energy.sum())
 
 
-def judge_reading(given: Arrays, _: Arrays) -> Mark:
-    images = own_images(str(given["student"])).train.images
-    wanted_k, wanted_share = lab1.numbers_to_read(images)
-    right = [int(given["k"]) == wanted_k, abs(float(given["share"]) - wanted_share) <= 0.006]
-    if all(right):
-        return Mark(1.0)
-    said = "" if right[0] else f"smallest_k: {lab1.reading_mistake(images, int(given['k']))}. "
-    said += "" if right[1] else "share_of_two is not the share that the first two components keep"
-    return Mark(2 / 3 if right[0] else 1 / 3 if right[1] else 0.0, said, "misread")
+def judge_reading(student: str, given: Arrays) -> Mark:
+    images = own_collection(student).train.images
+    name, said = lab1.misread(images, float(given["smallest_k"]), float(given["share_of_two"]))
+    return Mark({"": 1.0, "smallest_k": 2 / 3}.get(name, 0.0), said, name and f"misread: {name}")
 
 
 JUDGE = Judge(
@@ -171,8 +158,14 @@ JUDGE = Judge(
         function_part("test_best_error", 4, ("best_error",), lab1.best_error),
         function_part("test_best_code", 4, ("best_code",), lab1.best_code),
         function_part("test_whitened_codes", 4, ("whitened_codes",), lab1.whitened_codes),
-        StagedPart("test_nested", 4, ("nested",), Trained(measure_nested, nested_verdict)),
-        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+        StagedPart("test_nested", 4, ("student", "data", "nested"), Trained(measure_nested, nested_verdict)),
+        reading_part(
+            "test_reading",
+            3,
+            ("student", "data", "collection", "reading"),
+            ("smallest_k", "share_of_two"),
+            judge_reading,
+        ),
     ],
     replaced=["train"],  # by TRAINED
 )

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from autoencoder_lab import own_images
+from autoencoder_lab import own_collection
 from autoencoder_lab.checks import lab2
 from autoencoder_lab.grading.drawings import scribbles
 from autoencoder_lab.grading.first_weights import FIRST_WEIGHTS, learnt_elsewhere, seed_of
-from autoencoder_lab.grading.judge import Ask, Figures, Judge, Mark, Part, StagedPart, Trained, function_part
+from autoencoder_lab.grading.judge import Ask, Figures, Judge, Mark, StagedPart, Trained, function_part, reading_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # The squared error as a share of the pictures' own squares, on scribbles of 28×28 and on canvases of 60×60 with four
@@ -73,17 +73,6 @@ def probe(names, pictures, seed, **codes):
         given = {{key.split("_")[1]: value for key, value in codes.items() if key.startswith(state)}}
         return shown(model.decode, given)
     return trained(names, pictures, seed, answer)
-"""
-READING = """
-def probe(names):
-    import numpy as np
-    if names["block_error"] is None or names["numbers"] is None:
-        raise NotImplementedError("the numbers are still None")
-    return {
-        "student": np.array(str(names["STUDENT"])),
-        "error": float(names["block_error"]),
-        "numbers": float(names["numbers"]),
-    }
 """
 
 
@@ -152,16 +141,9 @@ def _too_large(found: Figures, comes_back: bool) -> Mark:
     return Mark(0.25, f"{said}: it has learnt, but less than this code can hold", "not as good")
 
 
-def judge_reading(given: Arrays, _: Arrays) -> Mark:
-    images = own_images(str(given["student"])).train.images
-    error, numbers = float(given["error"]), float(given["numbers"])
-    wanted_error, wanted_numbers = lab2.numbers_to_read(images)
-    right = [lab2.close(error, wanted_error), numbers == wanted_numbers]
-    if all(right):
-        return Mark(1.0)
-    said = "" if right[0] else f"block_error: {lab2.block_error_mistake(images, error)}. "
-    said += "" if right[1] else f"numbers: {lab2.numbers_mistake(images, numbers)}"
-    return Mark(sum(right) / 2, said, "misread")
+def judge_reading(student: str, given: Arrays) -> Mark:
+    wrong = lab2.misread(own_collection(student).train.images, float(given["block_error"]), float(given["times"]))
+    return Mark(1 - len(wrong) / 2, ". ".join(wrong.values()), " and ".join(wrong) and "misread: " + ", ".join(wrong))
 
 
 JUDGE = Judge(
@@ -171,7 +153,9 @@ JUDGE = Judge(
         function_part("test_stamp_kernel", 4, ("stamp_kernel",), lab2.stamp_kernel),
         function_part("test_mirrored_decoder", 4, ("mirrored_decoder",), lab2.mirrored_decoder),
         StagedPart("test_map_autoencoder", 4, ("map_autoencoder",), Trained(measure_map, map_verdict)),
-        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+        reading_part(
+            "test_reading", 3, ("student", "data", "collection", "reading"), ("block_error", "times"), judge_reading
+        ),
     ],
     replaced=["train"],  # by TRAINED
 )

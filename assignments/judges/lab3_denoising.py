@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from autoencoder_lab import own_images
+from autoencoder_lab import own_collection
 from autoencoder_lab.checks import lab3
 from autoencoder_lab.grading.drawings import scribbles
 from autoencoder_lab.grading.first_weights import FIRST_WEIGHTS, learnt_elsewhere, seed_of
-from autoencoder_lab.grading.judge import Ask, Figures, Judge, Mark, Part, StagedPart, Trained, function_part
+from autoencoder_lab.grading.judge import Ask, Figures, Judge, Mark, StagedPart, Trained, function_part, reading_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # The squared error in the lost rows and in the seen ones, each as a share of the squares that stand there: the largest
@@ -67,17 +67,6 @@ def probe(names, pictures, damaged, seed):
 
     return in_three_states(model, seed, train, answer) | found
 """
-READING = """
-def probe(names):
-    import numpy as np
-    if names["hardest_row"] is None or names["share_left"] is None:
-        raise NotImplementedError("the numbers are still None")
-    return {
-        "student": np.array(str(names["STUDENT"])),
-        "row": float(names["hardest_row"]),
-        "share": float(names["share_left"]),
-    }
-"""
 
 
 def measure_restorer(ask: Ask, generator: np.random.Generator) -> dict[str, float] | Mark:
@@ -111,16 +100,10 @@ def restorer_verdict(found: Figures) -> Mark:
     return Mark(1.0, f"of the squares {found['lost']:.3f} is lost in the lost rows, {found['seen']:.4f} in the others")
 
 
-def judge_reading(given: Arrays, _: Arrays) -> Mark:
-    images = own_images(str(given["student"])).train.images
-    row, share = float(given["row"]), float(given["share"])
-    wanted_row, wanted_share = lab3.numbers_to_read(images)
-    right = [row == wanted_row, lab3.close(share, wanted_share)]
-    if all(right):
-        return Mark(1.0)
-    said = "" if right[0] else f"hardest_row: {lab3.row_mistake(images, row)}. "
-    said += "" if right[1] else f"share_left: {lab3.share_mistake(images, share)}"
-    return Mark(sum(right) / 2, said, "misread")
+def judge_reading(student: str, given: Arrays) -> Mark:
+    images = own_collection(student).train.images
+    name, said = lab3.misread(images, float(given["hardest_row"]), float(given["share_left"]))
+    return Mark({"": 1.0, "hardest_row": 1 / 2}.get(name, 0.0), said, name and f"misread: {name}")
 
 
 JUDGE = Judge(
@@ -130,7 +113,13 @@ JUDGE = Judge(
         function_part("test_scratched_pair", 4, ("scratched_pair",), lab3.scratched_pair),
         function_part("test_hole_error", 3, ("hole_error",), lab3.hole_error),
         StagedPart("test_row_restorer", 4, ("row_restorer",), Trained(measure_restorer, restorer_verdict)),
-        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+        reading_part(
+            "test_reading",
+            3,
+            ("student", "data", "collection", "reading"),
+            ("hardest_row", "share_left"),
+            judge_reading,
+        ),
     ],
     replaced=["train"],  # by RESTORE
 )

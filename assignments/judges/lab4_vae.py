@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from autoencoder_lab import losses, own_images
+from autoencoder_lab import losses, own_collection
 from autoencoder_lab.checks import lab4
 from autoencoder_lab.grading.drawings import alphabet, handwritten
 from autoencoder_lab.grading.first_weights import FIRST_WEIGHTS, seed_of
-from autoencoder_lab.grading.judge import Ask, Figures, Judge, Mark, Part, StagedPart, Trained, function_part
+from autoencoder_lab.grading.judge import Ask, Figures, Judge, Mark, StagedPart, Trained, function_part, reading_part
 from autoencoder_lab.grading.sandbox import Arrays
 
 # −ELBO as a share of what a model pays that knows each letter's mean picture and nothing else, and the share of new
@@ -60,14 +60,6 @@ def probe(names, letters, classes, seed, codes, labels, sizes):
     if found[0] is None:
         raise NotImplementedError("logits returns None")
     return {{"logits": torch.cat(found).half()}}
-"""
-READING = """
-def probe(names):
-    import numpy as np
-    given = [names[name] for name in ("nats_of_mean_image", "nats_saved", "most_for_a_perfect_model")]
-    if any(value is None for value in given):
-        raise NotImplementedError("the numbers are still None")
-    return {"student": np.array(str(names["STUDENT"])), "given": np.array([float(value) for value in given])}
 """
 
 
@@ -141,9 +133,8 @@ def conditional_verdict(figures: Figures) -> Mark:
     return Mark(0.5 if half else 0.25, said, name)
 
 
-def judge_reading(given: Arrays, _: Arrays) -> Mark:
-    train = own_images(str(given["student"])).train
-    said = lab4.reading_mistakes(train, *(float(value) for value in given["given"].reshape(3)))
+def judge_reading(student: str, given: Arrays) -> Mark:
+    said = lab4.reading_mistakes(own_collection(student).train, *(float(given[name]) for name in lab4.READ))
     wrong = [sentence for sentence in said if sentence]
     return Mark(1 - len(wrong) / 3, "; ".join(wrong), "misread" if wrong else "")
 
@@ -154,7 +145,13 @@ JUDGE = Judge(
         function_part("test_equivalent_beta", 4, ("equivalent_beta",), lab4.equivalent_beta),
         function_part("test_importance_bound", 4, ("importance_bound",), lab4.importance_bound),
         StagedPart("test_conditional", 4, ("conditional",), Trained(measure_conditional, conditional_verdict)),
-        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+        reading_part(
+            "test_reading",
+            3,
+            ("student", "data", "collection", "reading"),
+            ("nats_of_mean_image", "nats_saved", "most_for_a_perfect_model"),
+            judge_reading,
+        ),
     ],
     replaced=["train"],  # by TRAINED
 )

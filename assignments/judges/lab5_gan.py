@@ -7,11 +7,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from autoencoder_lab import load, own_images
+from autoencoder_lab import load, own_collection
 from autoencoder_lab.checks import lab5
 from autoencoder_lab.data.augmentations import affine
 from autoencoder_lab.grading.first_weights import seed_of
-from autoencoder_lab.grading.judge import CALL, Ask, Figures, Judge, Mark, Part, StagedPart, Trained, function_part
+from autoencoder_lab.grading.judge import (
+    CALL,
+    Ask,
+    Figures,
+    Judge,
+    Mark,
+    Part,
+    StagedPart,
+    Trained,
+    function_part,
+    reading_part,
+)
 from autoencoder_lab.grading.sandbox import Arrays
 
 # distance and coverage of 500 pictures beside 500 real ones, and how near they come to real ones: what passes. The rows
@@ -55,19 +66,6 @@ def probe(names, pictures, seed):
     return {str(i): weights.detach() for i, weights in enumerate(averaged.parameters())}
 """
 SHAPES = [(128, 16), (128,), (128, 128), (128,), (196, 128), (196,)]
-READING = """
-def probe(names):
-    import numpy as np
-    answers = [names[name] for name in ("nearness_A", "coverage_B", "rare_B")]
-    if any(answer is None for answer in answers):
-        raise NotImplementedError("the answers are still None")
-    return {
-        "student": np.array(str(names["STUDENT"])),
-        "nearness": float(answers[0]),
-        "coverage": float(answers[1]),
-        "rare": np.array([int(digit) for digit in answers[2]], dtype="i8"),
-    }
-"""
 
 
 def round_part() -> Part:
@@ -118,9 +116,10 @@ def pictures_verdict(found: Figures) -> Mark:
     return Mark(SHARES.get(shortcoming[0], 0.0), f"{shortcoming[1]} ({measured})", shortcoming[0])
 
 
-def judge_reading(given: Arrays, _: Arrays) -> Mark:
-    data = own_images(str(given["student"]))
-    wrong = lab5.reading_mistakes(data, float(given["nearness"]), float(given["coverage"]), given["rare"].tolist())
+def judge_reading(student: str, given: Arrays) -> Mark:
+    rare = [int(digit) for digit in given["rare_B"].flatten() if np.isfinite(digit)]
+    data = own_collection(student)
+    wrong = lab5.reading_mistakes(data, float(given["nearness_A"]), float(given["coverage_B"]), rare)
     return Mark(1 - len(wrong) / 3, "; ".join(wrong.values()), " and ".join(wrong) and "misread: " + ", ".join(wrong))
 
 
@@ -130,8 +129,14 @@ JUDGE = Judge(
         function_part("test_divergence", 4, ("divergence",), lab5.divergence),
         round_part(),
         function_part("test_support_size", 3, ("support_size",), lab5.support_size),
-        StagedPart("test_pictures", 4, ("game_round",), Trained(measure_pictures, pictures_verdict)),
-        Part("test_reading", 3, ("student", "data", "suspects", "reading"), READING, judge_reading),
+        StagedPart("test_pictures", 4, ("student", "data", "game_round"), Trained(measure_pictures, pictures_verdict)),
+        reading_part(
+            "test_reading",
+            3,
+            ("student", "data", "collection", "suspects", "reading"),
+            ("nearness_A", "coverage_B", "rare_B"),
+            judge_reading,
+        ),
     ],
     replaced=["train"],  # by WEIGHTS
 )

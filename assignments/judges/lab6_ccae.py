@@ -6,11 +6,22 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from autoencoder_lab import own_images
+from autoencoder_lab import own_collection
 from autoencoder_lab.checks import lab6
 from autoencoder_lab.grading.drawings import alphabet, handwritten
 from autoencoder_lab.grading.first_weights import FIRST_WEIGHTS, learnt_elsewhere, seed_of
-from autoencoder_lab.grading.judge import CALL, Ask, Figures, Judge, Mark, Part, StagedPart, Trained, function_part
+from autoencoder_lab.grading.judge import (
+    CALL,
+    Ask,
+    Figures,
+    Judge,
+    Mark,
+    Part,
+    StagedPart,
+    Trained,
+    function_part,
+    reading_part,
+)
 from autoencoder_lab.grading.sandbox import Arrays
 
 # Twins found, effective rank, letters read: the least that passes. The rows in tests/labs/reckoned hold what right and
@@ -148,18 +159,9 @@ def halves_verdict(found: Figures) -> Mark:
 
 # --- the numbers read ------------------------------------------------------------------------------------------------
 
-READING = """
-def probe(names):
-    import numpy as np
-    numbers = {name: names[name] for name in ("false_negatives", "left_tells", "right_tells")}
-    if any(value is None for value in numbers.values()):
-        raise NotImplementedError("the numbers are still None")
-    return {"student": np.array(str(names["STUDENT"])), **{name: float(value) for name, value in numbers.items()}}
-"""
 
-
-def judge_reading(given: Arrays, _: Arrays) -> Mark:
-    train = own_images(str(given["student"])).train
+def judge_reading(student: str, given: Arrays) -> Mark:
+    train = own_collection(student).train
     wrong = lab6.reading_mistakes(train.images, train.labels, {name: float(given[name]) for name in lab6.READ})
     said = ". ".join(f"{name}: {sentence}" for name, sentence in wrong.items())
     return Mark(1 - len(wrong) / 3, said, "misread" if wrong else "")
@@ -171,8 +173,16 @@ JUDGE = Judge(
         Part("test_covariance_term", 4, ("covariance_term",), SMALL_SIDE, judge_covariance, wide_inputs),
         function_part("test_barlow_twins", 3, ("barlow_twins",), lab6.barlow_twins),
         Part("test_diagnosis", 4, ("diagnosis",), CALL.replace("FUNCTION", "'diagnosis'"), judge_diagnosis, draw_pairs),
-        StagedPart("test_halves", 4, ("info_nce", "halves"), Trained(measure_halves, halves_verdict)),
-        Part("test_reading", 3, ("student", "data", "reading"), READING, judge_reading),
+        StagedPart(
+            "test_halves", 4, ("student", "data", "info_nce", "halves"), Trained(measure_halves, halves_verdict)
+        ),
+        reading_part(
+            "test_reading",
+            3,
+            ("student", "data", "collection", "reading"),
+            ("false_negatives", "left_tells", "right_tells"),
+            judge_reading,
+        ),
     ],
     replaced=["train"],  # by ENCODE
 )
