@@ -16,6 +16,7 @@ import contextlib
 import copy
 import hashlib
 import importlib
+import inspect
 import io
 import json
 import sys
@@ -34,16 +35,17 @@ import torch
 from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.judge import Judge, Mark, ProbeFailed, StagedPart, Trained, load_judge
 from evidence.dependencies import Tree
+from labs import cheats
 from labs.sources import ASSIGNMENTS, LABS, answers_of, source_of
 
 ROWS = Path(__file__).parent / "reckoned"
-COUNTS = {"reference": 100, "right": 30, "mistake": 20}  # ids; of each, two draws
+COUNTS = {"reference": 100, "right": 30, "mistake": 20, "cheat": 30}  # ids; of each, two draws
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """kind: reference, right or mistake; cells: the answers that differ from the reference's."""
+    """kind: reference, right, mistake or cheat; cells: the answers that differ from the reference's."""
 
     lab: str
     name: str
@@ -53,7 +55,9 @@ class Answer:
     @property
     def sources(self) -> dict[str, str]:
         """The answer cells that the trained part needs, with their sources."""
-        answers = answers_of(self.lab) | dict(self.cells)
+        weights = friends_weights(self.lab) if self.kind == "cheat" and cheats.needs_weights(self.name) else None
+        cheat = cheats.cells(self.lab, self.name, weights) if self.kind == "cheat" else {}
+        answers = answers_of(self.lab) | dict(self.cells) | cheat
         return {name: answers[name] for name in trained_part(self.lab).needs if name in answers}
 
 
@@ -76,7 +80,22 @@ def answers(lab: str) -> list[Answer]:
     for name, mistake in written.MISTAKES.items():
         if part.grade_id in mistake.reached:
             found.append(Answer(lab, name, "mistake", _of(mistake.answers, part.needs)))
-    return found
+    return found + [Answer(lab, name, "cheat") for name in cheats.NAMES if not (lab == "lab2_conv" and name in NO_LOSS)]
+
+
+NO_LOSS = (cheats.PULLED,)  # where the judge's own loss trains
+
+
+@cache
+def friends_weights(lab: str) -> np.ndarray:
+    """What the reference learns where the judge trains it, for another id: all weights, one after the other."""
+    ask, generator = asker(Answer(lab, "reference", "reference")), np.random.default_rng(7)
+    part = trained_part(lab)
+    assert isinstance(part.judge, Trained)
+    part.judge.measure(ask, generator)
+    model = ask.kept["trained"]
+    learnt = [model[name] for name in sorted(model)] if isinstance(model, dict) else list(model.parameters())
+    return np.concatenate([np.asarray(one.detach()).ravel() for one in learnt])
 
 
 def _of(cells: Mapping[str, str], needs: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -124,15 +143,16 @@ def asker(answer: Answer) -> Any:
             place["in_three_states"] = once(place["in_three_states"], kept)
         if "trained" in place and answer.lab == "lab4_vae":
             train = place["trained"]
-            place["trained"] = lambda *given: (
-                kept["model"] if "model" in kept else kept.setdefault("model", train(*given))
-            )
+            place["trained"] = lambda *given: kept["trained"] if kept else kept.setdefault("trained", train(*given))
         try:
             found = place["probe"](dict(names), **{key: value.copy() for key, value in inputs.items()})
         except Exception as error:
             raise ProbeFailed(f"your code stops with {type(error).__name__}: {error}") from error
+        if set(found) == set("012345"):  # lab 5 gives the weights themselves
+            kept["trained"] = found
         return {key: np.asarray(getattr(value, "detach", lambda value=value: value)()) for key, value in found.items()}
 
+    ask.kept = kept  # type: ignore[attr-defined]
     return ask
 
 
@@ -167,9 +187,12 @@ def code_of(answer: Answer) -> str:
     part = trained_part(answer.lab)
     assert isinstance(part.judge, Trained)
     reached = Tree().notebook(_reached(text, part.judge.measure.__name__))
-    return hashlib.sha256(
-        f"{reached}{[one for one in sorted(answer.sources.items()) if one[0] != 'student']}".encode()
-    ).hexdigest()[:12]
+    # of a cheat how it is made: a friend's weights are not the same on every machine
+    own = (
+        {name: source for name, source in answer.sources.items() if name != "student"} if answer.kind != "cheat" else {}
+    )
+    written = inspect.getsource(cheats) if answer.kind == "cheat" else sorted(own.items())
+    return hashlib.sha256(f"{reached}{written}".encode()).hexdigest()[:12]
 
 
 def _reached(text: str, start: str) -> str:
@@ -209,7 +232,7 @@ def write_rows(lab: str, rows: Iterable[Row]) -> None:
     """The rows of the present code, in order; those of earlier code go once there is one in their place."""
     kept = {(row["kind"], row["answer"], row["id"], row["draw"]): row for row in rows}
     ROWS.mkdir(exist_ok=True)
-    order = sorted(kept, key=lambda key: (["reference", "right", "mistake"].index(key[0]), *key[1:]))
+    order = sorted(kept, key=lambda key: (list(COUNTS).index(key[0]), *key[1:]))
     write_whole(ROWS / f"{lab}.jsonl", "".join(json.dumps(kept[key], ensure_ascii=False) + "\n" for key in order))
 
 
