@@ -19,6 +19,7 @@ import importlib
 import inspect
 import io
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -276,11 +277,15 @@ def main() -> None:
         print(*map(state, chosen), sep="\n")
         return
     waiting = sorted((one for lab in chosen for one in missing(lab)), key=lambda one: one[0])[: told.most]
-    with ProcessPoolExecutor(told.jobs, mp_context=get_context("spawn")) as pool:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    pool = ProcessPoolExecutor(told.jobs, mp_context=get_context("spawn"))
+    try:
         for row in pool.map(measure, *list(zip(*waiting, strict=True))[1:]) if waiting else []:
             lab = row.pop("lab")
             write_rows(lab, [*read_rows(lab), row])
             print(lab, row["answer"], row["id"], row["draw"], row["figures"] or row["said"], flush=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 if __name__ == "__main__":
