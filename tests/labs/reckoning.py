@@ -40,6 +40,8 @@ from labs import cheats
 from labs.sources import ASSIGNMENTS, LABS, answers_of, source_of
 
 ROWS = Path(__file__).parent / "reckoned"
+INSTRUCTORS = Path(__file__).parents[2] / "docs" / "instructors.md"
+BEGIN, END = "<!-- reckoning: begin, made by python -m labs.reckoning --table -->", "<!-- reckoning: end -->"
 COUNTS = {"reference": 100, "right": 30, "mistake": 20, "cheat": 30}  # ids; of each, two draws
 Row = dict[str, Any]
 
@@ -84,7 +86,7 @@ def answers(lab: str) -> list[Answer]:
     return found + [Answer(lab, name, "cheat") for name in cheats.NAMES if not (lab == "lab2_conv" and name in NO_LOSS)]
 
 
-NO_LOSS = (cheats.PULLED,)  # where the judge's own loss trains
+NO_LOSS = (cheats.PULLED, cheats.LOADED)  # where the judge's own loss trains
 
 
 @cache
@@ -187,7 +189,7 @@ def code_of(answer: Answer) -> str:
     text = (ASSIGNMENTS / "judges" / f"{answer.lab}.py").read_text(encoding="utf-8")
     part = trained_part(answer.lab)
     assert isinstance(part.judge, Trained)
-    reached = Tree().notebook(_reached(text, part.judge.measure.__name__))
+    reached = Tree().notebook(reached_text(text, part.judge.measure.__name__))
     # of a cheat how it is made: a friend's weights are not the same on every machine
     own = (
         {name: source for name, source in answer.sources.items() if name != "student"} if answer.kind != "cheat" else {}
@@ -196,7 +198,7 @@ def code_of(answer: Answer) -> str:
     return hashlib.sha256(f"{reached}{written}".encode()).hexdigest()[:12]
 
 
-def _reached(text: str, start: str) -> str:
+def reached_text(text: str, start: str) -> str:
     """The imports of a judge's file and those of its statements that `start` reaches."""
     body = ast.parse(text).body
     defined = {name: node for node in body for name in _defines(node)}
@@ -248,19 +250,119 @@ def missing(lab: str) -> Iterator[tuple[int, Answer, int, int]]:
                     yield 10 * student // count, answer, student, draw
 
 
+def present_rows(lab: str) -> list[tuple[Answer, list[Row]]]:
+    """Each answer with its rows of the present code."""
+    rows = read_rows(lab)
+    return [
+        (one, [row for row in rows if (row["answer"], row["code"]) == (one.name, code_of(one))]) for one in answers(lab)
+    ]
+
+
+def stale(lab: str) -> int:
+    """How many stored rows are of other code than there is now."""
+    return len(read_rows(lab)) - sum(len(rows) for _, rows in present_rows(lab))
+
+
+def share(lab: str, row: Row) -> float:
+    """What a row's training alone earns by the present limits, as a share of the part."""
+    judge = trained_part(lab).judge
+    assert isinstance(judge, Trained)
+    return judge.verdict(row["figures"]).share if row["figures"] else 0.0
+
+
+def nearest_limit(lab: str, rows: list[Row]) -> float:
+    """How many standard deviations of a figure lead from its mean to its limit, the least of them; up to 12.
+
+    Below the mean they are those of the values below it, above of those above.
+    """
+    figures = {name: np.array([row["figures"][name] for row in rows]) for name in rows[0]["figures"]}
+    mean = {name: float(values.mean()) for name, values in figures.items()}
+    spread = {
+        (name, way): way * float(np.sqrt(np.square(apart[way * apart > 0]).mean())) if (way * apart > 0).any() else 0.0
+        for name, values in figures.items()
+        for way in (-1, 1)
+        for apart in (values - mean[name],)
+    }
+    for steps in range(1, 120):
+        for (name, _), one in spread.items():
+            if share(lab, {"figures": mean | {name: mean[name] + steps / 10 * one}}) < 1:
+                return steps / 10
+    return 12.0
+
+
+def correlation(rows: list[Row]) -> float:
+    """Between an id's two draws: of all figures' correlations the one farthest from 0; nan for fewer than twenty ids."""
+    pairs: dict[int, dict[int, Row]] = {}
+    for row in rows:
+        pairs.setdefault(row["id"], {})[row["draw"]] = row
+    both = [pair for pair in pairs.values() if len(pair) == 2]
+    if len(both) < 20:
+        return float("nan")
+    found = []
+    for name in both[0][0]["figures"]:
+        first, second = ([pair[draw]["figures"][name] for pair in both] for draw in (0, 1))
+        if np.std(first) > 1e-6 and np.std(second) > 1e-6:
+            found.append(float(np.corrcoef(first, second)[0, 1]))
+    return max(found, key=abs)
+
+
+COLUMNS = (
+    *("lab", "reference: trainings", "that miss", "ids that miss twice", "nearest limit", "correlation"),
+    *("other right ones: trainings", "that miss", "mistakes: trainings", "that pass", "cheats: ids", "earn"),
+)
+
+
+def table() -> str:
+    """What the rows say, for docs/instructors.md."""
+    lines = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
+    for lab in LABS:
+        by_kind: dict[str, list[list[Row]]] = {kind: [] for kind in COUNTS}
+        for answer, rows in present_rows(lab):
+            by_kind[answer.kind].append(rows)
+        reference = by_kind["reference"][0]
+        missed = [row["id"] for row in reference if share(lab, row) < 1]
+        right, wrong = ([row for rows in by_kind[kind] for row in rows] for kind in ("right", "mistake"))
+        cheats_best = [
+            max(share(lab, row) for row in rows if row["id"] == student)
+            for rows in by_kind["cheat"]
+            for student in {row["id"] for row in rows}
+        ]
+        enough = len(reference) >= 20
+        cells = [
+            f"`{lab}`",
+            len(reference),
+            len(missed),
+            len(missed) - len(set(missed)),
+            f"{nearest_limit(lab, reference):.1f} sd" if enough else "",
+            f"{correlation(reference):+.2f}" if len(reference) >= 40 else "",
+            len(right),
+            sum(share(lab, row) < 1 for row in right),
+            len(wrong),
+            sum(share(lab, row) == 1 for row in wrong),
+            len(cheats_best),
+            f"{np.mean(cheats_best):.0%}" if cheats_best else "",
+        ]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def write_table() -> None:
+    """Put the table between its marks in docs/instructors.md."""
+    text = INSTRUCTORS.read_text(encoding="utf-8")
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    write_whole(INSTRUCTORS, f"{text[:begin]}\n\n{table()}\n\n{text[end:]}")
+
+
 def state(lab: str) -> str:
     """What the rows say of each answer, by the present limits."""
-    verdict, lines = trained_part(lab).judge.verdict, []  # type: ignore[union-attr]
-    for answer in answers(lab):
-        rows = [row for row in read_rows(lab) if row["answer"] == answer.name and row["code"] == code_of(answer)]
-        shares = [verdict(row["figures"]).share if row["figures"] else 0.0 for row in rows]
-        line = f"{lab} {answer.kind:9} {answer.name[:44]:44} {len(rows):4} rows, {sum(s < 1 for s in shares):4} miss"
+    lines = []
+    for answer, rows in present_rows(lab):
+        missed = sum(share(lab, row) < 1 for row in rows)
+        line = f"{lab} {answer.kind:9} {answer.name[:44]:44} {len(rows):4} rows, {missed:4} miss"
         figures = [row["figures"] for row in rows if row["figures"]]
-        names = figures[0] if figures else []
-        spread = {n: np.array([one[n] for one in figures]) for n in names}
-        lines.append(line + "".join(f"; {n} {v.mean():.4g} ± {v.std():.2g}" for n, v in spread.items()))
-        if rows:
-            lines[-1] += f"; {np.mean([row['seconds'] for row in rows]):.1f} s"
+        spread = {name: np.array([one[name] for one in figures]) for name in (figures[0] if figures else [])}
+        line += "".join(f"; {name} {values.mean():.4g} ± {values.std():.2g}" for name, values in spread.items())
+        lines.append(f"{line}; {np.mean([row['seconds'] for row in rows]):.1f} s" if rows else line)
     return "\n".join(lines)
 
 
@@ -270,9 +372,13 @@ def main() -> None:
     parser.add_argument("labs", nargs="*", help="their beginnings, such as lab1; all, unless said")
     parser.add_argument("--jobs", type=int, default=1, choices=(1, 2))
     parser.add_argument("--state", action="store_true")
+    parser.add_argument("--table", action="store_true", help="write the table in docs/instructors.md anew")
     parser.add_argument("--most", type=int, default=10**9, help="at most so many trainings")
     told = parser.parse_args()
     chosen = [lab for lab in LABS if not told.labs or lab.startswith(tuple(told.labs))]
+    if told.table:
+        write_table()
+        return
     if told.state:
         print(*map(state, chosen), sep="\n")
         return
