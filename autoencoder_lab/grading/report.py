@@ -92,7 +92,7 @@ def _long_literals(graded: Sequence[Result]) -> list[str]:
 
 
 def longest_literal(source: str) -> int:
-    """Characters of the longest constant in a cell: a text, or a list, tuple, set or dict of constants, or a sum of any.
+    """Characters of the longest constant in a cell: a text, or a list, tuple, set or dict of them, or a sum.
 
     What cannot be read as Python is measured by its longest line.
     """

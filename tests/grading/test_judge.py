@@ -119,7 +119,7 @@ def test_a_result_of_the_first_edition_is_still_read(tmp_path: Path) -> None:
     }
     (tmp_path / "ada.json").write_text(json.dumps(stored), encoding="utf-8")
     result = read_result(tmp_path / "ada.json")
-    assert result is not None and asdict(result) == stored
+    assert result is not None and asdict(result).items() >= {"student": "ada", "seconds": 1.25}.items()
     assert result == Result(
         "ada",
         "0123456789abcdef",

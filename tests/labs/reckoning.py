@@ -186,16 +186,27 @@ def once(in_three_states: Any, kept: dict[str, Any]) -> Any:
 @cache
 def code_of(answer: Answer) -> str:
     """Twelve hexadecimal digits for what `measure` reaches of the judge and the library, and the answer's cells."""
-    text = (ASSIGNMENTS / "judges" / f"{answer.lab}.py").read_text(encoding="utf-8")
-    part = trained_part(answer.lab)
-    assert isinstance(part.judge, Trained)
-    reached = Tree().notebook(reached_text(text, part.judge.measure.__name__))
     # of a cheat how it is made: a friend's weights are not the same on every machine
     own = (
         {name: source for name, source in answer.sources.items() if name != "student"} if answer.kind != "cheat" else {}
     )
     written = inspect.getsource(cheats) if answer.kind == "cheat" else sorted(own.items())
-    return hashlib.sha256(f"{reached}{written}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{measured(answer.lab)}{written}".encode()).hexdigest()[:12]
+
+
+@cache
+def measured(lab: str) -> str:
+    """A hash of what the trained part's `measure` reaches."""
+    text = (ASSIGNMENTS / "judges" / f"{lab}.py").read_text(encoding="utf-8")
+    judge = trained_part(lab).judge
+    assert isinstance(judge, Trained)
+    return tree().notebook(reached_text(text, judge.measure.__name__))
+
+
+@cache
+def tree() -> Tree:
+    """The project's definitions, read once."""
+    return Tree()
 
 
 def reached_text(text: str, start: str) -> str:
@@ -291,7 +302,7 @@ def nearest_limit(lab: str, rows: list[Row]) -> float:
 
 
 def correlation(rows: list[Row]) -> float:
-    """Between an id's two draws: of all figures' correlations the one farthest from 0; nan for fewer than twenty ids."""
+    """Between an id's two draws, the figure's in which it is farthest from 0; nan for fewer than twenty ids."""
     pairs: dict[int, dict[int, Row]] = {}
     for row in rows:
         pairs.setdefault(row["id"], {})[row["draw"]] = row

@@ -15,8 +15,7 @@ import numpy as np
 
 from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.judge import Mark, StagedPart
-from evidence.dependencies import Tree
-from labs.reckoning import ROWS, Row, judge_of, reached_text
+from labs.reckoning import ROWS, Row, judge_of, reached_text, tree
 from labs.sources import ASSIGNMENTS, LABS, answers_of, source_of
 
 IDS = [f"student{i}" for i in range(30)]
@@ -114,7 +113,7 @@ def measure(lab: str) -> list[Row]:
 def code_of(lab: str) -> str:
     """A hash of what judges the numbers, of the collections they are read off, and of the reference solution."""
     text = (ASSIGNMENTS / "judges" / f"{lab}.py").read_text(encoding="utf-8")
-    reached = Tree().notebook(reached_text(text, "judge_reading"))
+    reached = tree().notebook(reached_text(text, "judge_reading"))
     return hashlib.sha256(f"{reached}{answers_of(lab)['reading']}".encode()).hexdigest()[:12]
 
 
