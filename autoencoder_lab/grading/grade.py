@@ -46,7 +46,10 @@ class PartResult:
 
 @dataclass(frozen=True)
 class Result:
-    """What one submission came to. reason: "" or why it could not be graded at all; then every part has 0 points."""
+    """What one submission came to. reason: "" or why it could not be graded at all; then every part has 0 points.
+
+    flags: plain sentences for the instructor, each something to look at; no mark depends on them.
+    """
 
     student: str
     key: str
@@ -55,6 +58,7 @@ class Result:
     seconds: float = 0.0
     timestamp: str = ""
     cells: list[dict[str, Any]] = field(default_factory=list)  # what students wrote: kind, source, grade_id
+    flags: list[str] = field(default_factory=list)
 
     @property
     def points(self) -> float:
