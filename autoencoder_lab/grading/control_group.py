@@ -51,8 +51,9 @@ class ControlGroup:
                     (group / file).write_text(value, encoding="utf-8")
         if (group / "memory.max").exists():
             (group / "memory.max").write_text(value, encoding="utf-8")
-            if (group / "memory.swap.max").exists():
-                (group / "memory.swap.max").write_text("0", encoding="utf-8")
+            for file, said in (("memory.swap.max", "0"), ("memory.oom.group", "1")):
+                if (group / file).exists():
+                    (group / file).write_text(said, encoding="utf-8")
         (self.folders["pids"] / "pids.max").write_text(str(processes), encoding="utf-8")
 
     def ended(self) -> bool:

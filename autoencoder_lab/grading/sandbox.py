@@ -239,7 +239,8 @@ def probe(names, port, pid, path):
             return False
         return True
     places = [os.path.join(folder, name) for top in ("/proc/sys", "/proc/1", "/proc/self")
-              for folder, _, files in os.walk(top) for name in files if not {"fd", "map_files"} & set(folder.split("/"))]
+              for folder, _, files in os.walk(top) for name in files
+              if not {"fd", "map_files"} & set(folder.split("/"))]
     places += [f"/proc/{name}" for name in os.listdir("/proc") if os.path.isfile(f"/proc/{name}")]
     shown = [folder for folder in ("/", "/usr", "/library", "/inside", "/dev") if os.access(folder, os.W_OK)]
     def reached(attempt):

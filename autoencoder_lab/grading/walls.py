@@ -1,4 +1,4 @@
-"""The walls of the sandbox: the bubblewrap command, the user and the system calls it has, and the process behind them."""
+"""The walls of the sandbox: the bubblewrap command, its user, its system calls, and the process behind them."""
 
 import os
 import select

@@ -51,7 +51,8 @@ def mse(x, y):
 """,
     "the name of its file and function": """
 def mse(x, y):
-    exec(compile("def f8675309_0625(): 1 / 0\\nf8675309_0625()", str(x[0, 0].item()), "exec"))
+    told = str(x[0, 0].item())
+    exec(compile(f"def f{told[:5]}(): 1 / 0\\nf{told[:5]}()", told, "exec"))
 """,
     "the report itself": """
 import json
@@ -59,7 +60,8 @@ kept = json.dumps
 def mse(x, y):
     def forged(report, *a, **k):
         told = str(x[0, 0].item())
-        return kept({"cells": [], "probes": {"test_mse": {"error": {"kind": told, "cell": 0, "line": told, "key": told}}}})
+        error = {"kind": told, "cell": 0, "line": told, "key": told}
+        return kept({"cells": [], "probes": {"test_mse": {"error": error}}})
     json.dumps = forged
     raise ValueError
 """,

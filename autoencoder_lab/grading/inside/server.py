@@ -2,8 +2,8 @@
 
 One byte says that a job comes. For each, the server forks a supervisor and waits for it; it never reads a job itself,
 so that its memory, which every later fork inherits, holds nothing of anyone's. The supervisor reads the cells, forks
-the student's process into namespaces of its own (user, mount, pid, ipc, network) with an empty /submission and limits, and
-hands back what comes out of it, up to a size and a time. It reads the probes only when the cells' report is in its
+the student's process into namespaces of its own (user, mount, pid, ipc, network) with an empty /submission and limits,
+and hands back what comes out of it, up to a size and a time. It reads the probes only when the cells' report is in its
 hands: what cells print and how they stop can hold nothing of a probe.
 
 Frames on either pipe: eight bytes of length, then JSON. An answer is one frame: the reason why there is none or "", a
@@ -237,8 +237,8 @@ def _raise_walls(out: int) -> None:
     if LIBC.mount(b"proc", b"/proc", b"proc", plain, None) != 0:
         _call(LIBC.mount(b"/proc", b"/proc", None, MS_BIND | MS_REC, None))
     # the devices are the host's: they are written to, but their times are not set
-    for place in ("/proc", *(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))):
-        _make_read_only(place)
+    for shown in ("/proc", *(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))):
+        _make_read_only(shown)
     os.chdir("/submission")
 
 
