@@ -37,13 +37,17 @@ FAILURES = {
 
 @dataclass(frozen=True)
 class PartResult:
-    """points reached, of so many; said: the sentence for the student; mistake: the short name for the instructor."""
+    """points reached, of so many; said: the sentence for the student; mistake: the short name for the instructor.
+
+    stated: the id that the notebook gave as its student's, where the part asked for it.
+    """
 
     grade_id: str
     points: float
     of: float
     said: str = ""
     mistake: str = ""
+    stated: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,17 +191,18 @@ class _Grader:
         return any(bound is None for bound in names) or any(count > 1 for count in counted.values())
 
     def _ask(self, part: StagedPart) -> Callable[..., Arrays]:
-        def ask(probe: str, **inputs: np.ndarray[Any, Any]) -> Arrays:
-            return _arrays(self._run(part.needs, {"": Probe(probe, inputs)}), "")
+        def ask(probe: str, until: str = "", **inputs: np.ndarray[Any, Any]) -> Arrays:
+            return _arrays(self._run(part.needs, {"": Probe(probe, inputs)}, until), "")
 
         return ask
 
-    def _run(self, needs: Iterable[str], probes: dict[str, Probe]) -> Answer:
+    def _run(self, needs: Iterable[str], probes: dict[str, Probe], until: str = "") -> Answer:
         # a given cell runs for every part, unless some part needs it by name: a training loop runs only for these
         named = {name for other in self.judge.parts for name in other.needs} | set(self.judge.replaced)
         given = {cell.grade_id for cell in self.cells if cell.use == "given"}
         runs = (given - named) | set(needs) | {""}
-        sources = [cell.source for cell in self.cells if cell.kind == "code" and cell.grade_id in runs]
+        last = next((i for i, cell in enumerate(self.cells, 1) if until and cell.grade_id == until), None)
+        sources = [cell.source for cell in self.cells[:last] if cell.kind == "code" and cell.grade_id in runs]
         answer = self.sandbox.run(Job(sources, probes, self.judge.files, self.judge.limits))
         self.seconds += answer.seconds
         return answer
@@ -216,7 +221,8 @@ class _Grader:
             where = f"judge: {type(error).__name__}, line {lines[min(1, len(lines) - 1)]}"
             mark = Mark(0.0, "your result could not be judged; ask your instructor", where)
         share = min(1.0, max(0.0, float(mark.share))) if np.isfinite(mark.share) else 0.0
-        return PartResult(part.grade_id, round(share * part.points, 2), part.points, mark.said, mark.mistake)
+        points = round(share * part.points, 2)
+        return PartResult(part.grade_id, points, part.points, mark.said, mark.mistake, mark.stated)
 
 
 def derived(seed: int, *what: str) -> int:
