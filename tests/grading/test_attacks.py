@@ -489,56 +489,7 @@ class Smuggler:
         except OSError: kept = b""
         return torch.from_numpy(np.frombuffer(kept[:2048].ljust(2048, b"\\0"), "f4").reshape(64, 8).copy())
 """
-CACHE = """
-    # a bit is a block of a file that is in the page cache, or none; the files are those of a folder with many
-    def files(self):
-        folder = pathlib.Path(os.__file__).parent
-        return sorted(path for path in folder.rglob("*.py") if path.stat().st_size > 8192)[-512:]
-    def put(self, data):
-        bits = np.unpackbits(np.frombuffer(data, "u1"))[:512]
-        for bit, path in zip(bits, self.files()):
-            file = os.open(path, os.O_RDONLY)
-            try:
-                if bit: os.pread(file, 4096, 4096)
-                else: os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-            finally: os.close(file)
-    def get(self):
-        bits = [self.cached(os.open(path, os.O_RDONLY)) for path in self.files()]
-        return np.packbits(bits).tobytes()
-"""
 CHANNELS = {  # ways for the encoder's process to tell the decoder's, which runs after it has ended
-    "the page cache, asked without waiting": CACHE
-    + """
-    def cached(self, file):
-        return os.preadv(file, [bytearray(1)], 4096, os.RWF_NOWAIT) == 1
-""",
-    "the page cache, asked by mincore": CACHE
-    + """
-    def cached(self, file):
-        import mmap
-        page = mmap.mmap(file, 8192, prot=mmap.PROT_READ)
-        told = ctypes.create_string_buffer(2)
-        where = np.frombuffer(page, "u1").ctypes.data
-        if libc.mincore(ctypes.c_void_p(where), 8192, told): raise OSError("no answer")
-        return told.raw[1] & 1
-""",
-    "how many processes there were": """
-    def put(self, data):
-        for _ in range(data[0] + 1):
-            if (child := os.fork()) == 0: os._exit(0)
-            os.waitpid(child, 0)
-    def get(self):
-        if int(os.readlink("/proc/self")) != os.getpid() or os.getpid() > 8: return b"told " * 400
-        return b""
-""",
-    "the times of the host's devices": """
-    def put(self, data):
-        for name in ("null", "zero", "full", "random", "urandom"): os.utime("/dev/" + name)
-    def get(self):
-        import time
-        ago = time.time() - os.stat("/dev/null").st_mtime
-        return np.ones(512, "f4").tobytes() if ago < 20 else b""
-""",
     "the worker's log": """
     def put(self, data):
         for descriptor in (0, 1, 2):
