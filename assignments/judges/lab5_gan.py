@@ -120,7 +120,12 @@ def judge_reading(student: str, given: Arrays) -> Mark:
     rare = [int(digit) for digit in given["rare_B"].flatten() if np.isfinite(digit)]
     data = own_collection(student)
     wrong = lab5.reading_mistakes(data, float(given["nearness_A"]), float(given["coverage_B"]), rare)
-    return Mark(1 - len(wrong) / 3, "; ".join(wrong.values()), " and ".join(wrong) and "misread: " + ", ".join(wrong))
+    guessed = "coverage_B" in wrong and "rare_B" not in wrong  # the digits alone can be guessed: they earn nothing
+    return Mark(
+        1 - (len(wrong) + guessed) / 3,
+        "; ".join(wrong.values()),
+        " and ".join(wrong) and "misread: " + ", ".join(wrong),
+    )
 
 
 JUDGE = Judge(

@@ -140,7 +140,7 @@ def support_size(samples, near):
                 ("near / usual", "near"),
             )
         },
-        {"test_reading": 1},
+        {"test_reading": 0},
         "divide it by that of new real digits",
     ),
     "the digits that it does draw": Mistake(
