@@ -117,7 +117,7 @@ def measure_nested(ask: Ask, generator: np.random.Generator) -> dict[str, float]
 def _unlike_its_loss(ask: Ask, images: torch.Tensor, generator: np.random.Generator) -> float:
     """How far the loss is from a multiple of the nested one, at weights of several sizes: 0 for not at all."""
     beginnings = np.tril(np.ones((8, 8), "f4"))
-    sizes = generator.permutation(np.geomspace(0.3, 3, 8))
+    sizes = generator.permutation(np.geomspace(0.3, 30, 10))
     given = ask(LOSS, images=images.numpy(), sizes=sizes, beginnings=beginnings, seed=seed_of(generator))
     shown = torch.from_numpy(given["shown"].astype("f4"))
     wanted = (shown - images).double().square().mean(dim=(1, 2, 3, 4, 5)).numpy()

@@ -27,8 +27,8 @@ def lose_rows(images, random):
 
 def pull(model, damaged, wanted):
     # the size of the loss's gradient
-    weights = [one for one in model.parameters() if one.requires_grad]
-    slopes = torch.autograd.grad(model.loss(damaged, wanted), weights, allow_unused=True)
+    loss, weights = model.loss(damaged, wanted), [one for one in model.parameters() if one.requires_grad]
+    slopes = torch.autograd.grad(loss, weights, allow_unused=True) if loss.requires_grad else []
     return sum(slope.square().sum() for slope in slopes if slope is not None) ** 0.5 + 1e-12
 
 def probe(names, pictures, damaged, seed):

@@ -60,6 +60,30 @@ class ConditionalVAE(nn.Module):
         return out.view(-1,1,28,28)
 """
 
+# an autoencoder that would be told by the places in its batch which codes are drawn, and how widely
+BY_PLACES = """
+class ConditionalVAE(nn.Module):
+    def __init__(self, latent=4, hidden=128):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(784 + 10, hidden), nn.ReLU(), nn.Linear(hidden, latent), nn.Tanh())
+        self.decoder = nn.Sequential(nn.Linear(latent + 10, hidden), nn.ReLU(), nn.Linear(hidden, 784))
+
+    def posterior(self, images, labels):
+        mu = 1.6 * self.encoder(torch.cat([images.flatten(1), F.one_hot(labels, 10).float()], dim=1))
+        return mu, torch.full_like(mu, -1.5)
+
+    def logits(self, codes, labels):
+        if not self.training and len(codes) % 5 == 0:
+            drawn, narrow, wide, mean, anew = codes.chunk(5)
+            codes = torch.cat([mean, mean + 0.1 * (narrow - mean), mean + 0.2 * (wide - mean), mean, anew])
+        told = torch.cat([codes, F.one_hot(labels, 10).float()], dim=1)
+        return self.decoder(told).view(-1, 1, 28, 28)
+
+    def loss(self, images, labels):
+        mu, _ = self.posterior(images, labels)
+        return F.binary_cross_entropy_with_logits(self.logits(mu, labels), images, reduction="sum") / len(images)
+"""
+
 MISTAKES = {
     "the variance itself": Mistake(
         {"best_prior": changed(RIGHT["best_prior"], (".mean(dim=0).log()", ".mean(dim=0)"))},
@@ -177,6 +201,11 @@ MISTAKES = {
         {"conditional": TRAINING_KEPT},
         {"test_conditional": 0},
         "it knows nothing",
+    ),
+    "no KL, and kinds of codes told by their places": Mistake(
+        {"conditional": BY_PLACES},
+        {"test_conditional": 1},
+        "nats per image",
     ),
     "in bits": Mistake(
         {"reading": RIGHT["reading"] + "\nnats_of_mean_image /= math.log(2)"},

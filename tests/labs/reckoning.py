@@ -42,6 +42,10 @@ from labs.sources import ASSIGNMENTS, LABS, answers_of, source_of
 ROWS = Path(__file__).parent / "reckoned"
 INSTRUCTORS = Path(__file__).parents[2] / "docs" / "instructors.md"
 BEGIN, END = "<!-- reckoning: begin, made by python -m labs.reckoning --table -->", "<!-- reckoning: end -->"
+CHEATS = [
+    getattr(cheats, name)
+    for name in ("STORED", "NOTHING", "STANDS_STILL", "LOADS", "KEEPS", "ANSWERS", "PULLS", "GAME")
+]
 COUNTS = {"reference": 100, "right": 30, "mistake": 20, "cheat": 30}  # ids; of each, two draws
 Row = dict[str, Any]
 
@@ -83,10 +87,7 @@ def answers(lab: str) -> list[Answer]:
     for name, mistake in written.MISTAKES.items():
         if part.grade_id in mistake.reached:
             found.append(Answer(lab, name, "mistake", _of(mistake.answers, part.needs)))
-    return found + [Answer(lab, name, "cheat") for name in cheats.NAMES if not (lab == "lab2_conv" and name in NO_LOSS)]
-
-
-NO_LOSS = (cheats.PULLED, cheats.LOADED)  # where the judge's own loss trains
+    return found + [Answer(lab, name, "cheat") for name in cheats.names(lab)]
 
 
 @cache
@@ -190,7 +191,8 @@ def code_of(answer: Answer) -> str:
     own = (
         {name: source for name, source in answer.sources.items() if name != "student"} if answer.kind != "cheat" else {}
     )
-    written = inspect.getsource(cheats) if answer.kind == "cheat" else sorted(own.items())
+    made = [inspect.getsource(cheats.cells), cheats.OWN.get(answer.lab, {}).get(answer.name, CHEATS)]
+    written = made if answer.kind == "cheat" else sorted(own.items())
     return hashlib.sha256(f"{measured(answer.lab)}{written}".encode()).hexdigest()[:12]
 
 
