@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from autoencoder_lab.files import write_whole
 from evidence.checkout import checked_out, full_hash
+from evidence.common import SEEDS
 from evidence.dependencies import Tree
 
 Row = dict[str, Any]
@@ -42,7 +43,6 @@ def claims(folder: Path) -> tuple[str, ...]:
 
 
 IDS = claims(HERE / "claims")
-SEEDS = (0, 1, 2, 3, 4)
 PACKAGES = ("torch", "numpy", "scikit-learn", "scikit-image")
 KEYS = {"id", "seed", "figures", "seconds", "threads", "versions", "code"}
 
