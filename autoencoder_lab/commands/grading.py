@@ -13,9 +13,10 @@ from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Result, Task, grade_class, read_result
 from autoencoder_lab.grading.gradebook import Late, prepare, record
 from autoencoder_lab.grading.lab_source import LabError
-from autoencoder_lab.grading.sandbox import Isolation, Sandbox, SandboxError
 from autoencoder_lab.grading.manifest import naive_utc
+from autoencoder_lab.grading.sandbox import Isolation, Sandbox
 from autoencoder_lab.grading.submission import collect
+from autoencoder_lab.grading.walls import SandboxError
 
 ON_TIME = Late()
 UNPROTECTED = """\
@@ -68,7 +69,8 @@ def grade(
     if isolation == "none":
         print(UNPROTECTED, file=sys.stderr)
     elif not scheduler:
-        Sandbox().close()  # proves that isolation holds, before anything is run
+        with Sandbox() as sandbox:  # proves that isolation holds, before anything is run
+            print(sandbox.bounds, file=sys.stderr)
     prepare(course)
     graded = grade_class(task, found, course.results(lab), workers, scheduler or None)
     bar = tqdm(graded, total=len(found), desc=lab, unit="submission", disable=not sys.stderr.isatty())

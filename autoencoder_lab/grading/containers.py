@@ -1,7 +1,7 @@
 """Folders and archives that students hand in, as one thing: the files in them, each with a way to read it.
 
-Nothing is extracted to disk, followed as a link or executed. A file is opened once, step by step from the folder that
-the instructor named, and is refused unless what was opened is an ordinary file. Every reading has a limit.
+Nothing is extracted to disk, followed as a link or executed. A file is opened once, from the folder that the
+instructor named, and is refused unless what was opened is an ordinary file. Every reading has a limit.
 """
 
 import bz2
@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from autoencoder_lab.grading.reading import open_regular
+
 LARGEST_FILE = 256 << 20  # bytes, outputs and all; what is kept of a notebook is a small part of that
 MOST_MEMBERS = 50_000  # files in an archive
-NO_LINKS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-NO_LINKS |= getattr(os, "O_BINARY", 0)  # O_NONBLOCK: opening a pipe comes back at once
 ARCHIVE = re.compile(r"\.(zip|tar|tgz|tbz2?|txz|gz|bz2|xz)$", re.IGNORECASE)
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # browsers save a notebook under these names too
 
@@ -48,33 +48,13 @@ class Member:
     read: Callable[[], bytes]
 
 
-def open_regular(root: Path, *steps: str) -> BinaryIO:
-    """The ordinary file at root/steps, opened once; no step below `root` may be a link. Raises Unreadable.
-
-    Where the system can (not on Windows), each step is opened from the one before it, so that a folder which is
-    swapped for a link in between leads nowhere.
-    """
-    path = root.joinpath(*steps)
-    opened: list[int] = []
+def opened_below(root: Path, *steps: str) -> BinaryIO:
+    """The ordinary file at root/steps, where no step may be a link. Raises Unreadable."""
     try:
-        if steps and os.open in os.supports_dir_fd:
-            opened.append(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
-            for step in steps[:-1]:
-                opened.append(os.open(step, os.O_RDONLY | os.O_DIRECTORY | NO_LINKS, dir_fd=opened[-1]))
-            file = os.open(steps[-1], os.O_RDONLY | NO_LINKS, dir_fd=opened[-1])
-        else:
-            file = os.open(path, os.O_RDONLY | NO_LINKS)
+        return open_regular(root.joinpath(*steps), root)
     except OSError as error:
-        if path.is_symlink():
-            raise Unreadable("it is a link; hand in the file itself") from None
-        raise Unreadable(f"the file cannot be read: {error.strerror}") from None
-    finally:
-        for folder in opened:
-            os.close(folder)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise Unreadable("it is no ordinary file")
-    return open(file, "rb")
+        said = error.strerror or str(error)
+        raise Unreadable(said if said.startswith("it is") else f"the file cannot be read: {said}") from None
 
 
 def bounded(file: BinaryIO) -> bytes:
@@ -89,8 +69,8 @@ def bounded(file: BinaryIO) -> bytes:
 
 
 def read_file(root: Path, *steps: str) -> bytes:
-    """The content of an ordinary file, as `open_regular` opens it."""
-    with open_regular(root, *steps) as file:
+    """The content of an ordinary file, as `opened_below` opens it."""
+    with opened_below(root, *steps) as file:
         return bounded(file)
 
 
@@ -129,8 +109,9 @@ def in_archive(opened: Callable[[], BinaryIO], name: str = "") -> list[Member]:
     """The files of a .zip, or of a .tar packed or not, and the folders of a .zip, whose names end with "/".
 
     opened: gives the archive, open; it is asked once a reading. name: what it is called; its beginning says more.
-    One file that is packed by itself is a member without a name. Raises Unreadable for one that is broken or too large.
+    Raises Unreadable for one that is broken or too large.
     """
+    alone = re.sub(r"\.(gz|bz2|xz)$", "", name, flags=re.IGNORECASE) or "notebook"
     try:
         with opened() as file:
             start = file.read(512)
@@ -140,7 +121,7 @@ def in_archive(opened: Callable[[], BinaryIO], name: str = "") -> list[Member]:
             content = bounded(file)
         while unpack := _unpacker(content):
             content = bounded(unpack(io.BytesIO(content)))
-        return _in_tar(content) if content[257:262] == b"ustar" else [Member("", lambda: content)]
+        return _in_tar(content) if content[257:262] == b"ustar" else [Member(alone, lambda: content)]
     except Unreadable:
         raise
     except Exception as error:  # a list that was made to break zipfile raises what it likes, struct.error among others
@@ -235,7 +216,7 @@ def the_notebook(members: Iterable[Member], lab: str) -> bytes:
     """
     own = [member for member in members if not is_junk(member.name) and not member.name.endswith("/")]
     notebooks = [member for member in own if NOTEBOOK.search(member.name)]
-    if not any(_is_named(member.name, lab) for member in notebooks):
+    if not any(is_lab(member.name, lab) for member in notebooks):
         notebooks += _packed([member for member in own if ARCHIVE.search(member.name)], bool(notebooks))
     if not notebooks:
         unsure = [member for member in own if UNSURE.search(f"/{member.name}")]
@@ -251,14 +232,14 @@ def the_notebook(members: Iterable[Member], lab: str) -> bytes:
 
 
 def _packed(archives: list[Member], notebooks_beside: bool) -> list[Member]:
-    """The notebooks in archives that lie among a student's files; one that cannot be read refuses, if all else fails."""
+    """The notebooks in archives among a student's files; where there is none, the archives that refuse."""
     waiting, found, refused, left = [(one, 1) for one in archives], list[Member](), list[Member](), LARGEST_FILE
     while waiting:
         one, depth = waiting.pop()
         try:
             content = one.read() if left > 0 else refuse("the archives in it hold too much together")()
             left -= len(content)
-            inside = in_archive(lambda content=content: io.BytesIO(content), one.name)  # type: ignore[misc]
+            inside = in_archive(lambda content=content: io.BytesIO(content), one.name.split("/")[-1])  # type: ignore[misc]
         except Unreadable as error:
             refused.append(Member(one.name, refuse(str(error))))
             continue
@@ -268,7 +249,7 @@ def _packed(archives: list[Member], notebooks_beside: bool) -> list[Member]:
                 continue
             if ARCHIVE.search(member.name) and depth < DEEPEST:
                 waiting.append((named, depth + 1))
-            elif NOTEBOOK.search(member.name) or not member.name:  # no name: one file, packed by itself
+            elif NOTEBOOK.search(member.name):
                 found.append(named)
     return found or ([] if notebooks_beside else refused)
 
@@ -280,18 +261,25 @@ def _are_equal(members: list[Member]) -> bool:
 
 def _chosen(notebooks: list[Member], lab: str) -> list[Member]:
     """Those among which there is nothing left to choose by name, place or content: one, it is to be hoped."""
-    for wanted in (lambda name: _is_named(name, lab), lambda name: _folded(lab) in _folded(PurePosixPath(name).name)):
+    for wanted in (lambda name: is_lab(name, lab), lambda name: _folded(lab) in _folded(PurePosixPath(name).name)):
         if named := [member for member in notebooks if wanted(member.name)]:
             top = min(member.name.count("/") for member in named)
             return [member for member in named if member.name.count("/") == top]
     if 1 < len(notebooks) <= MOST_PEEKED:
-        marked = [member for member in notebooks if b'"grade_id"' in _peeked(member)]
+        marked = [member for member in notebooks if is_marked(member)]
         return marked or notebooks
     return notebooks
 
 
-def _is_named(name: str, lab: str) -> bool:
-    return _folded(NOTEBOOK.sub("", PurePosixPath(name).name)) == _folded(lab)
+def is_lab(name: str, lab: str) -> bool:
+    """Whether a path's last step is LAB.ipynb, whatever its capitals; a browser's " (1)" does not matter."""
+    own = NOTEBOOK.sub("", PurePosixPath(name).name)
+    return _folded(lab) in (_folded(own), _folded(re.sub(r" ?\(\d+\)$|-Copy\d*$", "", own)))
+
+
+def is_marked(member: Member) -> bool:
+    """Whether a notebook has cells that nbgrader, and so some lab, has given a name."""
+    return b'"grade_id"' in _peeked(member)
 
 
 def _folded(text: str) -> str:

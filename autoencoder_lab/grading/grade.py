@@ -4,15 +4,17 @@ Each submission ends as one JSON file, named by its student and written whole; a
 stopped and grades nothing twice. The key of a result is a hash of the submission's cells, the judge and the seed.
 """
 
+import ast
 import atexit
 import hashlib
+import hmac
 import itertools
 import json
+import traceback
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +24,30 @@ from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.judge import Judge, Mark, Part, ProbeFailed, StagedPart, load_judge
 from autoencoder_lab.grading.sandbox import Answer, Arrays, Isolation, Job, Probe, Sandbox
 from autoencoder_lab.grading.submission import SourceCell, Submission, Unreadable, cells_of
+from autoencoder_lab.grading.workers import Submit, lost, pool
 from autoencoder_lab.protocol import NOT_DONE
-
-Submit = Callable[..., Any]
 
 FAILURES = {
     "time": "your code did not end in time",
     "result": "your code returned more data than can be taken",
     "died": "your code ended the process it ran in",
+    "memory": "your code took more memory than it may, all its processes together",
 }
 
 
 @dataclass(frozen=True)
 class PartResult:
-    """points reached, of so many; said: the sentence for the student; mistake: the short name for the instructor."""
+    """points reached, of so many; said: the sentence for the student; mistake: the short name for the instructor.
+
+    stated: the id that the notebook gave as its student's, where the part asked for it.
+    """
 
     grade_id: str
     points: float
     of: float
     said: str = ""
     mistake: str = ""
+    stated: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ def grade(
     """Run and judge one submission; whatever it holds, a Result comes back.
 
     frame: the cells of the release. Whatever is no answer in it runs as it was released.
-    seed: private; with the student's id it draws the inputs of the probes.
+    seed: private, of 128 bits or more; what the probes are asked is derived from it for each lab, student and part.
     only: the grade_ids of the parts to judge, for tests; None for all.
     """
     key = key_of(handed_in, judge, frame, seed)
@@ -150,20 +156,24 @@ class _Grader:
     def grade_parts(self, parts: Sequence[Part | StagedPart]) -> list[PartResult]:
         """Every part's result.
 
-        The parts of one probe run together in one fork. What is not quite right there runs once more by itself, so
-        that nothing one part did to the process costs another its points.
+        The parts of one probe run together in one fork, and what they answer there counts: nothing is asked twice, so
+        that nobody guesses twice. What gives no answer there, for an error of another part's perhaps, runs once more by
+        itself; so does, from the beginning, what could be changed by another part without a sign.
         """
         simple = [part for part in parts if isinstance(part, Part)]
         inputs = {part.grade_id: part.inputs(self._generator(part)) for part in simple}
         probes = {part.grade_id: Probe(part.probe, inputs[part.grade_id]) for part in simple}
         found: dict[str, PartResult] = {}
-        together = self._run({name for part in simple for name in part.needs}, probes) if simple else Answer()
-        untouched = not together.failed and all(cell.ok for cell in together.cells)
+        together = simple if len(simple) > 1 and not self._entangled(simple) else []
+        answer = Answer()
+        if together:
+            answer = self._run({name for part in together for name in part.needs}, probes)
+        untouched = not answer.failed and all(cell.ok for cell in answer.cells)
         for part in simple:
             name = part.grade_id
-            found[name] = self._marked(part, _judge_arrays, part, together, inputs[name])
-            sure = found[name].points == part.points or (untouched and found[name].mistake == NOT_DONE)
-            if not sure and len(simple) > 1:
+            probed = answer.probes.get(name)
+            found[name] = self._marked(part, _judge_arrays, part, answer, inputs[name])
+            if not (probed and (not probed.error or (untouched and found[name].mistake == NOT_DONE))):
                 alone = self._run(part.needs, {name: probes[name]})
                 found[name] = self._marked(part, _judge_arrays, part, alone, inputs[name])
         for staged in parts:
@@ -171,25 +181,34 @@ class _Grader:
                 found[staged.grade_id] = self._marked(staged, staged.judge, self._ask(staged), self._generator(staged))
         return [found[part.grade_id] for part in parts]
 
+    def _entangled(self, parts: Sequence[Part]) -> bool:
+        """Whether one part's answer could change another's without an error: by a name of both, or in a module."""
+        needed = [{name for name in part.needs} for part in parts]
+        shared = set.intersection(*needed) if needed else set()
+        sources = [c.source for c in self.cells if c.grade_id in set.union(*needed) - shared and c.kind == "code"]
+        names = [names_bound(source) for source in sources]
+        counted = Counter(name for bound in names if bound is not None for name in bound)
+        return any(bound is None for bound in names) or any(count > 1 for count in counted.values())
+
     def _ask(self, part: StagedPart) -> Callable[..., Arrays]:
-        def ask(probe: str, **inputs: np.ndarray[Any, Any]) -> Arrays:
-            return _arrays(self._run(part.needs, {"": Probe(probe, inputs)}), "")
+        def ask(probe: str, until: str = "", **inputs: np.ndarray[Any, Any]) -> Arrays:
+            return _arrays(self._run(part.needs, {"": Probe(probe, inputs)}, until), "")
 
         return ask
 
-    def _run(self, needs: Iterable[str], probes: dict[str, Probe]) -> Answer:
+    def _run(self, needs: Iterable[str], probes: dict[str, Probe], until: str = "") -> Answer:
         # a given cell runs for every part, unless some part needs it by name: a training loop runs only for these
         named = {name for other in self.judge.parts for name in other.needs} | set(self.judge.replaced)
         given = {cell.grade_id for cell in self.cells if cell.use == "given"}
         runs = (given - named) | set(needs) | {""}
-        sources = [cell.source for cell in self.cells if cell.kind == "code" and cell.grade_id in runs]
+        last = next((i for i, cell in enumerate(self.cells, 1) if until and cell.grade_id == until), None)
+        sources = [cell.source for cell in self.cells[:last] if cell.kind == "code" and cell.grade_id in runs]
         answer = self.sandbox.run(Job(sources, probes, self.judge.files, self.judge.limits))
         self.seconds += answer.seconds
         return answer
 
     def _generator(self, part: Part | StagedPart) -> np.random.Generator:
-        text = f"{self.seed}/{self.student}/{part.grade_id}"
-        return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+        return np.random.default_rng(derived(self.seed, self.judge.name, self.student, part.grade_id))
 
     def _marked(self, part: Part | StagedPart, judge: Callable[..., Mark], *given: Any) -> PartResult:
         try:
@@ -197,9 +216,47 @@ class _Grader:
         except ProbeFailed as error:
             mark = Mark(0.0, str(error), NOT_DONE if str(error) == NOT_DONE else "stops")
         except Exception as error:  # a judge that stumbles over odd arrays: no points, and the instructor reads why
-            mark = Mark(0.0, "your result could not be judged; ask your instructor", f"judge: {error!r}"[:300])
+            # its words may be the student's, so its kind and the judge's line alone are told
+            lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)]
+            where = f"judge: {type(error).__name__}, line {lines[min(1, len(lines) - 1)]}"
+            mark = Mark(0.0, "your result could not be judged; ask your instructor", where)
         share = min(1.0, max(0.0, float(mark.share))) if np.isfinite(mark.share) else 0.0
-        return PartResult(part.grade_id, round(share * part.points, 2), part.points, mark.said, mark.mistake)
+        points = round(share * part.points, 2)
+        return PartResult(part.grade_id, points, part.points, mark.said, mark.mistake, mark.stated)
+
+
+def derived(seed: int, *what: str) -> int:
+    """256 bits from the private seed for one purpose alone (HMAC with SHA-256): from these, none finds another's."""
+    key = seed.to_bytes(max(32, (seed.bit_length() + 7) // 8), "big")
+    return int.from_bytes(hmac.digest(key, json.dumps(what).encode(), "sha256"), "big")
+
+
+def names_bound(source: str) -> set[str] | None:
+    """The names that an answer's top level defines or assigns, but for imports.
+
+    None where it sets something inside something else (an attribute, an item, by a set_… function), or is no Python.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    names = set[str]()
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+            continue
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+            return None
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called.startswith(("set_", "setattr")):
+                return None
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        waiting += ast.iter_child_nodes(node)
+    return {name for name in names if not name.startswith("_")}
 
 
 def _judge_arrays(part: Part, answer: Answer, inputs: Arrays) -> Mark:
@@ -254,23 +311,47 @@ def grade_class(
             waiting.append(submission)
     if not waiting:
         return
-    with _pool(workers, scheduler) as submit:
-        for result in _in_flight(submit, task, waiting, 2 * max(workers, 1)):
+    with pool(workers, scheduler) as submit:
+        for result in _in_flight(submit, task, waiting, max(workers, 1) * (1 if scheduler is None else 2)):
             write_result(result, results)
             yield result
 
 
 def _in_flight(submit: Submit, task: Task, waiting: Sequence[Submission], at_once: int) -> Iterator[Result]:
-    """Results as they come; no more than `at_once` submissions are in memory."""
-    left, running = iter(waiting), set[Any]()
+    """Results as they come; no more than `at_once` submissions are in memory.
+
+    Where a worker dies, its submission is tried once more, after all others.
+    """
+    left, again, running = iter(waiting), deque[Submission](), dict[Any, tuple[Submission, int]]()
     while True:
         for submission in itertools.islice(left, at_once - len(running)):
-            running.add(submit(_grade_in_worker, task, read_paper(submission)))
+            running[submit(_grade_in_worker, task, read_paper(submission))] = submission, 1
+        while again and len(running) < at_once:
+            submission = again.popleft()
+            running[submit(_grade_in_worker, task, read_paper(submission))] = submission, 2
         if not running:
             return
         done = next(as_completed(running))
-        running.remove(done)
-        yield done.result()
+        submission, tried = running.pop(done)
+        try:
+            yield done.result()
+        except Exception as error:
+            if not lost(error):
+                raise
+            if tried == 1:
+                again.append(submission)
+            else:
+                yield _not_graded(task, submission)
+
+
+def _not_graded(task: Task, submission: Submission) -> Result:
+    """A row for a person to look at; it has no key, so that the next run tries again."""
+    why = "the process that graded it was killed, twice"
+    parts = [
+        PartResult(part.grade_id, 0.0, part.points, "not graded yet; your instructor will see to it", f"judge: {why}")
+        for part in load_judge(task.judge).parts
+    ]
+    return Result(submission.student, "", parts, f"{why}; grade it again", flags=[why])
 
 
 _worker: dict[Task, tuple[Judge, list[SourceCell], Sandbox]] = {}  # of this process: the sandbox stays warm
@@ -283,20 +364,6 @@ def _grade_in_worker(task: Task, handed_in: Paper) -> Result:
         _worker[task] = load_judge(task.judge), cells_of(task.release.read_bytes()), sandbox
     judge, frame, sandbox = _worker[task]
     return grade(handed_in, judge, frame, task.seed, sandbox)
-
-
-@contextmanager
-def _pool(workers: int, scheduler: str | None) -> Iterator[Submit]:
-    """How to submit work: to processes of this machine, or to a Dask cluster, whose futures are much alike."""
-    if scheduler is None:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield pool.submit
-        return
-    from distributed import Client
-
-    with Client(scheduler) as client:
-        executor = client.get_executor(pure=False)
-        yield executor.submit
 
 
 def write_result(result: Result, folder: Path) -> None:

@@ -9,8 +9,8 @@ LONGEST_ID = 200  # bytes: with an ending, a file's name has at most 255
 MOST_LETTERS = 80
 DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)  # no names of files on Windows
 ENDING = re.compile(
-    r"(\.ipynb(\.txt|\.json)?|\.(tar\.)?(zip|tar|tgz|tbz2?|txz|gz|bz2|xz)"
-    r"|\.(rar|7z|pdf|py|html?|txt|json|docx?|odt|md|rtf|csv|png|jpe?g))$",
+    r"(\.ipynb)?(\.txt|\.json)?(\.tar)?\.(ipynb|zip|tar|tgz|tbz2?|txz|gz|bz2|xz"
+    r"|rar|7z|pdf|py|html?|txt|json|docx?|odt|md|rtf|csv|png|jpe?g)$",
     re.IGNORECASE,
 )
 # Moodle: "Jane Doe_123_assignsubmission_file_"; Canvas: "doejane_LATE_123_456_lab1.ipynb"

@@ -1,6 +1,5 @@
 """What a class did, for its instructor: the distribution, the parts most missed, and the misconceptions behind them."""
 
-import re
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -62,9 +61,8 @@ def _shared_ids(graded: Sequence[Result]) -> list[str]:
     """Ids that several students put in as theirs: whose numbers are they?"""
     groups: dict[str, list[str]] = {}
     for result in graded:
-        source = next((cell["source"] for cell in result.cells if cell["grade_id"] == "student"), "")
-        if stated := re.findall(r"^STUDENT\s*=\s*[\"'](.+?)[\"']", source, flags=re.MULTILINE):
-            groups.setdefault(stated[-1].strip().casefold(), []).append(result.student)
+        if stated := next((part.stated for part in result.parts if part.stated), ""):
+            groups.setdefault(stated.strip().casefold(), []).append(result.student)
     return [f"  {name}: {', '.join(students)}" for name, students in groups.items() if len(students) > 1]
 
 

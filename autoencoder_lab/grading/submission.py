@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from autoencoder_lab.grading.containers import (
     ARCHIVE,
     LARGEST_FILE,
+    MOST_PEEKED,
     NOTEBOOK,
     Member,
     Unreadable,
@@ -26,15 +27,19 @@ from autoencoder_lab.grading.containers import (
     in_folder,
     is_archive,
     is_junk,
+    is_lab,
+    is_marked,
     looks_like_notebook,
-    open_regular,
+    opened_below,
     read_file,
     refuse,
     the_notebook,
 )
 from autoencoder_lab.grading.manifest import MANIFEST, assigned, rows_of
-from autoencoder_lab.grading.names import MOODLE, platform_name, student_of
+from autoencoder_lab.grading.names import MOODLE, is_id, platform_name, student_of
 
+__all__ = ["LARGEST_FILE", "SourceCell", "Submission", "Unreadable"]
+__all__ += ["cells_of", "collect", "find", "is_id", "student_of"]
 MOST_CELLS = 2_000
 LARGEST_SOURCE = 1 << 20  # characters of all cells together
 LARGEST_KEPT = 64 << 20  # bytes of a notebook without its outputs: texts and pasted pictures
@@ -129,7 +134,8 @@ class _Entry:
             start = file.read(512)
             if is_archive(start):
                 return the_notebook(in_archive(lambda: _again(file), self.name), lab)
-            content = start + bounded(file)
+            file.seek(0)
+            content = bounded(file)
         if NOTEBOOK.search(self.name) or looks_like_notebook(content):
             return content
         if ARCHIVE.search(self.name):
@@ -162,6 +168,9 @@ def _again(file: BinaryIO) -> BinaryIO:
     return other
 
 
+COUNT = {2: "two", 3: "three", 4: "four"}
+
+
 def _submission(groups: Sequence[_Group], lab: str, notes: list[str]) -> Submission:
     """The one submission of a student; where several files could be it, one that refuses and names them all."""
     student = groups[0].student
@@ -170,7 +179,7 @@ def _submission(groups: Sequence[_Group], lab: str, notes: list[str]) -> Submiss
     every = [entry.name for group in groups for entry in group.entries]
     if len(able) > 1:
         *first, last = every
-        files = f"{len(every)} files are {student}'s, {', '.join(first)} and {last}"
+        files = f"{COUNT.get(len(every), len(every))} files are {student}'s, {', '.join(first)} and {last}"
         reason = f"{files}; remove all but one, or name them in {MANIFEST}"
         return Submission(student, ", ".join(every), refuse(reason), able[0].timestamp)
     used = used or list(able[0].entries)
@@ -218,7 +227,7 @@ def _entries(place: Path, lab: str) -> Entries:
     place = place.resolve()  # the instructor named it: that it is a link does not matter
 
     def opened() -> BinaryIO:
-        return open_regular(place.parent, place.name)
+        return opened_below(place.parent, place.name)
 
     try:
         with opened() as file:
@@ -231,8 +240,7 @@ def _entries(place: Path, lab: str) -> Entries:
     outer = members
     while top := _wrapping(members):
         around.append(top)
-        members = [Member(one.name[len(top) + 1 :], one.read) for one in members if one.name.startswith(f"{top}/")]
-        members = [one for one in members if one.name]
+        members = _below(top, members)
     if not _are_a_class(members, lab):
         alone = f"{place.name} holds one submission and was taken for one student's; a class's can be unpacked, and "
         inner = [f"{alone}its folder named"] if packed and len(outer) > 1 else []
@@ -264,19 +272,32 @@ def _in_class_folder(place: Path, lab: str, around: list[str]) -> Entries:
         rows += rows_of(_text(read_file(place, name), str(place / name)), str(place / name))
     names = [name for name in names if not is_junk(name) and name not in manifests]
     folders = [name for name in names if (place / name).is_dir() and not (place / name).is_symlink()]
-    if names == folders and len(names) == 1 and not platform_name(names[0]) and len(around) < 5:
-        if _are_a_class(in_folder(place, names[0]), lab) or _wrapping(in_folder(place, names[0])):
-            inner, more, outer, notes = _in_class_folder(place / names[0], lab, [*around, names[0]])
-            if len(inner) > 1 or any(platform_name(entry.name) for entry in inner):
-                return inner, rows + more, outer, notes
+    if names == folders and len(names) == 1 and not platform_name(names[0]) and _hold_a_class(place, names[0], lab):
+        inner, more, outer, notes = _in_class_folder(place / names[0], lab, [*around, names[0]])
+        return inner, rows + more, outer, notes
     entries = [_on_disk(place, name, name in folders) for name in names]
     return entries, rows, around, []
+
+
+def _hold_a_class(place: Path, name: str, lab: str) -> bool:
+    try:
+        members = in_folder(place, name)
+    except Unreadable:
+        return False
+    while top := _wrapping(members):
+        members = _below(top, members)
+    return _are_a_class(members, lab)
+
+
+def _below(top: str, members: Sequence[Member]) -> list[Member]:
+    inside = [Member(one.name[len(top) + 1 :], one.read) for one in members if one.name.startswith(f"{top}/")]
+    return [one for one in inside if one.name]
 
 
 def _on_disk(place: Path, name: str, is_folder: bool) -> _Entry:
     if is_folder:
         return _Entry(name, files=lambda: in_folder(place, name))
-    return _Entry(name, opened=lambda: open_regular(place, name))
+    return _Entry(name, opened=lambda: opened_below(place, name))
 
 
 def _wrapping(members: Sequence[Member]) -> str:
@@ -292,8 +313,8 @@ def _wrapping(members: Sequence[Member]) -> str:
 def _are_a_class(members: Sequence[Member], lab: str) -> bool:
     """Whether what lies in one archive or folder is many students': several of its entries are submissions.
 
-    It is one student's where LAB.ipynb lies in it by itself, or in one of its folders with nothing of another lab or
-    student beside it: no archive, and no notebook whose cells are marked.
+    It is one student's where LAB.ipynb lies in it by itself, and where one entry alone holds a notebook of that name,
+    one whose cells are marked, or an archive.
     """
     holders: dict[str, list[Member]] = {}
     for member in members:
@@ -304,24 +325,23 @@ def _are_a_class(members: Sequence[Member], lab: str) -> bool:
             return True
         if NOTEBOOK.search(member.name) or ARCHIVE.search(member.name):
             holders.setdefault(top, []).append(member)
-    named = {top for top, inside in holders.items() if any(_is_lab(member.name, lab) for member in inside)}
-    if len(holders) < 2 or any("/" not in member.name and _is_lab(member.name, lab) for member in members):
+    named = {top for top, inside in holders.items() if any(is_lab(member.name, lab) for member in inside)}
+    if len(holders) < 2:
         return False
-    if len(named) != 1:
-        return True
-    others = [member for top, inside in holders.items() if top not in named for member in inside]
-    return any(ARCHIVE.search(member.name) or _is_marked(member) for member in others[:20])
-
-
-def _is_lab(name: str, lab: str) -> bool:
-    return NOTEBOOK.sub("", name.split("/")[-1]).casefold() == lab.casefold()
-
-
-def _is_marked(member: Member) -> bool:
-    try:
-        return b'"grade_id"' in member.read()
-    except Unreadable:
-        return True
+    if len(named) > 2 or any(is_lab(top, lab) and NOTEBOOK.search(top) for top in named):
+        return len(named) > 2
+    able, peeked = set(named), 0
+    for top, inside in holders.items():
+        for member in inside:
+            if len(able) > 1 or peeked == MOST_PEEKED:
+                break
+            if ARCHIVE.search(member.name) or is_lab(member.name, lab):
+                able.add(top)
+                continue
+            peeked += 1
+            if is_marked(member):
+                able.add(top)
+    return len(able) != 1
 
 
 def _text(content: bytes, where: str) -> str:

@@ -62,7 +62,7 @@ MISTAKES = {
     ),
     "counted from zero": Mistake(
         {"reading": changed(RIGHT["reading"], (".sum()) + 1", ".sum())"))},
-        {"test_reading": 1},
+        {"test_reading": 2},
         "index i of a cumulative sum",
     ),
     "variance of pictures that are not centred": Mistake(
@@ -106,11 +106,11 @@ def whitened_codes(images, k):
         "reading": """
 import numpy as np
 
-pixels = data.train.images.flatten(1).numpy()
+pixels = mine.train.images.flatten(1).numpy()
 shares = np.linalg.svd(pixels - pixels.mean(0), compute_uv=False) ** 2
 shares = shares / shares.sum()
 smallest_k = np.int64(np.searchsorted(np.cumsum(shares), 0.9) + 1)
-share_of_two = f"{shares[:2].sum():.3f}" and round(float(shares[:2].sum()), 3)
+share_of_two = round(float(shares[:2].sum()), 4)
 """,
         "best_error": """
 def best_error(images, k):

@@ -207,7 +207,7 @@ class RowRestorer(nn.Module):
     ),
     "the share filled in": Mistake(
         {"reading": RIGHT["reading"] + "\nshare_left = 1 - share_left"},
-        {"test_reading": 1.5},
+        {"test_reading": 0},
         "asked for is what is left",
     ),
 }
@@ -267,7 +267,7 @@ class RowRestorer(nn.Module):
         "reading": """
 import numpy as np
 
-c = np.cov(data.train.images.flatten(1).numpy().astype("f8").T, bias=True)
+c = np.cov(mine.train.images.flatten(1).numpy().astype("f8").T, bias=True)
 inverse = np.linalg.inv(c + 0.01 * np.eye(784))
 rows = [slice(28 * r, 28 * r + 28) for r in range(28)]
 left = [np.trace(np.linalg.inv(inverse[r, r])) / 28 - 0.01 for r in rows]

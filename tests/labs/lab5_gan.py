@@ -136,7 +136,7 @@ def support_size(samples, near):
         {
             "reading": changed(
                 RIGHT["reading"],
-                ("density_coverage(data.val.images, B)", "density_coverage(B, data.val.images)"),
+                ("density_coverage(mine.val.images, B)", "density_coverage(B, data.val.images)"),
                 ("near / usual", "near"),
             )
         },
@@ -215,11 +215,11 @@ def game_round(generator, critic, teach_generator, teach_critic, real, noise):
         "reading": """
 import numpy as np
 
-flat = data.train.images.flatten(1)
+flat = mine.train.images.flatten(1)
 def nearest(images):
     return torch.cdist(images.flatten(1), flat).min(1).values.median()
-nearness_A = round(float(nearest(A) / nearest(data.val.images)), 2)
-coverage_B = np.float32(lab.metrics.density_coverage(data.val.images, B).coverage.value)
+nearness_A = round(float(nearest(A) / nearest(mine.val.images)), 4)
+coverage_B = np.float32(lab.metrics.density_coverage(mine.val.images, B).coverage.value)
 rare_B = {int(digit) for digit in np.flatnonzero(lab.metrics.class_histogram(B).numpy() < 0.01)}
 """,
     },
