@@ -144,7 +144,7 @@ for file in sorted(Path(grading.__file__).parent.glob("*.py")):
 from autoencoder_lab.grading.judge import load_judge
 load_judge(Path({str(judge)!r}))
 ours = {{name.split(".")[1] for name in sys.modules if name.startswith("autoencoder_lab.")}}
-print(*sorted(ours - {{"commands", "files", "grading", "protocol"}}), "torch" in sys.modules)
+print(*sorted(ours - {{"commands", "files", "grading", "machine", "protocol"}}), "torch" in sys.modules)
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     printed = subprocess.run(
