@@ -405,6 +405,7 @@ def main() -> None:
             print(lab, row["answer"], row["id"], row["draw"], row["figures"] or row["said"], flush=True)
     finally:
         pool.shutdown(cancel_futures=True)
+        write_table()
 
 
 if __name__ == "__main__":
