@@ -198,7 +198,8 @@ def is_junk(name: str) -> bool:
         return True
     hidden = any(step.startswith(".") and not NOTEBOOK.search(step) and not ARCHIVE.search(step) for step in steps)
     last = steps[-1].casefold()
-    return hidden or last.startswith(("._", ".~", "~$")) or last in ("thumbs.db", "desktop.ini")
+    others = ("thumbs.db", "desktop.ini", "readme", "readme.md", "readme.txt")
+    return hidden or last.startswith(("._", ".~", "~$")) or last in others
 
 
 # --- the one notebook ------------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ import numpy as np
 from autoencoder_lab.grading.control_group import ControlGroup
 from autoencoder_lab.grading.inside import system_calls
 from autoencoder_lab.grading.walls import MEND, SandboxError, Worker, bare_command, command
+from autoencoder_lab.protocol import CELL_SECONDS, RUN_SECONDS
 
 MOST_ITEMS = 2_000_000  # of an answer's JSON
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)  # of terminals
@@ -40,10 +41,16 @@ Isolation = Literal["bwrap", "none"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one job may use: seconds of wall clock and processor, bytes of memory, …"""
+    """What one job may use: seconds of processor time, bytes of memory, …
 
-    wall: float = 30.0
-    cpu: int = 60
+    cpu: for all of a job together, whatever else the machine does; time in which nothing of it runs, asleep, counts too.
+    cell: for each cell and each probe that does not train. wall: of the clock, ten times cpu if not said: it only ends
+    what cpu does not see. See inside/clocks.py.
+    """
+
+    wall: float = 0.0
+    cpu: float = RUN_SECONDS
+    cell: float = CELL_SECONDS
     memory: int = 2 << 30
     file_size: int = 64 << 20
     open_files: int = 256
@@ -51,17 +58,28 @@ class Limits:
     output: int = 20_000  # characters a cell
     result: int = 32 << 20
 
+    def __post_init__(self) -> None:
+        if not self.wall:
+            object.__setattr__(self, "wall", 10.0 * self.cpu)
+
     def described(self) -> dict[str, Any]:
         """As inside/server.py takes it."""
         resources = {
             "DATA": self.memory,
-            "CPU": self.cpu,
+            "CPU": math.ceil(self.cpu) + 30,  # of each process, should nobody be there to count
             "FSIZE": self.file_size,
             "NOFILE": self.open_files,
             "NPROC": self.processes,
             "CORE": 0,
         }
-        described = {"wall": self.wall, "output": self.output, "result": self.result, "memory": self.as_a_whole}
+        described = {
+            "wall": self.wall,
+            "cpu": self.cpu,
+            "cell": self.cell,
+            "output": self.output,
+            "result": self.result,
+            "memory": self.as_a_whole,
+        }
         return described | {"resources": resources}
 
     @property
@@ -80,12 +98,16 @@ class Probe:
 
 @dataclass(frozen=True)
 class Job:
-    """Cells to run in order, then probes. files: {name: bytes} that stand in the working folder."""
+    """Cells to run in order, then probes. files: {name: bytes} that stand in the working folder.
+
+    long: which of these steps, counted from 0, cells first, may take limits.cpu alone, since they train.
+    """
 
     cells: Sequence[str]
     probes: Mapping[str, Probe] = field(default_factory=dict)
     files: Mapping[str, bytes] = field(default_factory=dict)
     limits: Limits = Limits()
+    long: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -113,12 +135,16 @@ class Answer:
     """failed: "" or why there are no probes: "time", "memory", "result" (too large), "died", or what the sandbox says.
 
     cells may be there nevertheless: what became of them was reported before the probes were asked.
+    at: the step that ran last, counted from 0, cells first; took: seconds of processor time, or asleep, of each step.
+    The job says when a step begins: what was measured before it did so is true.
     """
 
     cells: list[Cell] = field(default_factory=list)
     probes: dict[str, Probed] = field(default_factory=dict)
     failed: str = ""
     seconds: float = 0.0
+    at: int = -1
+    took: Sequence[float] = ()
 
 
 class Sandbox:
@@ -153,7 +179,7 @@ class Sandbox:
         cells = {
             "cells": list(job.cells),
             "files": {name: base64.b64encode(content).decode() for name, content in job.files.items()},
-            "limits": job.limits.described(),
+            "limits": job.limits.described() | {"long": list(job.long)},
         }
         probes = {
             name: {"source": probe.source, "inputs": {key: _packed(a) for key, a in probe.inputs.items()}}
@@ -269,17 +295,20 @@ def _unpacked(body: bytes, job: Job) -> Answer:
     try:
         if sum(map(body.count, b"[{,")) > MOST_ITEMS:  # each would be an object of many times its length
             raise ValueError("too many items")
-        reason, rest = body.split(b"\n", 1)
+        line, rest = body.split(b"\n", 1)
+        word, at, *took = line.decode().split() or ["-", "-1"]
+        reason = "" if word == "-" else word
         size = 8 + int.from_bytes(rest[:8], "big")
         reported = json.loads(rest[8:size] or b'{"cells": []}')
         probed = json.loads(rest[size:] or b'{"probes": {}}')
-        failed = reason.decode() or next((_plain(o["failed"], 500) for o in (reported, probed) if "failed" in o), "")
+        failed = reason or next((_plain(o["failed"], 500) for o in (reported, probed) if "failed" in o), "")
         cells = [
             Cell(bool(c["ok"]), _plain(c["error"], 500), _plain(c["output"], 50_000))
             for c in ([] if "failed" in reported else reported["cells"])
         ]
         given = {} if failed else {_plain(name, 200): one for name, one in probed["probes"].items()}
-        return Answer(cells, {name: _probed(one, job, name) for name, one in given.items()}, failed)
+        probed_ = {name: _probed(one, job, name) for name, one in given.items()}
+        return Answer(cells, probed_, failed, at=int(at), took=[float(seconds) for seconds in took])
     except Exception as error:  # whatever the parsers may raise for a text that was made to break them
         raise ValueError(f"out of form: {type(error).__name__}: {error}"[:300]) from error
 

@@ -66,7 +66,7 @@ class Worker:
         assert self._process.stdin is not None
         os.set_blocking(self._process.stdin.fileno(), False)
         try:
-            ready = self._read(1, time.monotonic() + 120)
+            ready = self._read(1, time.monotonic() + 600)  # beside ten busy processes
         except (EOFError, TimeoutError) as error:
             self._log.seek(0)
             text = self._log.read()[-500:].decode(errors="replace").strip()

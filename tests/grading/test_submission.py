@@ -95,11 +95,11 @@ def test_what_cannot_be_read_is_a_row_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "two").mkdir()
     for name in ("a.ipynb", "b.ipynb"):
         (tmp_path / "two" / name).write_bytes(notebook(name))
-    (tmp_path / "secret").write_text("secret")
-    (tmp_path / "linked.ipynb").symlink_to(tmp_path / "secret")
+    (tmp_path / "README.md").write_text("secret")
+    (tmp_path / "linked.ipynb").symlink_to(tmp_path / "README.md")
     (tmp_path / "folder").symlink_to("/etc")
     (tmp_path / "inner").mkdir()
-    (tmp_path / "inner" / "lab1_linear.ipynb").symlink_to(tmp_path / "secret")
+    (tmp_path / "inner" / "lab1_linear.ipynb").symlink_to(tmp_path / "README.md")
     (tmp_path / "broken.zip").write_bytes(b"PK\3\4 no archive")
     with (tmp_path / "huge.ipynb").open("wb") as file:
         file.truncate(LARGEST_FILE + 1)

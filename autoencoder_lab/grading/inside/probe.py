@@ -9,6 +9,7 @@ import contextlib
 import io
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +34,27 @@ class _Capped(io.TextIOBase):
         return "".join(self.kept) + ("\n… cut off" if self.left < 0 else "")
 
 
-def run_cells(job: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def run_cells(job: dict[str, Any], begin: Callable[[], None]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The names that the cells leave behind, and what became of each: {"ok", "error", "output"}.
 
-    job: cells, a list of sources; files, {name: base64} put into /submission.
+    job: cells, a list of sources; files, {name: base64} put into /submission. begin: called before each cell.
     """
     for name, content in job["files"].items():
         Path(Path(name).name).write_bytes(base64.b64decode(content))
     sys.path.insert(0, str(Path.cwd()))
-    return _run_cells(job["cells"], job["limits"]["output"])
+    return _run_cells(job["cells"], job["limits"]["output"], begin)
 
 
-def answer(names: dict[str, Any], probes: dict[str, Any]) -> dict[str, Any]:
+def answer(names: dict[str, Any], probes: dict[str, Any], begin: Callable[[], None]) -> dict[str, Any]:
     """{name: {"arrays": {…}} or {"error": …}} of the probes, {name: {"source", "inputs"}}.
 
-    source defines probe(names, **inputs), and inputs are base64 of .npy.
+    source defines probe(names, **inputs), and inputs are base64 of .npy. begin: called before each probe.
     """
-    return {name: _probe(names, given) for name, given in probes.items()}
+    answers = {}
+    for name, given in probes.items():
+        begin()
+        answers[name] = _probe(names, given)
+    return answers
 
 
 def shell() -> Any:
@@ -69,9 +74,10 @@ def shell() -> Any:
     return InteractiveShell.instance()
 
 
-def _run_cells(sources: list[str], most: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _run_cells(sources: list[str], most: int, begin: Callable[[], None]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     ipython, done = shell(), []
     for number, source in enumerate(sources):
+        begin()
         ipython.compile.get_code_name = lambda *_, name=f"<cell {number}>": name  # what stops in it is found by it
         printed = _Capped(most)
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):

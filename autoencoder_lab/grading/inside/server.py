@@ -6,12 +6,15 @@ the student's process into namespaces of its own (user, mount, pid, ipc, network
 and hands back what comes out of it, up to a size and a time. It reads the probes only when the cells' report is in its
 hands: what cells print and how they stop can hold nothing of a probe.
 
-Frames on either pipe: eight bytes of length, then JSON. An answer is one frame: the reason why there is none or "", a
-line's end, the length of the cells' report in eight bytes, that report, the probes' report. Linux only.
+Frames on either pipe: eight bytes of length, then JSON. A job says with eight bytes, the first bit set, which step it
+begins: a cell or a probe. An answer is one frame: a line, the length of the cells' report in eight bytes, that report,
+the probes' report. The line holds the reason why there is no answer or "-", the step it was at, and the seconds that
+each step took. Linux only.
 """
 
 import contextlib
 import ctypes
+import itertools
 import json
 import os
 import resource
@@ -36,7 +39,7 @@ MS_RDONLY, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_RELATIME = 0x1, 0x8, 0x20, 0x1000,
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 22, 36, 38
 SECCOMP_MODE_FILTER = 2
 TMPFS = b"size=256m,nr_inodes=20000"
-WATCHED = 0.25  # seconds between two looks at a job's memory, where no control group bounds it
+WATCHED = 0.25  # seconds between two looks at a job's time, and at its memory where no control group bounds it
 LIBC = ctypes.CDLL(None, use_errno=True)
 WALLS = "--no-walls" not in sys.argv
 GROUPS = [int(word) for word in sys.argv if word.isdigit()]  # descriptors of a control group's cgroup.procs
@@ -66,6 +69,7 @@ def _load_packages() -> None:
     """What every notebook imports, so that no fork pays for it."""
     import gc
 
+    import clocks  # noqa: F401
     import numpy  # noqa: F401
     import probe
     import system_calls  # noqa: F401
@@ -79,6 +83,8 @@ def _load_packages() -> None:
 
 def _supervise(jobs: int, answers: int) -> None:
     """Read one job, run it in a fork of its own, hand back its answer or why there is none."""
+    import clocks
+
     _end_with_parent()
     _call(LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0))
     job = json.loads(read_frame(jobs))
@@ -95,18 +101,20 @@ def _supervise(jobs: int, answers: int) -> None:
     os.close(inward)
     os.close(asked)
     watched = limits["memory"] if WALLS and not GROUPS else 0
-    deadline, probed = started + limits["wall"], b""
-    cells, reason = _collect(out, deadline, limits["result"], watched)
+    deadline, probed, clock = started + limits["wall"], b"", clocks.Clock(child, limits)
+    cells, reason = _collect(out, deadline, limits["result"], watched, clock)
     probes = read_frame(jobs)  # in any case: the next job comes after it
     if not reason:
         with contextlib.suppress(OSError):  # it may have ended
             os.set_blocking(asking, False)
             _write_until(asking, len(probes).to_bytes(8, "big") + probes, deadline)
         os.close(asking)
-        probed, reason = _collect(out, deadline, limits["result"], watched)
+        probed, reason = _collect(out, deadline, limits["result"], watched, clock)
+    clock.look()
     _end(child)
     cells = cells if reason != "result" else b""
-    write_frame(answers, b"".join([reason.encode(), b"\n", len(cells).to_bytes(8, "big"), cells, probed]))
+    line = " ".join([reason or "-", str(clock.at), *(f"{seconds:.2f}" for seconds in clock.took)])
+    write_frame(answers, b"".join([line.encode(), b"\n", len(cells).to_bytes(8, "big"), cells, probed]))
 
 
 def _end(child: int) -> None:
@@ -145,19 +153,25 @@ def _share_nothing(*own: int) -> None:
                 os.close(descriptor)
 
 
-def _collect(pipe: int, deadline: float, largest: int, memory: int) -> tuple[bytes, str]:
-    """(the frame that came, "") or (…, why it is none). memory: bytes for all of the job, 0 where it is not watched."""
+def _collect(pipe: int, deadline: float, largest: int, memory: int, clock: Any) -> tuple[bytes, str]:
+    """(the frame that came, "") or (…, why it is none). memory: bytes for all of the job, 0 where it is not watched.
+
+    clock: a clocks.Clock, which is told the steps and says when one took too long.
+    """
     received = bytearray()
     while True:
         left = deadline - time.monotonic()
-        if left <= 0:
+        if left <= 0 or clock.look():
             return b"", "time"
         if memory and _memory_taken() > memory:
             return b"", "memory"
-        if not select.select([pipe], [], [], min(left, WATCHED) if memory else left)[0]:
+        if not select.select([pipe], [], [], min(left, WATCHED))[0]:
             continue
         part = os.read(pipe, 1 << 20)
         received += part
+        while len(received) >= 8 and received[0] & 0x80:
+            clock.begin(int.from_bytes(received[1:8], "big"))
+            del received[:8]
         if len(received) > largest:
             return b"", "result"
         if not part:  # the other end closed: all is there, or it died
@@ -209,10 +223,15 @@ def _isolate_and_run(job: dict[str, Any], out: int, asked: int) -> None:
         _drop_privileges(out)
     import probe
 
-    names, cells = probe.run_cells(job)
+    steps = itertools.count()
+
+    def begin() -> None:
+        os.write(out, (1 << 63 | next(steps)).to_bytes(8, "big"))
+
+    names, cells = probe.run_cells(job, begin)
     write_frame(out, json.dumps({"cells": cells}).encode())
     probes = json.loads(read_frame(asked))
-    write_frame(out, json.dumps({"probes": probe.answer(names, probes)}).encode())
+    write_frame(out, json.dumps({"probes": probe.answer(names, probes, begin)}).encode())
 
 
 def _raise_walls(out: int) -> None:
