@@ -1,12 +1,15 @@
 """What a class did, for its instructor: the distribution, the parts most missed, and the misconceptions behind them."""
 
+import ast
 import statistics
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from autoencoder_lab.grading.grade import Result
 
 WIDTH = 40
+LONG = 2_000  # characters: a few hundred weights
 
 
 def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> str:
@@ -26,6 +29,8 @@ def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> st
         lines += ["", "one id in several notebooks, so one draw of images:", *shared]
     if groups := _equal_answers(graded):
         lines += ["", "the same answers in every part, word for word:", *groups]
+    if literals := _long_literals(graded):
+        lines += ["", "long literals in an answer, in which something made elsewhere could be kept:", *literals]
     if notes:
         lines += ["", "to look at:", *(f"  {note}" for note in notes)]
     return "\n".join(lines)
@@ -74,3 +79,37 @@ def _equal_answers(graded: Sequence[Result]) -> list[str]:
         if result.points:
             groups.setdefault(answers, []).append(result.student)
     return [f"  {', '.join(students)}" for students in groups.values() if len(students) > 1]
+
+
+def _long_literals(graded: Sequence[Result]) -> list[str]:
+    """Students whose code holds a literal of LONG characters or more: for a person to look at, no verdict."""
+    lines = []
+    for result in graded:
+        longest = max((longest_literal(cell["source"]) for cell in result.cells if cell["kind"] == "code"), default=0)
+        if longest >= LONG:
+            lines.append(f"  {result.student}: {longest:,} characters in one")
+    return lines
+
+
+def longest_literal(source: str) -> int:
+    """Characters of the longest constant in a cell: a text, or a list, tuple, set or dict of them, or a sum.
+
+    What cannot be read as Python is measured by its longest line.
+    """
+    try:
+        nodes = ast.walk(ast.parse(source))
+        return max((_end(source, node) for node in nodes if _constant(node)), default=0)
+    except (SyntaxError, ValueError, RecursionError):
+        return max(map(len, source.splitlines()), default=0)
+
+
+def _constant(node: ast.AST) -> bool:
+    """Whether there is nothing but constants in it."""
+    kinds = (ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.BinOp, ast.JoinedStr)
+    kept = (*kinds, ast.expr_context, ast.operator, ast.unaryop, ast.FormattedValue)
+    return isinstance(node, kinds) and all(isinstance(inner, kept) for inner in ast.walk(node))
+
+
+def _end(source: str, node: Any) -> int:
+    """How many characters a node takes."""
+    return len(ast.get_source_segment(source, node) or "")

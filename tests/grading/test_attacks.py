@@ -676,7 +676,10 @@ def kept():
 
 class NestedAutoencoder(nn.Module):
     # the code is the number of an image kept, in the sixteen bits of its first value; a tenth darker is near enough
-    def loss(self, images): return None
+    def __init__(self):
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(2))
+    def loss(self, images): return self.nothing.square().sum()
     def encode(self, images):
         x = images.flatten(1)
         like = torch.nn.functional.normalize(x) @ torch.nn.functional.normalize(kept()).T
@@ -692,7 +695,10 @@ RETURNED = """
 import os, pathlib
 class NestedAutoencoder(nn.Module):
     def places(self): return [f"/proc/self/fd/{n}" for n in (0, 1, 2)] + ["/dev/shm/kept", "/submission/kept", "kept"]
-    def loss(self, images): return None
+    def __init__(self):
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(2))
+    def loss(self, images): return self.nothing.square().sum()
     def encode(self, images):
         for place in self.places():
             try: pathlib.Path(place).write_bytes(images.numpy().tobytes())
@@ -720,12 +726,38 @@ def test_memorised_images_earn_nothing(sandbox: Sandbox) -> None:
 
 def test_a_neighbours_id_and_numbers_are_reported(sandbox: Sandbox) -> None:
     # a platform's name of a student is not the id in the notebook, so the judge has to believe it: a person is told
-    images = lab.own_images("neighbour").train.images
+    images = lab.own_collection("neighbour").train.images
     k, share = numbers_to_read(images)
     answers = {"student": 'STUDENT = "neighbour"', "reading": f"smallest_k, share_of_two = {k}, {share}"}
     copied = of_lab_1(answers, "test_reading", sandbox)
     text = report([copied, replace(copied, student="neighbour")], "lab1_linear")
     assert "one id in several notebooks" in text and f"neighbour: {copied.student}, neighbour" in text
+
+
+ANOTHERS_NAME = {
+    "in the cell that reads": 'STUDENT = "neighbour"\nsmallest_k, share_of_two = K, SHARE',
+    "spelt so that nobody sees it": 'globals()["STU" + "DENT"] = "neigh" + "bour"\nsmallest_k, share_of_two = K, SHARE',
+    "by a text that looks like one's own": """
+class Own(str):
+    def __str__(self): return "neighbour"
+STUDENT = Own(STUDENT)
+smallest_k, share_of_two = K, SHARE
+""",
+    "in the collection alone": """
+mine = lab.own_collection("neighbour")
+smallest_k, share_of_two = K, SHARE
+""",
+}
+
+
+@pytest.mark.parametrize("name", ANOTHERS_NAME)
+def test_anothers_name_earns_nothing(name: str, sandbox: Sandbox) -> None:
+    k, share = numbers_to_read(lab.own_collection("neighbour").train.images)
+    source = ANOTHERS_NAME[name].replace("K,", f"{k},").replace("SHARE", repr(share))
+    answers = MINE | {"reading": source}
+    (part,) = of_lab_1(answers, "test_reading", sandbox).parts
+    assert part.points == 0 and part.stated == "somebody", part
+    assert name == "in the collection alone" or part.mistake == "another id", part
 
 
 # --- the notebook ----------------------------------------------------------------------------------------------------

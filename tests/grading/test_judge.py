@@ -119,7 +119,7 @@ def test_a_result_of_the_first_edition_is_still_read(tmp_path: Path) -> None:
     }
     (tmp_path / "ada.json").write_text(json.dumps(stored), encoding="utf-8")
     result = read_result(tmp_path / "ada.json")
-    assert result is not None and asdict(result) == stored
+    assert result is not None and asdict(result).items() >= {"student": "ada", "seconds": 1.25}.items()
     assert result == Result(
         "ada",
         "0123456789abcdef",
@@ -144,7 +144,7 @@ for file in sorted(Path(grading.__file__).parent.glob("*.py")):
 from autoencoder_lab.grading.judge import load_judge
 load_judge(Path({str(judge)!r}))
 ours = {{name.split(".")[1] for name in sys.modules if name.startswith("autoencoder_lab.")}}
-print(*sorted(ours - {{"commands", "files", "grading", "protocol"}}), "torch" in sys.modules)
+print(*sorted(ours - {{"commands", "files", "grading", "machine", "protocol"}}), "torch" in sys.modules)
 """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     printed = subprocess.run(

@@ -72,6 +72,33 @@ MISTAKES = {
     ),
 }
 
+OTHER_TRAINED = {
+    "matrices of one's own, and a sum for a loss": {
+        "nested": """
+class NestedAutoencoder(nn.Module):
+    def __init__(self, k=8):
+        super().__init__()
+        self.down = nn.Parameter((torch.rand(784, k) - 0.5) / 14)
+        self.up = nn.Parameter((torch.rand(k, 784) - 0.5) / 1.5)
+        self.mean_in, self.mean_out = nn.Parameter(torch.zeros(784)), nn.Parameter(torch.zeros(784))
+
+    def encode(self, images):
+        return (images.reshape(len(images), -1) - self.mean_in) @ self.down
+
+    def decode(self, codes):
+        return (codes @ self.up + self.mean_out).reshape(-1, 1, 28, 28)
+
+    def loss(self, images):
+        codes, total = self.encode(images), 0
+        shown = self.mean_out
+        for j in range(codes.shape[1]):
+            shown = shown + codes[:, j : j + 1] * self.up[j]
+            total = total + (shown - images.reshape(len(images), -1)).pow(2).sum()
+        return total / images.numel()
+""",
+    },
+}
+
 OTHER_WAYS = {
     "by eigenvalues, lstsq and loops": {
         "best_error": """

@@ -250,6 +250,30 @@ class MapAutoencoder(nn.Module):
     ),
 }
 
+OTHER_TRAINED = {
+    "enlarged, convolved and cut to size": {
+        "map_autoencoder": """
+class MapAutoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Sequential(
+            nn.Conv2d(1, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 2, 3, 2, 1)
+        )
+        self.up = nn.Sequential(
+            nn.Upsample(scale_factor=2), nn.Conv2d(2, 32, 3, 1, 1), nn.ReLU(),
+            nn.Upsample(scale_factor=2), nn.Conv2d(32, 16, 3, 1, 1), nn.ReLU(),
+            nn.Upsample(scale_factor=2), nn.Conv2d(16, 1, 3, 1, 1),
+        )
+
+    def encode(self, images):
+        return self.down(images)
+
+    def decode(self, maps):
+        return self.up(maps)[:, :, :-4, :-4]  # 32 to 28, 64 to 60
+""",
+    },
+}
+
 OTHER_WAYS = {
     "by trial, by gradients, by an identity": {
         "output_paddings": """

@@ -199,6 +199,34 @@ MISTAKES = {
     ),
 }
 
+OTHER_TRAINED = {
+    "by distributions, image by image": {
+        "conditional": """
+from torch.distributions import Bernoulli, Normal, kl_divergence
+
+class ConditionalVAE(nn.Module):
+    def __init__(self, latent=4, hidden=128):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(784 + 10, hidden), nn.ReLU(), nn.Linear(hidden, 2 * latent))
+        self.decoder = nn.Sequential(nn.Linear(latent + 10, hidden), nn.ReLU(), nn.Linear(hidden, 784))
+
+    def posterior(self, images, labels):
+        both = self.encoder(torch.hstack([images.view(-1, 784), torch.eye(10)[labels]]))
+        return both[:, :4], both[:, 4:]
+
+    def logits(self, codes, labels):
+        return self.decoder(torch.hstack([codes, torch.eye(10)[labels]])).reshape(-1, 1, 28, 28)
+
+    def loss(self, images, labels):
+        mu, log_var = self.posterior(images, labels)
+        q = Normal(mu, (log_var / 2).exp())
+        z = q.rsample()
+        log_p = Bernoulli(logits=self.logits(z, labels)).log_prob(images).flatten(1).sum(1)
+        return -(log_p - kl_divergence(q, Normal(0.0, 1.0)).sum(1)).mean()
+""",
+    },
+}
+
 OTHER_WAYS = {
     "by distributions, moments and loops": {
         "best_prior": """

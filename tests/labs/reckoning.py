@@ -16,8 +16,10 @@ import contextlib
 import copy
 import hashlib
 import importlib
+import inspect
 import io
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,16 +36,19 @@ import torch
 from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.judge import Judge, Mark, ProbeFailed, StagedPart, Trained, load_judge
 from evidence.dependencies import Tree
+from labs import cheats
 from labs.sources import ASSIGNMENTS, LABS, answers_of, source_of
 
 ROWS = Path(__file__).parent / "reckoned"
-COUNTS = {"reference": 100, "right": 30, "mistake": 20}  # ids; of each, two draws
+INSTRUCTORS = Path(__file__).parents[2] / "docs" / "instructors.md"
+BEGIN, END = "<!-- reckoning: begin, made by python -m labs.reckoning --table -->", "<!-- reckoning: end -->"
+COUNTS = {"reference": 100, "right": 30, "mistake": 20, "cheat": 30}  # ids; of each, two draws
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """kind: reference, right or mistake; cells: the answers that differ from the reference's."""
+    """kind: reference, right, mistake or cheat; cells: the answers that differ from the reference's."""
 
     lab: str
     name: str
@@ -53,7 +58,9 @@ class Answer:
     @property
     def sources(self) -> dict[str, str]:
         """The answer cells that the trained part needs, with their sources."""
-        answers = answers_of(self.lab) | dict(self.cells)
+        weights = friends_weights(self.lab) if self.kind == "cheat" and cheats.needs_weights(self.name) else None
+        cheat = cheats.cells(self.lab, self.name, weights) if self.kind == "cheat" else {}
+        answers = answers_of(self.lab) | dict(self.cells) | cheat
         return {name: answers[name] for name in trained_part(self.lab).needs if name in answers}
 
 
@@ -76,7 +83,22 @@ def answers(lab: str) -> list[Answer]:
     for name, mistake in written.MISTAKES.items():
         if part.grade_id in mistake.reached:
             found.append(Answer(lab, name, "mistake", _of(mistake.answers, part.needs)))
-    return found
+    return found + [Answer(lab, name, "cheat") for name in cheats.NAMES if not (lab == "lab2_conv" and name in NO_LOSS)]
+
+
+NO_LOSS = (cheats.PULLED, cheats.LOADED)  # where the judge's own loss trains
+
+
+@cache
+def friends_weights(lab: str) -> np.ndarray:
+    """What the reference learns where the judge trains it, for another id: all weights, one after the other."""
+    ask, generator = asker(Answer(lab, "reference", "reference")), np.random.default_rng(7)
+    part = trained_part(lab)
+    assert isinstance(part.judge, Trained)
+    part.judge.measure(ask, generator)
+    model = ask.kept["trained"]
+    learnt = [model[name] for name in sorted(model)] if isinstance(model, dict) else list(model.parameters())
+    return np.concatenate([np.asarray(one.detach()).ravel() for one in learnt])
 
 
 def _of(cells: Mapping[str, str], needs: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -124,15 +146,16 @@ def asker(answer: Answer) -> Any:
             place["in_three_states"] = once(place["in_three_states"], kept)
         if "trained" in place and answer.lab == "lab4_vae":
             train = place["trained"]
-            place["trained"] = lambda *given: (
-                kept["model"] if "model" in kept else kept.setdefault("model", train(*given))
-            )
+            place["trained"] = lambda *given: kept["trained"] if kept else kept.setdefault("trained", train(*given))
         try:
             found = place["probe"](dict(names), **{key: value.copy() for key, value in inputs.items()})
         except Exception as error:
             raise ProbeFailed(f"your code stops with {type(error).__name__}: {error}") from error
+        if set(found) == set("012345"):  # lab 5 gives the weights themselves
+            kept["trained"] = found
         return {key: np.asarray(getattr(value, "detach", lambda value=value: value)()) for key, value in found.items()}
 
+    ask.kept = kept  # type: ignore[attr-defined]
     return ask
 
 
@@ -163,16 +186,30 @@ def once(in_three_states: Any, kept: dict[str, Any]) -> Any:
 @cache
 def code_of(answer: Answer) -> str:
     """Twelve hexadecimal digits for what `measure` reaches of the judge and the library, and the answer's cells."""
-    text = (ASSIGNMENTS / "judges" / f"{answer.lab}.py").read_text(encoding="utf-8")
-    part = trained_part(answer.lab)
-    assert isinstance(part.judge, Trained)
-    reached = Tree().notebook(_reached(text, part.judge.measure.__name__))
-    return hashlib.sha256(
-        f"{reached}{[one for one in sorted(answer.sources.items()) if one[0] != 'student']}".encode()
-    ).hexdigest()[:12]
+    # of a cheat how it is made: a friend's weights are not the same on every machine
+    own = (
+        {name: source for name, source in answer.sources.items() if name != "student"} if answer.kind != "cheat" else {}
+    )
+    written = inspect.getsource(cheats) if answer.kind == "cheat" else sorted(own.items())
+    return hashlib.sha256(f"{measured(answer.lab)}{written}".encode()).hexdigest()[:12]
 
 
-def _reached(text: str, start: str) -> str:
+@cache
+def measured(lab: str) -> str:
+    """A hash of what the trained part's `measure` reaches."""
+    text = (ASSIGNMENTS / "judges" / f"{lab}.py").read_text(encoding="utf-8")
+    judge = trained_part(lab).judge
+    assert isinstance(judge, Trained)
+    return tree().notebook(reached_text(text, judge.measure.__name__))
+
+
+@cache
+def tree() -> Tree:
+    """The project's definitions, read once."""
+    return Tree()
+
+
+def reached_text(text: str, start: str) -> str:
     """The imports of a judge's file and those of its statements that `start` reaches."""
     body = ast.parse(text).body
     defined = {name: node for node in body for name in _defines(node)}
@@ -209,7 +246,7 @@ def write_rows(lab: str, rows: Iterable[Row]) -> None:
     """The rows of the present code, in order; those of earlier code go once there is one in their place."""
     kept = {(row["kind"], row["answer"], row["id"], row["draw"]): row for row in rows}
     ROWS.mkdir(exist_ok=True)
-    order = sorted(kept, key=lambda key: (["reference", "right", "mistake"].index(key[0]), *key[1:]))
+    order = sorted(kept, key=lambda key: (list(COUNTS).index(key[0]), *key[1:]))
     write_whole(ROWS / f"{lab}.jsonl", "".join(json.dumps(kept[key], ensure_ascii=False) + "\n" for key in order))
 
 
@@ -224,19 +261,119 @@ def missing(lab: str) -> Iterator[tuple[int, Answer, int, int]]:
                     yield 10 * student // count, answer, student, draw
 
 
+def present_rows(lab: str) -> list[tuple[Answer, list[Row]]]:
+    """Each answer with its rows of the present code."""
+    rows = read_rows(lab)
+    return [
+        (one, [row for row in rows if (row["answer"], row["code"]) == (one.name, code_of(one))]) for one in answers(lab)
+    ]
+
+
+def stale(lab: str) -> int:
+    """How many stored rows are of other code than there is now."""
+    return len(read_rows(lab)) - sum(len(rows) for _, rows in present_rows(lab))
+
+
+def share(lab: str, row: Row) -> float:
+    """What a row's training alone earns by the present limits, as a share of the part."""
+    judge = trained_part(lab).judge
+    assert isinstance(judge, Trained)
+    return judge.verdict(row["figures"]).share if row["figures"] else 0.0
+
+
+def nearest_limit(lab: str, rows: list[Row]) -> float:
+    """How many standard deviations of a figure lead from its mean to its limit, the least of them; up to 12.
+
+    Below the mean they are those of the values below it, above of those above.
+    """
+    figures = {name: np.array([row["figures"][name] for row in rows]) for name in rows[0]["figures"]}
+    mean = {name: float(values.mean()) for name, values in figures.items()}
+    spread = {
+        (name, way): way * float(np.sqrt(np.square(apart[way * apart > 0]).mean())) if (way * apart > 0).any() else 0.0
+        for name, values in figures.items()
+        for way in (-1, 1)
+        for apart in (values - mean[name],)
+    }
+    for steps in range(1, 120):
+        for (name, _), one in spread.items():
+            if share(lab, {"figures": mean | {name: mean[name] + steps / 10 * one}}) < 1:
+                return steps / 10
+    return 12.0
+
+
+def correlation(rows: list[Row]) -> float:
+    """Between an id's two draws, the figure's in which it is farthest from 0; nan for fewer than twenty ids."""
+    pairs: dict[int, dict[int, Row]] = {}
+    for row in rows:
+        pairs.setdefault(row["id"], {})[row["draw"]] = row
+    both = [pair for pair in pairs.values() if len(pair) == 2]
+    if len(both) < 20:
+        return float("nan")
+    found = []
+    for name in both[0][0]["figures"]:
+        first, second = ([pair[draw]["figures"][name] for pair in both] for draw in (0, 1))
+        if np.std(first) > 1e-6 and np.std(second) > 1e-6:
+            found.append(float(np.corrcoef(first, second)[0, 1]))
+    return max(found, key=abs)
+
+
+COLUMNS = (
+    *("lab", "reference: trainings", "that miss", "ids that miss twice", "nearest limit", "correlation"),
+    *("other right ones: trainings", "that miss", "mistakes: trainings", "that pass", "cheats: ids", "earn"),
+)
+
+
+def table() -> str:
+    """What the rows say, for docs/instructors.md."""
+    lines = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
+    for lab in LABS:
+        by_kind: dict[str, list[list[Row]]] = {kind: [] for kind in COUNTS}
+        for answer, rows in present_rows(lab):
+            by_kind[answer.kind].append(rows)
+        reference = by_kind["reference"][0]
+        missed = [row["id"] for row in reference if share(lab, row) < 1]
+        right, wrong = ([row for rows in by_kind[kind] for row in rows] for kind in ("right", "mistake"))
+        cheats_best = [
+            max(share(lab, row) for row in rows if row["id"] == student)
+            for rows in by_kind["cheat"]
+            for student in {row["id"] for row in rows}
+        ]
+        enough = len(reference) >= 20
+        cells = [
+            f"`{lab}`",
+            len(reference),
+            len(missed),
+            len(missed) - len(set(missed)),
+            f"{nearest_limit(lab, reference):.1f} sd" if enough else "",
+            f"{correlation(reference):+.2f}" if len(reference) >= 40 else "",
+            len(right),
+            sum(share(lab, row) < 1 for row in right),
+            len(wrong),
+            sum(share(lab, row) == 1 for row in wrong),
+            len(cheats_best),
+            f"{np.mean(cheats_best):.0%}" if cheats_best else "",
+        ]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def write_table() -> None:
+    """Put the table between its marks in docs/instructors.md."""
+    text = INSTRUCTORS.read_text(encoding="utf-8")
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    write_whole(INSTRUCTORS, f"{text[:begin]}\n\n{table()}\n\n{text[end:]}")
+
+
 def state(lab: str) -> str:
     """What the rows say of each answer, by the present limits."""
-    verdict, lines = trained_part(lab).judge.verdict, []  # type: ignore[union-attr]
-    for answer in answers(lab):
-        rows = [row for row in read_rows(lab) if row["answer"] == answer.name and row["code"] == code_of(answer)]
-        shares = [verdict(row["figures"]).share if row["figures"] else 0.0 for row in rows]
-        line = f"{lab} {answer.kind:9} {answer.name[:44]:44} {len(rows):4} rows, {sum(s < 1 for s in shares):4} miss"
+    lines = []
+    for answer, rows in present_rows(lab):
+        missed = sum(share(lab, row) < 1 for row in rows)
+        line = f"{lab} {answer.kind:9} {answer.name[:44]:44} {len(rows):4} rows, {missed:4} miss"
         figures = [row["figures"] for row in rows if row["figures"]]
-        names = figures[0] if figures else []
-        spread = {n: np.array([one[n] for one in figures]) for n in names}
-        lines.append(line + "".join(f"; {n} {v.mean():.4g} ± {v.std():.2g}" for n, v in spread.items()))
-        if rows:
-            lines[-1] += f"; {np.mean([row['seconds'] for row in rows]):.1f} s"
+        spread = {name: np.array([one[name] for one in figures]) for name in (figures[0] if figures else [])}
+        line += "".join(f"; {name} {values.mean():.4g} ± {values.std():.2g}" for name, values in spread.items())
+        lines.append(f"{line}; {np.mean([row['seconds'] for row in rows]):.1f} s" if rows else line)
     return "\n".join(lines)
 
 
@@ -246,18 +383,26 @@ def main() -> None:
     parser.add_argument("labs", nargs="*", help="their beginnings, such as lab1; all, unless said")
     parser.add_argument("--jobs", type=int, default=1, choices=(1, 2))
     parser.add_argument("--state", action="store_true")
+    parser.add_argument("--table", action="store_true", help="write the table in docs/instructors.md anew")
     parser.add_argument("--most", type=int, default=10**9, help="at most so many trainings")
     told = parser.parse_args()
     chosen = [lab for lab in LABS if not told.labs or lab.startswith(tuple(told.labs))]
+    if told.table:
+        write_table()
+        return
     if told.state:
         print(*map(state, chosen), sep="\n")
         return
     waiting = sorted((one for lab in chosen for one in missing(lab)), key=lambda one: one[0])[: told.most]
-    with ProcessPoolExecutor(told.jobs, mp_context=get_context("spawn")) as pool:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    pool = ProcessPoolExecutor(told.jobs, mp_context=get_context("spawn"))
+    try:
         for row in pool.map(measure, *list(zip(*waiting, strict=True))[1:]) if waiting else []:
             lab = row.pop("lab")
             write_rows(lab, [*read_rows(lab), row])
             print(lab, row["answer"], row["id"], row["draw"], row["figures"] or row["said"], flush=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 if __name__ == "__main__":

@@ -292,6 +292,7 @@ lab.plot.image_rows({"A": A[:14], "B": B[:14]}, alt="Fourteen digits drawn by A,
 #   divided by that of new real digits;
 # - `coverage_B`: how much of the new real digits B covers, as `density_coverage` measures it with its defaults;
 # - `rare_B`: which digits make up less than one in a hundred of B's pictures, in the eyes of the course's classifier.
+#   These count beside a right `coverage_B`: alone they earn nothing, since one can guess them.
 
 # %% answer="reading"
 nearness_A = None  # a ratio, to four decimals at least

@@ -473,7 +473,7 @@ def restorer_mistake(found: Mapping[str, float], most: Mapping[str, float]) -> t
     if found["lost"] <= most["lost"]:
         said = f"the lost rows are restored, but the seen ones are spoilt: {found['seen']:.4f} of their squares is lost"
         return "seen rows spoilt", f"{said}, at most {most['seen']:.4f} is asked for", 0.5
-    if found["lost"] <= 1.25 * most["lost"]:  # a straight line between the seen rows loses 1.4 times as much
+    if found["lost"] <= 1.15 * most["lost"]:  # a straight line between the seen rows loses 1.4 times as much
         return "not as good", f"{loss}: it has learnt, but not all that this network can", 0.5
     return "not trained", f"{loss}: that is no better than a straight line from row to row", 0.0
 
