@@ -13,8 +13,9 @@ from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Result, Task, grade_class, read_result
 from autoencoder_lab.grading.gradebook import Late, prepare, record
 from autoencoder_lab.grading.lab_source import LabError
+from autoencoder_lab.grading.manifest import naive_utc
 from autoencoder_lab.grading.sandbox import Isolation, Sandbox
-from autoencoder_lab.grading.submission import find, naive_utc
+from autoencoder_lab.grading.submission import collect
 from autoencoder_lab.grading.walls import SandboxError
 
 ON_TIME = Late()
@@ -64,7 +65,7 @@ def grade(
             "grading runs as root, whom some limits do not bind; grade as an ordinary user, or say --allow-root"
         )
     task = Task(course.judge(lab), course.released(lab), course.seed(), isolation)
-    found = find(submissions, lab)
+    found, unread = collect(submissions, lab)
     if isolation == "none":
         print(UNPROTECTED, file=sys.stderr)
     elif not scheduler:
@@ -74,7 +75,7 @@ def grade(
     graded = grade_class(task, found, course.results(lab), workers, scheduler or None)
     bar = tqdm(graded, total=len(found), desc=lab, unit="submission", disable=not sys.stderr.isatty())
     results = sorted(bar, key=lambda result: result.student)
-    notes = record(results, course, lab, late)
+    notes = unread + record(results, course, lab, late)
     write_whole(_notes(course, lab), json.dumps(notes, ensure_ascii=False, indent=1))
     return reporting.report(results, lab, notes)
 
