@@ -11,7 +11,6 @@ A judge is a Python file of the instructor's, assignments/judges/LAB.py, that is
     )
 """
 
-import hashlib
 import importlib.util
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from autoencoder_lab.grading.dependencies import behind
 from autoencoder_lab.grading.sandbox import Arrays, Limits
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Judge:
     loop, say, where the judge trains on pictures of its own. Cells that some part needs run for that part all the same.
     files: {name: content}, what a submission's cells find in the folder they run in.
     limits: what one run of a submission may use; there are several for each submission.
-    name, version: the lab's name and a hash of the judge's file; `load_judge` sets them.
+    name, version: the lab's name and a hash of all that its marks rest on; `load_judge` sets them.
     """
 
     parts: Sequence[Part | StagedPart]
@@ -169,7 +169,7 @@ def load_judge(path: Path) -> Judge:
     judge = getattr(module, "JUDGE", None)
     if not isinstance(judge, Judge):
         raise ValueError(f"{path} {_missing(judge, module)}. {USAGE}")
-    return replace(judge, name=path.stem, version=hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+    return replace(judge, name=path.stem, version=behind(path))
 
 
 def _missing(judge: Any, module: Any) -> str:
