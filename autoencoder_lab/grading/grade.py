@@ -1,7 +1,8 @@
 """Grade one submission, and a class of them: as many at a time as there are workers, on one machine or on many.
 
 Each submission ends as one JSON file, named by its student and written whole; a run that was killed goes on where it
-stopped and grades nothing twice. The key of a result is a hash of the submission's cells, the judge and the seed.
+stopped and grades nothing twice. The key of a result is a hash of all that its marks depend on: what was handed in, the
+release, the judge with the code that it reaches, and the seed.
 """
 
 import ast
@@ -14,7 +15,7 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ import numpy as np
 
 from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.judge import Judge, Mark, Part, ProbeFailed, StagedPart, load_judge
+from autoencoder_lab.grading.pictures import pasted
 from autoencoder_lab.grading.sandbox import Answer, Arrays, Isolation, Job, Probe, Sandbox
 from autoencoder_lab.grading.submission import SourceCell, Submission, Unreadable, cells_of
 from autoencoder_lab.grading.workers import Submit, lost, pool
 from autoencoder_lab.protocol import NOT_DONE
 
+KEPT = "the marks are those of before: "  # a flag that begins so says why
 FAILURES = {
     "time": "your code did not end in time",
     "result": "your code returned more data than can be taken",
@@ -55,6 +58,8 @@ class Result:
     """What one submission came to. reason: "" or why it could not be graded at all; then every part has 0 points.
 
     flags: plain sentences for the instructor, each something to look at; no mark depends on them.
+    cells: what students wrote: kind, source, grade_id, and pictures (JPEGs in base64) where they pasted some in.
+    file: a hash of what was handed in, "" where nothing could be read; earlier: those of files graded before this one.
     """
 
     student: str
@@ -63,8 +68,10 @@ class Result:
     reason: str = ""
     seconds: float = 0.0
     timestamp: str = ""
-    cells: list[dict[str, Any]] = field(default_factory=list)  # what students wrote: kind, source, grade_id
+    cells: list[dict[str, Any]] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
+    file: str = ""
+    earlier: list[str] = field(default_factory=list)
 
     @property
     def points(self) -> float:
@@ -112,20 +119,30 @@ def grade(
         cells = assembled(cells_of(handed_in.content), frame)
     except Unreadable as error:
         none = [PartResult(part.grade_id, 0.0, part.points, f"not graded: {error}") for part in judge.parts]
-        return Result(
-            handed_in.student, key_of(handed_in, judge, frame, seed), none, str(error), 0.0, handed_in.timestamp
-        )
+        return Result(handed_in.student, key, none, str(error), 0.0, handed_in.timestamp)
     grader = _Grader(handed_in.student, cells, judge, sandbox, seed)
     parts = grader.grade_parts([part for part in judge.parts if only is None or part.grade_id in only])
-    kept = [{"kind": cell.kind, "source": cell.source, "grade_id": cell.grade_id} for cell in cells]
-    return Result(handed_in.student, key, parts, "", round(grader.seconds, 2), handed_in.timestamp, kept)
+    kept: list[dict[str, Any]] = [
+        {"kind": cell.kind, "source": cell.source, "grade_id": cell.grade_id} for cell in cells
+    ]
+    pictures, flags = pasted(handed_in.content, sandbox) if only is None else ({}, [])
+    for cell in kept:
+        if found := pictures.pop((cell["kind"], cell["source"]), []):
+            cell["pictures"] = found
+    seconds = round(grader.seconds, 2)
+    return Result(handed_in.student, key, parts, "", seconds, handed_in.timestamp, kept, flags, file_of(handed_in))
 
 
 def key_of(handed_in: Paper, judge: Judge, frame: Sequence[SourceCell], seed: int) -> str:
-    """A hash of all that a result depends on: equal keys need no second run."""
+    """A hash of all that a result depends on (for the judge, see dependencies.py): equal keys need no second run."""
     text = repr((handed_in.student, handed_in.content, handed_in.reason, handed_in.timestamp))
     text += repr((judge.version, [(cell.source, cell.grade_id, cell.use) for cell in frame], seed))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_of(handed_in: Paper) -> str:
+    """A hash of what was handed in; "" for nothing."""
+    return hashlib.sha256(handed_in.content).hexdigest()[:16] if handed_in.content else ""
 
 
 def assembled(handed_in: Sequence[SourceCell], frame: Sequence[SourceCell]) -> list[SourceCell]:
@@ -292,10 +309,17 @@ class Task:
 
 
 def grade_class(
-    task: Task, submissions: Sequence[Submission], results: Path, workers: int = 1, scheduler: str | None = None
+    task: Task,
+    submissions: Sequence[Submission],
+    results: Path,
+    workers: int = 1,
+    scheduler: str | None = None,
+    force: bool = False,
 ) -> Iterator[Result]:
     """Grade what has no result yet, and yield each Result as it is written, those that were there already first.
 
+    A result stays, with a flag that says why, where the file given now cannot be read, or was graded and replaced
+    before. force: grade everything anew, and take what is given as it is.
     results: a folder, one STUDENT.json each. workers: processes on this machine; scheduler: the address of a Dask
     scheduler whose workers are used instead. Raises SandboxError, before anything is graded, where isolation fails.
     """
@@ -304,20 +328,65 @@ def grade_class(
     waiting = []
     for submission in submissions:
         handed_in = read_paper(submission)
-        stored = read_result(results / f"{submission.student}.json")
+        stored = None if force else read_result(results / f"{submission.student}.json")
         if stored is not None and stored.key == key_of(handed_in, judge, frame, task.seed):
-            yield stored
+            yield _without_flag(stored, results)
+        elif stored is not None and _is_older(handed_in, stored):
+            yield _kept(stored, "the file given now is an earlier one; grade --force takes it all the same", results)
         else:
             waiting.append(submission)
     if not waiting:
         return
     with pool(workers, scheduler) as submit:
         for result in _in_flight(submit, task, waiting, max(workers, 1) * (1 if scheduler is None else 2)):
+            stored = read_result(results / f"{result.student}.json")
+            if stored is not None and result.reason and not stored.reason and not force:
+                yield _kept(stored, f"what was handed in now cannot be read ({result.reason})", results)
+                continue
+            before = [*stored.earlier, stored.file] if stored is not None else []
+            result = replace(result, earlier=[file for file in before if file not in ("", result.file)])
             write_result(result, results)
             yield result
 
 
-def _in_flight(submit: Submit, task: Task, waiting: Sequence[Submission], at_once: int) -> Iterator[Result]:
+def try_parts(
+    task: Task,
+    submissions: Sequence[Submission],
+    parts: Collection[str],
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> Iterator[Result]:
+    """What these parts would give now, as it comes; nothing is written."""
+    with pool(workers, scheduler) as submit:
+        yield from _in_flight(submit, task, submissions, max(workers, 1), frozenset(parts))
+
+
+def _is_older(handed_in: Paper, stored: Result) -> bool:
+    """Whether what is given now comes before what was graded last: by its time, else by having been graded before."""
+    if handed_in.timestamp and stored.timestamp and handed_in.timestamp != stored.timestamp:
+        return handed_in.timestamp < stored.timestamp
+    return file_of(handed_in) in stored.earlier
+
+
+def _kept(stored: Result, why: str, results: Path) -> Result:
+    """The result of before, with a flag that says why it stays."""
+    flags = [flag for flag in stored.flags if not flag.startswith(KEPT)]
+    stored = replace(stored, flags=[*flags, KEPT + why])
+    write_result(stored, results)
+    return stored
+
+
+def _without_flag(stored: Result, results: Path) -> Result:
+    flags = [flag for flag in stored.flags if not flag.startswith(KEPT)]
+    if flags != stored.flags:
+        stored = replace(stored, flags=flags)
+        write_result(stored, results)
+    return stored
+
+
+def _in_flight(
+    submit: Submit, task: Task, waiting: Sequence[Submission], at_once: int, only: Collection[str] | None = None
+) -> Iterator[Result]:
     """Results as they come; no more than `at_once` submissions are in memory.
 
     Where a worker dies, its submission is tried once more, after all others.
@@ -325,10 +394,10 @@ def _in_flight(submit: Submit, task: Task, waiting: Sequence[Submission], at_onc
     left, again, running = iter(waiting), deque[Submission](), dict[Any, tuple[Submission, int]]()
     while True:
         for submission in itertools.islice(left, at_once - len(running)):
-            running[submit(_grade_in_worker, task, read_paper(submission))] = submission, 1
+            running[submit(_grade_in_worker, task, read_paper(submission), only)] = submission, 1
         while again and len(running) < at_once:
             submission = again.popleft()
-            running[submit(_grade_in_worker, task, read_paper(submission))] = submission, 2
+            running[submit(_grade_in_worker, task, read_paper(submission), only)] = submission, 2
         if not running:
             return
         done = next(as_completed(running))
@@ -357,13 +426,13 @@ def _not_graded(task: Task, submission: Submission) -> Result:
 _worker: dict[Task, tuple[Judge, list[SourceCell], Sandbox]] = {}  # of this process: the sandbox stays warm
 
 
-def _grade_in_worker(task: Task, handed_in: Paper) -> Result:
+def _grade_in_worker(task: Task, handed_in: Paper, only: Collection[str] | None = None) -> Result:
     if task not in _worker:
         sandbox = Sandbox(isolation=task.isolation)
         atexit.register(sandbox.close)
         _worker[task] = load_judge(task.judge), cells_of(task.release.read_bytes()), sandbox
     judge, frame, sandbox = _worker[task]
-    return grade(handed_in, judge, frame, task.seed, sandbox)
+    return grade(handed_in, judge, frame, task.seed, sandbox, only)
 
 
 def write_result(result: Result, folder: Path) -> None:

@@ -32,8 +32,8 @@ import numpy as np
 import torch
 
 from autoencoder_lab.files import write_whole
-from autoencoder_lab.grading.judge import Judge, Mark, ProbeFailed, StagedPart, Trained, load_judge
 from autoencoder_lab.grading.dependencies import Tree
+from autoencoder_lab.grading.judge import Judge, Mark, ProbeFailed, StagedPart, Trained, load_judge
 from labs.sources import ASSIGNMENTS, LABS, answers_of, source_of
 
 ROWS = Path(__file__).parent / "reckoned"
