@@ -25,7 +25,6 @@ class Explorer(StandaloneWidget):
 
     _esm = bundle.javascript()
     _css = bundle.stylesheet()
-    scene = traitlets.Dict().tag(sync=True)  # a Scene of scene_keys.py
     news = traitlets.Dict().tag(sync=True)  # a News: the newest snapshot of a training
     training = traitlets.Dict().tag(sync=True)  # a TrainingState
 
@@ -33,8 +32,9 @@ class Explorer(StandaloneWidget):
         self, models: Mapping[str, Any], images: Any, *, align: bool, engine: str, title: str | None = None
     ) -> None:
         self.originals = list(models.values())
-        self.images = images
+        self.images: Any = images  # a Split
         self.title = title or f"Latent explorer: {' and '.join(models)}"
+        self._repr = f"Explorer({', '.join(models)}; {len(images)} images)"
         self._steering = Steering()
         explored = [ExploredModel(name, model, images.images) for name, model in models.items()]
         self.engine, self.why, self.programs = choice = choose_engine(explored, engine)
@@ -81,6 +81,7 @@ class Explorer(StandaloneWidget):
 
     def __call__(self, model: Any, history: Any) -> bool:
         """The callback of `fit`: keeps the weights of this moment, shows them, and obeys pause, step and stop."""
+        self._refuse_if_closed()
         index = next((i for i, one in enumerate(self.originals) if one is model), None)
         if index is None:
             names = " and ".join(moments[0].name for moments in self.moments)
@@ -113,6 +114,8 @@ class Explorer(StandaloneWidget):
     def _training_is_over(self) -> None:
         self._steering.end()
         self._tell_training()
+        if self.at_rest and self._png is None:  # on the page, and no longer what the picture of it shows
+            self.leave_picture()
 
     def _tell_training(self) -> None:
         self.training = dict(self._steering.state())
@@ -129,7 +132,15 @@ class Explorer(StandaloneWidget):
 
     def __repr__(self) -> str:
         """Stable, where the default one holds a memory address."""
-        return f"Explorer({', '.join(moments[0].name for moments in self.moments)}; {len(self.images)} images)"
+        return self._repr
+
+    def close(self) -> None:
+        """Take it off the page, and forget scene, moments and models."""
+        super().close()
+        self.news = {}
+        for kept in (self.originals, self.moments, self.snapshots, self.programs):
+            kept.clear()
+        self.images = None
 
 
 def is_due(steps: Sequence[int], total: int) -> bool:
