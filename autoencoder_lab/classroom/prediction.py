@@ -150,7 +150,9 @@ def _prediction_form(question: str, options: tuple[str, ...], key: str) -> Any:
 def _at_rest(form: Any) -> tuple[str, str]:
     """(the form as HTML, what to run) for a notebook that is opened after its kernel has ended."""
     items = "".join(
-        f"<li><strong>{escaped(option)} (your guess)</strong></li>" if option == form.guess else f"<li>{escaped(option)}</li>"
+        f"<li><strong>{escaped(option)} (your guess)</strong></li>"
+        if option == form.guess
+        else f"<li>{escaped(option)}</li>"
         for option in form.options
     )
     sure = f"<p>How sure you were: {escaped(form.confidence)}.</p>" if form.confidence else ""

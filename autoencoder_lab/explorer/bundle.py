@@ -14,8 +14,8 @@ from autoencoder_lab.plotting import palette
 
 HERE = Path(__file__).parent
 FORMS = (
-    'one line `import { a, b } from "./file.js";` or "../folder/file.js", `export` before a function, a class or one const, '
-    "`export default …` in the entry alone"
+    'one line `import { a, b } from "./file.js";` or "../folder/file.js", `export` before a function, a class or one '
+    "const, `export default …` in the entry alone"
 )
 IMPORT = re.compile(r'import \{ (\w+(?:, \w+)*) \} from "(\./|\.\./\w+/)(\w+)\.js";')
 EXPORT = re.compile(r"export (?=(?:(?:async )?function|class|const) (\w+))")

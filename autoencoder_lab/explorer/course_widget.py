@@ -1,4 +1,4 @@
-"""What every widget of the course shares: one a cell, however often that runs, and something that stays when it is gone."""
+"""What every widget of the course shares: a new run of its cell closes it, and a saved notebook shows what it was."""
 
 from __future__ import annotations
 
@@ -29,7 +29,11 @@ class CourseWidget(anywidget.AnyWidget):
 
         shown: HTML; run: a sentence, in HTML too, that says what to run.
         """
-        self.at_rest = {"id": self.model_id, "html": AT_REST.format(shown=shown, run=run)}
+        self.leave_for(self, shown, run)
+
+    def leave_for(self, widget: Any, shown: str, run: str) -> None:
+        """The same for another widget, which has no script of ours."""
+        self.at_rest = {"id": widget.model_id, "html": AT_REST.format(shown=shown, run=run)}
 
     def close(self) -> None:
         """Take the widget off the page and free what it holds; the layout that comes with every widget too."""
@@ -38,6 +42,10 @@ class CourseWidget(anywidget.AnyWidget):
         self.layout.close()
         super().close()
         self.at_rest = {}
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of what it showed: IPython keeps the last value of every cell, in Out and _, closed or not."""
 
 
 def close_former_of_this_cell(widget: Any) -> None:

@@ -99,9 +99,9 @@ class GamePlayer(StandaloneWidget):
         """Stable, where the default one holds a memory address."""
         return self._repr
 
-    def close(self) -> None:
-        """Take it off the page, and forget the game."""
-        super().close()
+    def forget(self) -> None:
+        """Let go of the game."""
+        super().forget()
         self.moments.clear()
 
 

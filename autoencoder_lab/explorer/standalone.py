@@ -18,6 +18,18 @@ IMAGE = '<img style="max-width: 100%" alt="{alt}" src="data:image/png;base64,{pn
 RUN = "This is a picture of it. To use it, run the cells above and then this one."
 
 
+def png_of(figure: Figure) -> bytes:
+    """The figure as a PNG, which says in words what it shows."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None, "Description": figure.alt})
+    return buffer.getvalue()
+
+
+def image_tag(png: bytes, alt: str) -> str:
+    """A picture as HTML."""
+    return IMAGE.format(alt=html.escape(alt, quote=True), png=base64.b64encode(png).decode())
+
+
 class StandaloneWidget(CourseWidget):
     """A subclass says what stands where nothing runs (`figure`), and the text of its page (`page_text`)."""
 
@@ -40,9 +52,8 @@ class StandaloneWidget(CourseWidget):
         """
         self._refuse_if_closed()
         if self._png is None:
-            figure, buffer = self.figure(), io.BytesIO()
-            figure.savefig(buffer, format="png", metadata={"Software": None, "Description": figure.alt})
-            self._png, self._alt = buffer.getvalue(), figure.alt
+            figure = self.figure()
+            self._png, self._alt = png_of(figure), figure.alt
         if path is not None:
             page.write(Path(path), self._png, b"\x89PNG")
         return self._png
@@ -72,12 +83,10 @@ class StandaloneWidget(CourseWidget):
 
     def leave_picture(self) -> None:
         """Leave the picture in the saved notebook."""
-        png = base64.b64encode(self.to_png()).decode()
-        self.leave(IMAGE.format(alt=html.escape(self.alt, quote=True), png=png), RUN)
+        self.leave(image_tag(self.to_png(), self.alt), RUN)
 
-    def close(self) -> None:
-        """Take it off the page and forget what it showed: IPython keeps every last value of a cell, in Out and _."""
-        super().close()
+    def forget(self) -> None:
+        """Let go of scene and picture."""
         self.scene, self._png = {}, None
 
     def _refuse_if_closed(self) -> None:

@@ -54,14 +54,7 @@ class Explorer(StandaloneWidget):
 
         Returns [pixels uint8, codes float32]; the codes are empty for "decode" and for models without them.
         """
-        model = self.moments[index][moment]
-        x = torch.from_numpy(np.array(rows, dtype="<f4"))
-        with torch.inference_mode():
-            if what == "decode":
-                return [pixel_bytes(model.decode(x.view(-1, model.size))).tobytes(), b""]
-            images = x.view(-1, *self.images.images.shape[1:])
-            codes = f32(model.encode(images)) if model.encodes and model.decodes else b""
-            return [pixel_bytes(model.reconstruct(images)).tobytes(), codes]
+        return computed(self.moments[index][moment], what, torch.from_numpy(np.array(rows, dtype="<f4")))
 
     def _answer(self, _widget: Any, message: dict[str, Any], buffers: Sequence[Any]) -> None:
         """A message from a view, which hears of every failure here."""
@@ -134,13 +127,23 @@ class Explorer(StandaloneWidget):
         """Stable, where the default one holds a memory address."""
         return self._repr
 
-    def close(self) -> None:
-        """Take it off the page, and forget scene, moments and models."""
-        super().close()
+    def forget(self) -> None:
+        """Let go of scene, moments and models."""
+        super().forget()
         self.news = {}
         for kept in (self.originals, self.moments, self.snapshots, self.programs):
             kept.clear()
         self.images = None
+
+
+@torch.inference_mode()
+def computed(model: ExploredModel, what: str, rows: torch.Tensor) -> list[bytes]:
+    """What `Explorer.run` returns."""
+    if what == "decode":
+        return [pixel_bytes(model.decode(rows.view(-1, model.size))).tobytes(), b""]
+    images = rows.view(-1, *model.images.shape[1:])
+    codes = f32(model.encode(images)) if model.encodes and model.decodes else b""
+    return [pixel_bytes(model.reconstruct(images)).tobytes(), codes]
 
 
 def is_due(steps: Sequence[int], total: int) -> bool:
