@@ -61,6 +61,7 @@ function render({ model, el }) {
 	show();
 	return () => {
 		for (const [name, listener] of Object.entries(on)) model.off(name, listener);
+		el.replaceChildren(); // JupyterLab holds on to `el` for good
 	};
 }
 

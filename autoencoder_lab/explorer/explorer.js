@@ -374,6 +374,8 @@ async function build(scene, host, makeEngine) {
 		clearTimeout(app.speech);
 		tools.close();
 		app.engine.close();
+		for (const node of [host, root]) node.replaceChildren(); // some are held for good, by JupyterLab
+		root.explorer = null;
 	};
 	return app;
 }

@@ -199,7 +199,11 @@ function initialize({ model }) {
 }
 
 function render({ model, el }) {
-	return renderGame(model.get("scene"), el);
+	const halt = renderGame(model.get("scene"), el);
+	return () => {
+		halt();
+		el.replaceChildren(); // JupyterLab holds on to `el` for good
+	};
 }
 
 export default { initialize, render, renderGame };
