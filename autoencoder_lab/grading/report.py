@@ -1,15 +1,19 @@
 """What a class did, for its instructor: the distribution, the parts most missed, and the misconceptions behind them."""
 
 import ast
+import itertools
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from autoencoder_lab.grading.grade import Result
 
 WIDTH = 40
-LONG = 2_000  # characters: a few hundred weights
+LITERAL = (
+    *(ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.BinOp, ast.JoinedStr, ast.FormattedValue),
+    *(ast.expr_context, ast.operator, ast.unaryop),
+)
+LONG = 2_000  # bytes: a few hundred weights
 
 
 def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> str:
@@ -82,34 +86,31 @@ def _equal_answers(graded: Sequence[Result]) -> list[str]:
 
 
 def _long_literals(graded: Sequence[Result]) -> list[str]:
-    """Students whose code holds a literal of LONG characters or more: for a person to look at, no verdict."""
+    """Students whose code holds a literal of LONG bytes or more: for a person to look at, no verdict."""
     lines = []
     for result in graded:
         longest = max((longest_literal(cell["source"]) for cell in result.cells if cell["kind"] == "code"), default=0)
         if longest >= LONG:
-            lines.append(f"  {result.student}: {longest:,} characters in one")
+            lines.append(f"  {result.student}: {longest:,} bytes in one")
     return lines
 
 
 def longest_literal(source: str) -> int:
-    """Characters of the longest constant in a cell: a text, or a list, tuple, set or dict of them, or a sum.
+    """Bytes of the longest constant in a cell: a text, or a list, tuple, set or dict of them, or a sum.
 
     What cannot be read as Python is measured by its longest line.
     """
+    lines = source.encode(errors="replace").splitlines(keepends=True)
     try:
-        nodes = ast.walk(ast.parse(source))
-        return max((_end(source, node) for node in nodes if _constant(node)), default=0)
-    except (SyntaxError, ValueError, RecursionError):
-        return max(map(len, source.splitlines()), default=0)
-
-
-def _constant(node: ast.AST) -> bool:
-    """Whether there is nothing but constants in it."""
-    kinds = (ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.BinOp, ast.JoinedStr)
-    kept = (*kinds, ast.expr_context, ast.operator, ast.unaryop, ast.FormattedValue)
-    return isinstance(node, kinds) and all(isinstance(inner, kept) for inner in ast.walk(node))
-
-
-def _end(source: str, node: Any) -> int:
-    """How many characters a node takes."""
-    return len(ast.get_source_segment(source, node) or "")
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return max(map(len, lines), default=0)
+    begins = [0, *itertools.accumulate(map(len, lines))]
+    constant, longest = dict[int, bool](), 0
+    for node in reversed(nodes):  # what a node is made of comes before it
+        parts = [constant.get(id(part), True) for part in ast.iter_child_nodes(node)]
+        constant[id(node)] = isinstance(node, LITERAL) and all(parts)
+        if constant[id(node)] and isinstance(node, ast.expr):
+            end = begins[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+            longest = max(longest, end - begins[node.lineno - 1] - node.col_offset)
+    return longest

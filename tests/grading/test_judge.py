@@ -11,6 +11,7 @@ import pytest
 
 from autoencoder_lab.grading.grade import Paper, PartResult, Result, key_of, read_result
 from autoencoder_lab.grading.judge import Judge, Mark, Part, load_judge
+from autoencoder_lab.grading.report import longest_literal
 from autoencoder_lab.grading.sandbox import Limits
 
 PARTS = 'parts=[Part("test_mse", 2, ["mse"], "", lambda given, inputs: Mark(1))]'
@@ -151,3 +152,12 @@ print(*sorted(ours - {{"commands", "files", "grading", "machine", "protocol"}}),
         [sys.executable, "-c", asked], env=environment, capture_output=True, encoding="utf-8", check=True, timeout=120
     )
     assert printed.stdout.strip() == "False"
+
+
+def test_long_literals_are_measured_and_short_ones_are_no_matter() -> None:
+    assert longest_literal("a = 'x' * 9\nb = [1, 2, 3]") < 20
+    assert longest_literal(f"WEIGHTS = '{'w' * 5000}'") > 5000
+    assert longest_literal("w = [" + "0.25, " * 1000 + "]") > 5000
+    assert longest_literal("w = (" + " + ".join(['"' + "ab" * 50 + '"'] * 60) + ")") > 5000
+    assert longest_literal("w = [f(x) for x in range(3)]\n" * 200) < 20
+    assert longest_literal("%%writefile w\n" + "0.1 " * 2000) > 5000
