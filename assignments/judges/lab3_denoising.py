@@ -92,7 +92,7 @@ def restorer_verdict(found: Figures) -> Mark:
     if complaint := lab3.restorer_mistake(found, MOST):
         name, said, share = complaint
         return Mark(share, said, name)
-    if elsewhere := learnt_elsewhere(found, "lost", lambda lost: lost <= 1.15 * MOST["lost"]):
+    if elsewhere := learnt_elsewhere(found, "lost", lambda lost: lost <= MOST["lost"]):
         return elsewhere
     if found["moved_otherwise"] or not found["pull"] <= 0.5:
         said = "the weights must come from the training alone, by a loss that asks how far restored and clean are apart"

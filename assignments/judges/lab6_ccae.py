@@ -26,8 +26,9 @@ from autoencoder_lab.grading.sandbox import Arrays
 
 # Twins found, effective rank, letters read: the least that passes. The rows in tests/labs/reckoned hold what right and
 # wrong models reach; docs/instructors.md has the reckoning.
-LEAST = {"twins": 0.24, "rank": 5.5, "probe": 0.6}
+LEAST = {"twins": 0.29, "rank": 7.0, "probe": 0.57}
 UNTRAINED = 0.15  # of the twins, before training and with weights in disorder; chance finds 0.025
+LETTERS = 20
 UNSTEADY = 0.08  # of the hand that writes the letters
 WORTH = {"twins": 0.5, "rank": 0.25, "probe": 0.25}
 
@@ -126,8 +127,8 @@ def probe(names, letters, seed, halves):
 
 
 def measure_halves(ask: Ask, generator: np.random.Generator) -> dict[str, float] | Mark:
-    letters = alphabet(generator, 10)
-    labels, shown = torch.from_numpy(generator.integers(0, 10, 2400)).split((2000, 400))
+    letters = alphabet(generator, LETTERS)
+    labels, shown = torch.from_numpy(generator.integers(0, LETTERS, 2400)).split((2000, 400))
     pictures, images = (handwritten(letters[which], generator, UNSTEADY) for which in (labels, shown))
     given = {"letters": (255 * pictures).byte().numpy(), "seed": seed_of(generator)}
     order = torch.from_numpy(generator.permutation(len(images)))

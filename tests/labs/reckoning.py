@@ -41,6 +41,7 @@ from labs.sources import ASSIGNMENTS, LABS, answers_of, source_of
 
 ROWS = Path(__file__).parent / "reckoned"
 INSTRUCTORS = Path(__file__).parents[2] / "docs" / "instructors.md"
+CONTROLS = ("before_", "disorder_")
 BEGIN, END = "<!-- reckoning: begin, made by python -m labs.reckoning --table -->", "<!-- reckoning: end -->"
 CHEATS = [
     getattr(cheats, name)
@@ -286,20 +287,29 @@ def share(lab: str, row: Row) -> float:
 def nearest_limit(lab: str, rows: list[Row]) -> float:
     """How many standard deviations of a figure lead from its mean to its limit, the least of them; up to 12.
 
-    Below the mean they are those of the values below it, above of those above.
+    Those of the values on that side of the mean alone. Figures of controls are errors of untrained models, which lie
+    far apart: they are taken by their logarithms.
     """
-    figures = {name: np.array([row["figures"][name] for row in rows]) for name in rows[0]["figures"]}
-    mean = {name: float(values.mean()) for name, values in figures.items()}
+
+    def scale(name: str, value: Any) -> Any:
+        return np.log(np.maximum(value, 1e-9)) if name.startswith(CONTROLS) else value
+
+    def share_with(name: str, value: float) -> float:
+        back = float(np.exp(value)) if name.startswith(CONTROLS) else value
+        return share(lab, {"figures": mean | {name: back}})
+
+    figures = {name: scale(name, np.array([row["figures"][name] for row in rows])) for name in rows[0]["figures"]}
+    middle = {name: float(values.mean()) for name, values in figures.items()}
+    mean = {name: float(np.exp(value)) if name.startswith(CONTROLS) else value for name, value in middle.items()}
     spread = {
         (name, way): way * float(np.sqrt(np.square(apart[way * apart > 0]).mean())) if (way * apart > 0).any() else 0.0
         for name, values in figures.items()
         for way in (-1, 1)
-        for apart in (values - mean[name],)
+        for apart in (values - middle[name],)
     }
     for steps in range(1, 120):
-        for (name, _), one in spread.items():
-            if share(lab, {"figures": mean | {name: mean[name] + steps / 10 * one}}) < 1:
-                return steps / 10
+        if any(share_with(name, middle[name] + steps / 10 * one) < 1 for (name, _), one in spread.items()):
+            return steps / 10
     return 12.0
 
 

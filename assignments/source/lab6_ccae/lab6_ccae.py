@@ -194,7 +194,7 @@ def cut(images):
 # that point the same way, and different images different ones. Dense layers are enough: one hidden layer of 128 to 256
 # numbers trains in seconds. Use your loss of part 1, with a temperature between 0.1 and 0.3, or one of your own. The
 # model is trained below for 400 steps. While marking, your class is trained as long from new first weights, on an
-# alphabet of ten letters that nobody has seen before: what it can do must lie in its layers.
+# alphabet of twenty letters that nobody has seen before: what it can do must lie in its layers.
 #
 # Three things are measured, on images that it has not seen: how often a left half's own right half is among the ten
 # nearest (by angle) of 400, the effective rank of the codes, and how well a linear probe reads the digit (while

@@ -489,7 +489,7 @@ def _probe(codes: Tensor, labels: Tensor) -> float:
     scaled = (codes - codes.mean(dim=0)) / (codes.std(dim=0) + 1e-6)
     scaled = torch.cat([scaled, torch.ones(len(scaled), 1).double()], dim=1)
     fit, score = slice(len(codes) // 2), slice(len(codes) // 2, None)
-    wanted = F.one_hot(labels[fit], 10).double()
+    wanted = F.one_hot(labels, int(labels.max()) + 1)[fit].double()
     squares = scaled[fit].T @ scaled[fit] + 1e-3 * torch.eye(scaled.shape[1]).double()
     weights = torch.linalg.solve(squares, scaled[fit].T @ wanted)
     return float(((scaled[score] @ weights).argmax(dim=1) == labels[score]).double().mean())
