@@ -14,25 +14,22 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autoencoder_lab.files import write_whole
+from autoencoder_lab.grading.assembling import assemble
 from autoencoder_lab.grading.judge import Judge, Mark, Part, ProbeFailed, StagedPart, load_judge
-from autoencoder_lab.grading.sandbox import Answer, Arrays, Isolation, Job, Probe, Sandbox
-from autoencoder_lab.grading.submission import SourceCell, Submission, Unreadable, cells_of
+from autoencoder_lab.grading.running import Outcome, OutOfTime, Running
+from autoencoder_lab.grading.sandbox import Arrays, Isolation, Probe, Sandbox
+from autoencoder_lab.grading.submission import SourceCell, Submission, Unreadable, cells_of, without_outputs
 from autoencoder_lab.grading.workers import Submit, lost, pool
 from autoencoder_lab.protocol import NOT_DONE
 
-FAILURES = {
-    "time": "your code did not end in time",
-    "result": "your code returned more data than can be taken",
-    "died": "your code ended the process it ran in",
-    "memory": "your code took more memory than it may, all its processes together",
-}
+OUT_OF_TIME = "out of time"  # the mistake of a part that no mark is final for: the next run tries it again
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,11 @@ class Result:
         """The sum over the parts."""
         return sum(part.points for part in self.parts)
 
+    @property
+    def late_parts(self) -> list[str]:
+        """The grade_ids of the parts that ran out of time: to be tried again."""
+        return [part.grade_id for part in self.parts if part.mistake == OUT_OF_TIME]
+
 
 @dataclass(frozen=True)
 class Paper:
@@ -86,7 +88,7 @@ def read_paper(submission: Submission) -> Paper:
     """Read a submission; what cannot be read is a reason."""
     when = submission.timestamp.isoformat() if submission.timestamp else ""
     try:
-        return Paper(submission.student, submission.read(), "", when)
+        return Paper(submission.student, without_outputs(submission.read()), "", when)
     except Unreadable as error:
         return Paper(submission.student, b"", str(error), when)
 
@@ -109,16 +111,17 @@ def grade(
     try:
         if handed_in.reason:
             raise Unreadable(handed_in.reason)
-        cells = assembled(cells_of(handed_in.content), frame)
+        cells, flags = assemble(cells_of(handed_in.content), frame)
     except Unreadable as error:
         none = [PartResult(part.grade_id, 0.0, part.points, f"not graded: {error}") for part in judge.parts]
-        return Result(
-            handed_in.student, key_of(handed_in, judge, frame, seed), none, str(error), 0.0, handed_in.timestamp
-        )
+        flags = [] if handed_in.reason else [str(error)]
+        return Result(handed_in.student, key, none, str(error), 0.0, handed_in.timestamp, flags=flags)
     grader = _Grader(handed_in.student, cells, judge, sandbox, seed)
     parts = grader.grade_parts([part for part in judge.parts if only is None or part.grade_id in only])
     kept = [{"kind": cell.kind, "source": cell.source, "grade_id": cell.grade_id} for cell in cells]
-    return Result(handed_in.student, key, parts, "", round(grader.seconds, 2), handed_in.timestamp, kept)
+    flags += grader.running.notes() + _late_flags(parts)
+    seconds = round(grader.running.seconds, 2)
+    return Result(handed_in.student, key, parts, "", seconds, handed_in.timestamp, kept, flags)
 
 
 def key_of(handed_in: Paper, judge: Judge, frame: Sequence[SourceCell], seed: int) -> str:
@@ -128,30 +131,20 @@ def key_of(handed_in: Paper, judge: Judge, frame: Sequence[SourceCell], seed: in
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def assembled(handed_in: Sequence[SourceCell], frame: Sequence[SourceCell]) -> list[SourceCell]:
-    """The release with the student's answers in it.
-
-    A cell counts by its grade_id, the first of it alone; where the release asks for no answer, its own text stands.
-    Cells a student added stay where they are; cells that were deleted come at the end, as they were released.
-    """
-    released = {cell.grade_id: cell for cell in frame if cell.grade_id}
-    cells, seen = [], set[str]()
-    for cell in handed_in:
-        own = released.get(cell.grade_id)
-        if own is None or cell.grade_id in seen:
-            cells.append(SourceCell(cell.kind, cell.source))
-            continue
-        seen.add(cell.grade_id)
-        cells.append(SourceCell(own.kind, cell.source, own.grade_id) if own.use == "answer" else own)
-    return cells + [cell for name, cell in released.items() if name not in seen]
+def _late_flags(parts: Sequence[PartResult]) -> list[str]:
+    return [
+        f"{part.grade_id} has no mark yet: {part.said}; the next run tries it again, or mark it by hand"
+        for part in parts
+        if part.mistake == OUT_OF_TIME
+    ]
 
 
 class _Grader:
-    """Grades the parts of one submission: which cells run for each, what is asked, the mark. seconds: what it took."""
+    """Grades the parts of one submission: what is asked of it, and the mark."""
 
     def __init__(self, student: str, cells: list[SourceCell], judge: Judge, sandbox: Sandbox, seed: int) -> None:
-        self.student, self.cells, self.judge, self.sandbox, self.seed = student, cells, judge, sandbox, seed
-        self.seconds = 0.0
+        self.student, self.cells, self.judge, self.seed = student, cells, judge, seed
+        self.running = Running(cells, judge, sandbox)
 
     def grade_parts(self, parts: Sequence[Part | StagedPart]) -> list[PartResult]:
         """Every part's result.
@@ -164,22 +157,48 @@ class _Grader:
         inputs = {part.grade_id: part.inputs(self._generator(part)) for part in simple}
         probes = {part.grade_id: Probe(part.probe, inputs[part.grade_id]) for part in simple}
         found: dict[str, PartResult] = {}
-        together = simple if len(simple) > 1 and not self._entangled(simple) else []
-        answer = Answer()
-        if together:
-            answer = self._run({name for part in together for name in part.needs}, probes)
-        untouched = not answer.failed and all(cell.ok for cell in answer.cells)
+        together = None
+        if len(simple) > 1 and not self._entangled(simple):
+            together = self.running.run({name for part in simple for name in part.needs}, probes, alone=False)
         for part in simple:
             name = part.grade_id
-            probed = answer.probes.get(name)
-            found[name] = self._marked(part, _judge_arrays, part, answer, inputs[name])
-            if not (probed and (not probed.error or (untouched and found[name].mistake == NOT_DONE))):
-                alone = self._run(part.needs, {name: probes[name]})
-                found[name] = self._marked(part, _judge_arrays, part, alone, inputs[name])
+            probed = together.answer.probes.get(name) if together else None
+            if together and probed:
+                found[name] = self._marked(part, self._judge_arrays(part, inputs[name]), together)
+                if not probed.error or (together.untouched and found[name].mistake == NOT_DONE):
+                    continue
+            alone = self._alone(part.needs, {name: probes[name]})
+            found[name] = self._marked(part, self._judge_arrays(part, inputs[name]), alone)
         for staged in parts:
             if isinstance(staged, StagedPart):
-                found[staged.grade_id] = self._marked(staged, staged.judge, self._ask(staged), self._generator(staged))
+                found[staged.grade_id] = self._staged(staged)
         return [found[part.grade_id] for part in parts]
+
+    def _alone(self, needs: Sequence[str], probes: dict[str, Probe], until: str = "", **how: bool) -> Outcome:
+        """What is needed runs by itself; with all other answers too where a name is missing: one may define it."""
+        outcome = self.running.run(needs, probes, until, **how)
+        if not how.get("answers") and any(outcome.misses_a_name(name) for name in probes):
+            return self.running.run(needs, probes, until, **{**how, "answers": True})
+        return outcome
+
+    def _judge_arrays(self, part: Part, inputs: Arrays) -> Callable[[Outcome], Mark]:
+        return lambda outcome: part.judge(outcome.arrays(part.grade_id), inputs)
+
+    def _staged(self, part: StagedPart) -> PartResult:
+        """A part whose judge asks several times. What a cell that it rests on stopped with is told where it loses."""
+        last: list[Outcome] = []
+
+        def ask(probe: str, until: str = "", **inputs: np.ndarray[Any, Any]) -> Arrays:
+            with_answers = bool(last) and last[-1].answers
+            outcome = self._alone(part.needs, {"": Probe(probe, inputs)}, until, trains=True, answers=with_answers)
+            last.append(outcome)
+            return outcome.arrays("")
+
+        result = self._marked(part, lambda generator: part.judge(ask, generator), self._generator(part))
+        stopped = last[-1].stopped() if last else ""
+        if stopped and result.points < part.points and stopped not in result.said:
+            return replace(result, said=f"{result.said}; before that, {stopped}")
+        return result
 
     def _entangled(self, parts: Sequence[Part]) -> bool:
         """Whether one part's answer could change another's without an error: by a name of both, or in a module."""
@@ -190,29 +209,14 @@ class _Grader:
         counted = Counter(name for bound in names if bound is not None for name in bound)
         return any(bound is None for bound in names) or any(count > 1 for count in counted.values())
 
-    def _ask(self, part: StagedPart) -> Callable[..., Arrays]:
-        def ask(probe: str, until: str = "", **inputs: np.ndarray[Any, Any]) -> Arrays:
-            return _arrays(self._run(part.needs, {"": Probe(probe, inputs)}, until), "")
-
-        return ask
-
-    def _run(self, needs: Iterable[str], probes: dict[str, Probe], until: str = "") -> Answer:
-        # a given cell runs for every part, unless some part needs it by name: a training loop runs only for these
-        named = {name for other in self.judge.parts for name in other.needs} | set(self.judge.replaced)
-        given = {cell.grade_id for cell in self.cells if cell.use == "given"}
-        runs = (given - named) | set(needs) | {""}
-        last = next((i for i, cell in enumerate(self.cells, 1) if until and cell.grade_id == until), None)
-        sources = [cell.source for cell in self.cells[:last] if cell.kind == "code" and cell.grade_id in runs]
-        answer = self.sandbox.run(Job(sources, probes, self.judge.files, self.judge.limits))
-        self.seconds += answer.seconds
-        return answer
-
     def _generator(self, part: Part | StagedPart) -> np.random.Generator:
         return np.random.default_rng(derived(self.seed, self.judge.name, self.student, part.grade_id))
 
     def _marked(self, part: Part | StagedPart, judge: Callable[..., Mark], *given: Any) -> PartResult:
         try:
             mark = judge(*given)
+        except OutOfTime as error:
+            mark = Mark(0.0, str(error), OUT_OF_TIME)
         except ProbeFailed as error:
             mark = Mark(0.0, str(error), NOT_DONE if str(error) == NOT_DONE else "stops")
         except Exception as error:  # a judge that stumbles over odd arrays: no points, and the instructor reads why
@@ -259,25 +263,6 @@ def names_bound(source: str) -> set[str] | None:
     return {name for name in names if not name.startswith("_")}
 
 
-def _judge_arrays(part: Part, answer: Answer, inputs: Arrays) -> Mark:
-    return part.judge(_arrays(answer, part.grade_id), inputs)
-
-
-def _arrays(answer: Answer, name: str) -> Arrays:
-    """The arrays of one probe; ProbeFailed, in words for the student, where there are none."""
-    if answer.failed:
-        raise ProbeFailed(FAILURES.get(answer.failed, "your code could not be run"))
-    probed = answer.probes.get(name)
-    if probed is None or probed.error:
-        stopped = next((cell.error for cell in answer.cells if not cell.ok), "")
-        error = probed.error if probed else "no answer"
-        if error.startswith("NotImplementedError") and not stopped:
-            raise ProbeFailed(NOT_DONE)
-        before = f"; before that, a cell stopped with {stopped}" if stopped else ""
-        raise ProbeFailed(f"your code stops with {error}{before}")
-    return probed.arrays
-
-
 # --- a class ---------------------------------------------------------------------------------------------------------
 
 
@@ -305,30 +290,54 @@ def grade_class(
     for submission in submissions:
         handed_in = read_paper(submission)
         stored = read_result(results / f"{submission.student}.json")
-        if stored is not None and stored.key == key_of(handed_in, judge, frame, task.seed):
+        current = stored is not None and stored.key == key_of(handed_in, judge, frame, task.seed)
+        if stored is not None and current and not stored.late_parts:
             yield stored
         else:
             waiting.append(submission)
     if not waiting:
         return
+    late = dict[str, Result]()
     with pool(workers, scheduler) as submit:
         for result in _in_flight(submit, task, waiting, max(workers, 1) * (1 if scheduler is None else 2)):
             write_result(result, results)
-            yield result
+            if result.late_parts:
+                late[result.student] = result
+            else:
+                yield result
+        for submission in waiting:  # once more each, with nothing else of ours beside it
+            if first := late.get(submission.student):
+                (second,) = _in_flight(submit, task, [submission], 1, first.late_parts)
+                result = _with_second(first, second)
+                write_result(result, results)
+                yield result
 
 
-def _in_flight(submit: Submit, task: Task, waiting: Sequence[Submission], at_once: int) -> Iterator[Result]:
-    """Results as they come; no more than `at_once` submissions are in memory.
+def _with_second(first: Result, second: Result) -> Result:
+    """A result with the parts that were tried again. Where the file became another in between, what it was counts."""
+    if first.key != second.key:
+        return first
+    again = {part.grade_id: part for part in second.parts}
+    parts = [again.get(part.grade_id, part) for part in first.parts]
+    kept = [flag for flag in [*first.flags, *second.flags] if flag not in _late_flags([*first.parts, *second.parts])]
+    seconds = round(first.seconds + second.seconds, 2)
+    return replace(first, parts=parts, flags=[*dict.fromkeys(kept), *_late_flags(parts)], seconds=seconds)
+
+
+def _in_flight(
+    submit: Submit, task: Task, waiting: Sequence[Submission], at_once: int, only: Collection[str] | None = None
+) -> Iterator[Result]:
+    """Results as they come; no more than `at_once` submissions are in memory. only: the parts, None for all.
 
     Where a worker dies, its submission is tried once more, after all others.
     """
     left, again, running = iter(waiting), deque[Submission](), dict[Any, tuple[Submission, int]]()
     while True:
         for submission in itertools.islice(left, at_once - len(running)):
-            running[submit(_grade_in_worker, task, read_paper(submission))] = submission, 1
+            running[submit(_grade_in_worker, task, read_paper(submission), only)] = submission, 1
         while again and len(running) < at_once:
             submission = again.popleft()
-            running[submit(_grade_in_worker, task, read_paper(submission))] = submission, 2
+            running[submit(_grade_in_worker, task, read_paper(submission), only)] = submission, 2
         if not running:
             return
         done = next(as_completed(running))
@@ -357,13 +366,13 @@ def _not_graded(task: Task, submission: Submission) -> Result:
 _worker: dict[Task, tuple[Judge, list[SourceCell], Sandbox]] = {}  # of this process: the sandbox stays warm
 
 
-def _grade_in_worker(task: Task, handed_in: Paper) -> Result:
+def _grade_in_worker(task: Task, handed_in: Paper, only: Collection[str] | None = None) -> Result:
     if task not in _worker:
         sandbox = Sandbox(isolation=task.isolation)
         atexit.register(sandbox.close)
         _worker[task] = load_judge(task.judge), cells_of(task.release.read_bytes()), sandbox
     judge, frame, sandbox = _worker[task]
-    return grade(handed_in, judge, frame, task.seed, sandbox)
+    return grade(handed_in, judge, frame, task.seed, sandbox, only)
 
 
 def write_result(result: Result, folder: Path) -> None:

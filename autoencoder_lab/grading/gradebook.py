@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autoencoder_lab.grading.folders import Course
-from autoencoder_lab.grading.grade import PartResult, Result
+from autoencoder_lab.grading.grade import OUT_OF_TIME, PartResult, Result
 from autoencoder_lab.grading.lab_source import LabError, write
 from autoencoder_lab.grading.submission import is_id
 
@@ -173,7 +173,7 @@ def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: st
 
 def _enter_score(grade: Any, part: PartResult, student: str) -> list[str]:
     before, grade.auto_score = grade.auto_score, part.points
-    judge_failed = part.mistake.startswith("judge:")
+    judge_failed = part.mistake.startswith("judge:") or part.mistake == OUT_OF_TIME
     if judge_failed:
         grade.needs_manual_grade = True
         return [f"{student}: {part.grade_id} could not be judged ({part.mistake}); mark it by hand"]

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoencoder_lab.grading.containers import MOST_MEMBERS
-from autoencoder_lab.grading.grade import Paper, PartResult, Result, assembled, read_paper, read_result, write_result
+from autoencoder_lab.grading.assembling import assembled
+from autoencoder_lab.grading.grade import Paper, PartResult, Result, read_paper, read_result, write_result
 from autoencoder_lab.grading.submission import Unreadable, cells_of, find, is_id, student_of
 from grading.small_lab import RIGHT, STUBS, notebook
 
