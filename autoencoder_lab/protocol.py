@@ -26,6 +26,7 @@ RUN_SECONDS = 60
 def limits_told(cell: float = CELL_SECONDS, run: float = RUN_SECONDS) -> str:
     """The sentence on time that a released lab carries."""
     return (
-        f"**Time while marking.** A cell may take {cell:g} seconds of one processor, all cells together {run:g}. A cell of "
-        "your own that takes longer is left out; the rest is marked all the same. `autoencoder-lab check` warns you."
+        f"**Time while marking.** A cell may take {cell:g} seconds of one processor, all cells together {run:g}. "
+        "A cell of your own that takes longer is left out; the rest is marked all the same. "
+        "`autoencoder-lab check` warns you."
     )

@@ -68,8 +68,8 @@ def check(notebook: Annotated[Path, typer.Argument(help="Your lab, e.g. lab1_lin
     from autoencoder_lab.commands import check_lab
 
     with _errors_in_a_line():
-        states = check_lab.check(notebook)
-    typer.echo(check_lab.summary(states))
+        states, warnings = check_lab.look(notebook)
+    typer.echo(check_lab.summary(states, warnings))
     if any(state.state != "done" for state in states):
         raise typer.Exit(1)
 
@@ -103,11 +103,13 @@ def release(lab: Lab, course: CourseFolder = ASSIGNMENTS) -> None:
     with _errors_in_a_line():
         from autoencoder_lab.grading import lab_source
         from autoencoder_lab.grading.folders import Course
+        from autoencoder_lab.grading.judge import load_judge
 
         place = Course(course)
         source = lab_source.source_notebook(place.text(lab))
         lab_source.write(source, place.source(lab))
-        lab_source.write(lab_source.released(source), place.release(lab))
+        limits = load_judge(place.judge(lab)).limits
+        lab_source.write(lab_source.released(source, limits), place.release(lab))
     typer.echo(f"Hand out {place.release(lab)}")
 
 

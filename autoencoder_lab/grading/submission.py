@@ -65,12 +65,15 @@ class SourceCell:
     """One cell without its outputs. grade_id: nbgrader's name of the cell, "" where it has none.
 
     use: "answer", "test", or "given" (imports, helpers), as its metadata say; to be believed of a release alone.
+    points: what it is worth, None where it carries none; released: the kind it had in the release, "" for unknown.
     """
 
     kind: str
     source: str
     grade_id: str = ""
     use: str = "answer"
+    points: float | None = None
+    released: str = ""
 
 
 # --- finding them ----------------------------------------------------------------------------------------------------
@@ -434,8 +437,14 @@ def _cell(index: int, cell: Any) -> SourceCell:
     source = source.encode("utf-8", "replace").decode()  # JSON can hold half a surrogate pair; no file or database can
     metadata = cell.get("metadata")
     marked = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    grade_id = marked.get("grade_id") if isinstance(marked, dict) else None
-    if not isinstance(grade_id, str) or not isinstance(marked, dict):
+    if not isinstance(marked, dict):
         return SourceCell(kind, source)
-    use = "answer" if marked.get("solution") is True else "test" if marked.get("grade") is True else "given"
-    return SourceCell(kind, source, grade_id, use)
+    grade_id, points, released = (marked.get(key) for key in ("grade_id", "points", "cell_type"))
+    solution, graded = marked.get("solution") is True, marked.get("grade") is True
+    use = "answer" if solution else "test" if graded else "given"
+    if not isinstance(grade_id, str):
+        use, grade_id = use if graded else "answer", ""
+    worth = float(points) if isinstance(points, int | float) and 0 <= points < 1e6 else 0.0
+    return SourceCell(
+        kind, source, grade_id, use, worth if graded else None, released if isinstance(released, str) else ""
+    )

@@ -74,7 +74,7 @@ def test_a_mistake_costs_its_part_alone_and_is_named(
     ],
 )
 def test_what_one_part_breaks_costs_no_other(judge: Judge, sandbox: Sandbox, source: str) -> None:
-    short = replace(judge, limits=Limits(wall=3))
+    short = replace(judge, limits=Limits(cell=2))
     result = graded(notebook(RIGHT | {"mse": source}), short, sandbox)
     assert points(result) == POINTS | {"test_mse": 0}
 
@@ -123,7 +123,8 @@ def mse(x, y): return torch.tensor(0.0)
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_attack_earns_nothing(judge: Judge, sandbox: Sandbox, name: str) -> None:
-    assert graded(notebook({"mse": HOSTILE[name]}), judge, sandbox).points == 0
+    short = replace(judge, limits=Limits(cell=4))  # one of them looks through all there is
+    assert graded(notebook({"mse": HOSTILE[name]}), short, sandbox).points == 0
 
 
 def test_a_decoder_that_never_saw_the_images_cannot_return_them(judge: Judge, sandbox: Sandbox) -> None:
@@ -155,7 +156,9 @@ def test_locked_cells_are_the_releases_and_copies_do_not_count(judge: Judge, san
     result = graded(json.dumps(content).encode(), judge, sandbox)
     # the copied cell runs as a cell the student added; it defines what the first left undone
     assert points(result)["test_mse"] == 2 and points(result)["test_model"] == 0
-    assert [c["grade_id"] for c in result.cells][-1] == "model"
+    ids = [c["grade_id"] for c in result.cells]
+    assert ids.count("model") == 1 and ids.index("model") < ids.index("test_model")  # where the release has it
+    assert any("the cell model is missing" in flag for flag in result.flags)
 
 
 def test_a_class_is_graded_resumed_and_never_stopped(tmp_path: Path, sandbox: Sandbox) -> None:

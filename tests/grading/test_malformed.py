@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autoencoder_lab.grading.containers import MOST_MEMBERS
 from autoencoder_lab.grading.assembling import assembled
+from autoencoder_lab.grading.containers import MOST_MEMBERS
 from autoencoder_lab.grading.grade import Paper, PartResult, Result, read_paper, read_result, write_result
 from autoencoder_lab.grading.submission import Unreadable, cells_of, find, is_id, student_of
 from grading.small_lab import RIGHT, STUBS, notebook
@@ -76,6 +76,7 @@ def with_cells(cells: Any, **fields: Any) -> bytes:
 
 
 CELL = {"cell_type": "code", "source": "a = 1", "metadata": {}, "outputs": []}
+NONE = "none of the lab's cells"
 FILES = {  # {name: (content, what the reason says; "" where it is graded)}
     "cut": (notebook(RIGHT)[:-1], "no JSON"),
     "nothing": (b"", "no JSON"),
@@ -93,21 +94,36 @@ FILES = {  # {name: (content, what the reason says; "" where it is graded)}
     "format-escapes": (with_cells([], nbformat="\ud800\x1b[2J\n"), "nbformat must be 4"),
     "no-cells": (b'{"nbformat": 4}', "no notebook with cells"),
     "cells-in-a-table": (with_cells({"0": CELL}), "no notebook with cells"),
-    "empty": (with_cells([]), ""),
+    "empty": (with_cells([]), NONE),
     "ten-to-the-five": (with_cells([CELL] * 100_000), "100,000 cells"),
-    "no-metadata": (with_cells([{"cell_type": "code", "source": "a"}]), ""),
-    "metadata-of-another-kind": (with_cells([CELL | {"metadata": {"nbgrader": [1]}}]), ""),
-    "id-of-another-kind": (with_cells([CELL | {"metadata": {"nbgrader": {"grade_id": ["mse"]}}}]), ""),
+    "no-metadata": (with_cells([{"cell_type": "code", "source": "a"}]), NONE),
+    "metadata-of-another-kind": (with_cells([CELL | {"metadata": {"nbgrader": [1]}}]), NONE),
+    "id-of-another-kind": (
+        with_cells([CELL | {"metadata": {"nbgrader": {"grade_id": ["mse"]}}}]),
+        NONE,
+    ),
     "repeated": (with_cells(json.loads(notebook(RIGHT))["cells"] * 5), ""),
     "another-order": (with_cells(json.loads(notebook(RIGHT))["cells"][::-1]), ""),
-    "half-a-surrogate-pair": (with_cells([CELL | {"source": "a = '\ud800\0'"}]), ""),
-    "surrogate-for-an-id": (with_cells([CELL | {"metadata": {"nbgrader": {"grade_id": "\udfff"}}}]), ""),
-    "julia": (with_cells([CELL], metadata={"kernelspec": {"name": "julia-1.10", "language": "julia"}}), ""),
-    "r": (with_cells([CELL], metadata={"kernelspec": {"name": "ir"}, "language_info": {"name": "R"}}), ""),
-    "a-kernel-of-its-own": (with_cells([CELL], metadata={"kernelspec": {"argv": ["rm", "-rf", "/"]}}), ""),
+    "half-a-surrogate-pair": (with_cells([CELL | {"source": "a = '\ud800\0'"}]), NONE),
+    "surrogate-for-an-id": (
+        with_cells([CELL | {"metadata": {"nbgrader": {"grade_id": "\udfff"}}}]),
+        NONE,
+    ),
+    "julia": (
+        with_cells([CELL], metadata={"kernelspec": {"name": "julia-1.10", "language": "julia"}}),
+        NONE,
+    ),
+    "r": (
+        with_cells([CELL], metadata={"kernelspec": {"name": "ir"}, "language_info": {"name": "R"}}),
+        NONE,
+    ),
+    "a-kernel-of-its-own": (
+        with_cells([CELL], metadata={"kernelspec": {"argv": ["rm", "-rf", "/"]}}),
+        NONE,
+    ),
     "answers-that-are-text": (notebook(RIGHT).replace(b'"code"', b'"markdown"'), ""),
-    "nan": (with_cells([CELL], metadata={"a": float("nan"), "b": float("-inf")}), ""),
-    "same-key-twice": (with_cells([]).replace(b"{", b'{"cells": 1, ', 1), ""),
+    "nan": (with_cells([CELL], metadata={"a": float("nan"), "b": float("-inf")}), NONE),
+    "same-key-twice": (with_cells([]).replace(b"{", b'{"cells": 1, ', 1), NONE),
 }
 
 

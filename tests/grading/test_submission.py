@@ -171,7 +171,7 @@ def test_cells_are_sources_and_ids_alone() -> None:
     ]
     read = cells_of(notebook(cells=cells))
     assert read == [
-        SourceCell("code", "a = 1\nb", "q1", "test"),
+        SourceCell("code", "a = 1\nb", "q1", "test", points=0.0),
         SourceCell("markdown", "text"),
         SourceCell("code", ""),
         SourceCell("raw", "r"),
