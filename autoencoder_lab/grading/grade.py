@@ -325,8 +325,10 @@ def grade_class(
     """
     results.mkdir(parents=True, exist_ok=True)
     judge, frame = load_judge(task.judge), cells_of(task.release.read_bytes())
+    known = {file.stem.casefold(): file.stem for file in results.glob("*.json")}  # Ann and ann are one on most disks
     waiting = []
     for submission in submissions:
+        submission = replace(submission, student=known.get(submission.student.casefold(), submission.student))
         handed_in = read_paper(submission)
         stored = None if force else read_result(results / f"{submission.student}.json")
         if stored is not None and stored.key == key_of(handed_in, judge, frame, task.seed):

@@ -24,7 +24,7 @@ ATTRIBUTES = {"a": ["href", "title"], "img": ["src", "alt", "title"]}  # of the 
 # clipped at its edges, whatever letters are piled up in it; its direction is its own. MathJax passes over it
 BOX = 'class="as-typed tex2jax_ignore mathjax_ignore" style="white-space: pre-wrap; overflow-wrap: anywhere; '
 BOX += "overflow: hidden; contain: paint; unicode-bidi: plaintext"
-ANCHOR = re.compile(r'<a href="#[^"]*">¶</a>')  # what nbconvert puts behind a heading
+ANCHOR = re.compile(r'<a href="#[^"]*">(?:¶|&#182;)</a>')  # what nbconvert puts behind a heading
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 PICTURE = re.compile(r"/9j/[A-Za-z0-9+/\s]*={0,2}\s*")  # a JPEG in base64
 TURNING = {*range(0x202A, 0x202F), *range(0x2066, 0x206A)}  # characters that turn the direction of what follows

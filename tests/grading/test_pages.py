@@ -178,7 +178,7 @@ PLACES: dict[str, Any] = {
     "a script": {"output_type": "display_data", "data": {"application/javascript": "alert(1)"}, "metadata": {}},
     "Markdown": {"output_type": "display_data", "data": {"text/markdown": "<b id=words>"}, "metadata": {}},
     "a traceback": {"output_type": "error", "ename": "E", "evalue": "x", "traceback": ["\x1b[31m<b id=words>\x1b[0m"]},
-    "a width": {"output_type": "display_data", "data": {"image/png": "A"}, "metadata": {"image/png": {"width": "1 x=y"}}},
+    "a width": {"output_type": "display_data", "data": {"image/png": "A"}, "metadata": {"image/png": {"width": "x y"}}},
     "mermaid": {"output_type": "display_data", "data": {"text/vnd.mermaid": "graph TD; click A href"}, "metadata": {}},
     "latex": {"output_type": "display_data", "data": {"text/latex": "$\\href{x}{y}$"}, "metadata": {}},
 }  # fmt: skip
@@ -202,7 +202,7 @@ def test_a_notebook_that_is_not_of_our_making_acts_no_more(course: Course) -> No
             {"cell_type": kind, "source": "<b id=words>x</b>", "id": f"r{number}",
              "metadata": {"raw_mimetype": "text/html"}},
             {"cell_type": kind, "source": "![](attachment:x)", "metadata": {}, "id": f"a{number}",
-             "attachments": {'"><b id=words>': {"image/jpeg": '/9j/"><b id=words>'}, "s": {"image/svg+xml": "PHN2Zz4="}}},
+             "attachments": {'"><b id=words>': {"image/jpeg": '/9j/"><b id=x>'}, "s": {"image/svg+xml": "PHN2Zz4="}}},
         ]  # fmt: skip
     again = dict(notebook["cells"][-1]) | {
         "metadata": next(c for c in notebook["cells"] if c["metadata"].get("nbgrader"))["metadata"]
