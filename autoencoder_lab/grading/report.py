@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from autoencoder_lab.grading.grade import Result
+from autoencoder_lab.grading.inert import printable
 
 WIDTH = 40
 
@@ -28,7 +29,7 @@ def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> st
         lines += ["", "the same answers in every part, word for word:", *groups]
     if notes:
         lines += ["", "to look at:", *(f"  {note}" for note in notes)]
-    return "\n".join(lines)
+    return "\n".join(printable(line) for line in lines)
 
 
 def _distribution(points: Sequence[float], of: float) -> list[str]:
