@@ -1,11 +1,13 @@
 """Whole submissions: right, blank, wrong in common ways, hostile, and a class of them."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from autoencoder_lab.grading import dependencies
 from autoencoder_lab.grading import grade as grading
 from autoencoder_lab.grading.grade import Paper, Result, Task, grade_class, read_result
 from autoencoder_lab.grading.judge import Judge, load_judge
@@ -176,3 +178,67 @@ def test_a_class_is_graded_resumed_and_never_stopped(tmp_path: Path, sandbox: Sa
     assert {name: r.points for name, r in again.items()} == {"ann": 10, "bob": 2, "cut": 0}
     changed = {file.name for file in results.iterdir() if stamps.get(file.name) != file.stat().st_mtime_ns}
     assert changed == {"bob.json", "cut.json"}
+
+
+# --- what a key covers -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package to change, which the derivation reads in place of this one."""
+    shutil.copytree(
+        dependencies.ROOT / "autoencoder_lab",
+        tmp_path / "autoencoder_lab",
+        ignore=shutil.ignore_patterns("weights", "*.pyc"),
+    )
+    monkeypatch.setattr(dependencies, "ROOT", tmp_path)
+    monkeypatch.setattr(dependencies.Tree.__init__, "__defaults__", (tmp_path, False))
+    return tmp_path / "autoencoder_lab"
+
+
+LAB2 = dependencies.ROOT / "assignments" / "judges" / "lab2_conv.py"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "counts"),
+    [
+        ("checks/labs/lab2.py", "return", "return (0,) and", True),  # the lab's questions
+        ("grading/drawings.py", "def scribbles", "MORE = 1\n\n\ndef scribbles", False),  # which nothing names
+        ("grading/drawings.py", "generator.", "generator .", False),  # the same to Python
+        ("grading/judge.py", "tolerance: float = 1e-4", "tolerance: float = 1e-2", True),
+        ("grading/sandbox.py", "memory: int = 2 << 30", "memory: int = 1 << 30", True),  # the limits
+        ("grading/grade.py", "round(share * part.points, 2)", "round(share * part.points, 1)", True),  # the engine
+        ("checks/question.py", "share: float", "share: float = 0.5", True),
+        ("checks/labs/lab3.py", "return", "return (0,) and", False),  # another lab's
+        ("explorer/map.js", "a", "b", False),
+        ("commands/cli.py", "import os", "import os\n\nMORE = 1", False),
+        ("models/convolutional.py", "class ", "MORE = 1\n\n\nclass ", False),
+    ],
+)
+def test_a_key_covers_what_the_mark_depends_on_and_nothing_else(
+    a_copy: Path, file: str, old: str, new: str, counts: bool
+) -> None:
+    before, text = dependencies.behind(LAB2), (a_copy / file).read_text(encoding="utf-8")
+    assert old in text, "the test changes nothing"
+    (a_copy / file).write_text(text.replace(old, new), encoding="utf-8")
+    assert (dependencies.behind(LAB2) != before) is counts
+
+
+def test_a_key_covers_judge_release_seed_and_file(judge: Judge) -> None:
+    frame, mine = cells_of(notebook()), Paper("ada", notebook(RIGHT))
+    keys = [
+        grading.key_of(mine, judge, frame, 7),
+        grading.key_of(mine, replace(judge, version="other"), frame, 7),
+        grading.key_of(mine, judge, frame[:-1], 7),
+        grading.key_of(mine, judge, frame, 8),
+        grading.key_of(replace(mine, content=notebook()), judge, frame, 7),
+    ]
+    assert len(set(keys)) == len(keys) and keys[0] == grading.key_of(mine, judge, frame, 7)
+
+
+def test_a_judge_that_cannot_be_followed_rests_on_the_whole_package(a_copy: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text("from autoencoder_lab.checks import no_such_lab\n\nno_such_lab.x\n", encoding="utf-8")
+    before = dependencies.behind(mine)
+    (a_copy / "commands" / "cli.py").write_text("", encoding="utf-8")
+    assert dependencies.behind(mine) != before
