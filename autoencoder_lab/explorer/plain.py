@@ -28,6 +28,7 @@ class PlainExplorer(ipywidgets.VBox):
 
     def __init__(self, parts: list[ipywidgets.Widget], figure: Figure) -> None:
         super().__init__(parts)
+        self.add_class("autoencoder-lab-plain")
         self._rest = _Rest()
         self._rest.leave_for(self, image_tag(png_of(figure), figure.alt), RUN)
         close_former_of_this_cell(self)
@@ -51,7 +52,7 @@ class PlainExplorer(ipywidgets.VBox):
 
 
 class _Rest(CourseWidget):
-    """Has no view: it keeps a picture in the notebook where its script can run, for a widget that has no script."""
+    """Has no view: where its script can run, it does for a widget without one what widget.js does for ours."""
 
     _esm = bundle.javascript("rest")
 
