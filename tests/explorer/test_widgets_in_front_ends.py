@@ -167,8 +167,9 @@ def press_all(notebook: Notebook, root: "Locator", element: "Locator", keys: dic
             break
         element.focus()
         page.keyboard.press(key)
-        if page.evaluate(STATE) != before or commands.intersection(page.evaluate("window.executed")):
-            return [*wrong, key]  # what follows would be pressed in another notebook
+        after, executed = page.evaluate(STATE), commands.intersection(page.evaluate("window.executed"))
+        if after != before or executed:  # what follows would be pressed in another notebook
+            return [*wrong, f"{key}: {executed}, {before} became {after}"]
         if "Tab" not in key and not root.evaluate(WITHIN):
             wrong.append(f"{key} takes the focus")
     return wrong
