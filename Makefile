@@ -10,6 +10,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 THREE := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
+NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=900
 
 .PHONY: lab test quick long notebooks bench
 
@@ -20,7 +21,7 @@ test: .venv/installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest $(THREE) --nbval-lax --nbval-current-env --nbval-cell-timeout=900 notebooks tests
+	$(BIN)/pytest $(THREE) $(NBVAL) --notebooks=due notebooks tests
 
 quick: .venv/installed-test
 	$(BIN)/ruff check
@@ -29,7 +30,7 @@ quick: .venv/installed-test
 	$(BIN)/pytest $(THREE) -m "not slow"
 
 long: .venv/installed-test
-	$(BIN)/pytest --long=new $(ARGS)
+	$(BIN)/pytest $(NBVAL) --long=new $(ARGS) notebooks tests
 
 notebooks: .venv/installed-test
 	$(BIN)/python notebooks/build.py $(ARGS)

@@ -10,6 +10,13 @@ A test marked `long` runs only where it is asked for:
 The rows stand in long_results.jsonl: the test's name without its file, its seconds, the versions, and a hash of the
 code it rests on: its file, the files of tests/ that this one imports, each conftest.py above it, and what all of these
 reach in the library. `@pytest.mark.long("assignments/judges/*.py")` adds files that a test finds by their path.
+
+A notebook that nbval runs has a row too, of the built file and of what its code reaches in the library:
+
+    pytest --nbval-lax notebooks tests                    every notebook
+    pytest --nbval-lax --notebooks=due notebooks tests    what make test does: those without a row of the present code,
+                                                          and a quarter of the others, another one each day
+    pytest --nbval-lax --long=new notebooks tests         what make long does: those without such a row
 """
 
 import ast
@@ -86,6 +93,30 @@ def code_hash(test: Path, *reads: str) -> str:
 # --- choosing --------------------------------------------------------------------------------------
 
 
+def row_name(item: pytest.Item) -> str | None:
+    """The name of the row that an item belongs to: a long test's own, a notebook's for each of its cells."""
+    if item.path.suffix == ".ipynb":
+        return item.path.name
+    return item.name if item.get_closest_marker("long") else None
+
+
+def notebook_hash(notebook: Path) -> str:
+    """Twelve hexadecimal digits for a built notebook as it is stored, and for what its code reaches in the library."""
+    from notebook_tools import SOURCES, build  # most runs of pytest have no notebook in them
+
+    source = {source.stem: source for source in SOURCES}[notebook.stem]
+    parts = notebook.read_bytes() + build.library_hash(source).encode()
+    return hashlib.sha256(parts).hexdigest()[:12]
+
+
+def due(code: dict[str, str], rows: dict[str, Row]) -> set[str]:
+    """The notebooks that make test runs; code: {notebook: hash of it and of the present code}."""
+    from notebook_tools import notebooks_of_the_day
+
+    its_turn = {f"{source.stem}.ipynb" for source in notebooks_of_the_day(4)}
+    return code.keys() & its_turn | {name for name in code if rows.get(name, {}).get("code") != code[name]}
+
+
 def rotation(rows: dict[str, Row], day: date, minutes: float) -> set[str]:
     """The tests to run again today: as many as fit by their stored seconds, and the day's first, whatever it takes."""
     names, left, chosen = sorted(rows), 60 * minutes, set[str]()
@@ -115,6 +146,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("long tests")
     group.addoption("--long", choices=("new", "all", "some"), help="run long tests in place of the others")
     group.addoption("--long-minutes", type=float, default=1.5, help="about how long --long=some may take")
+    group.addoption("--notebooks", choices=("due", "all"), default="all", help="which notebooks nbval runs")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -123,24 +155,35 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    which, code = config.getoption("long"), dict[str, str]()
-    long_ones = [item for item in items if item.get_closest_marker("long")]
-    for item in long_ones:
-        if item.name in code:
-            raise pytest.UsageError(f"two long tests are called {item.name}; a row is known by the name alone")
-        if which:
-            code[item.name] = code_hash(item.path, *item.get_closest_marker("long").args)  # type: ignore[union-attr]
-            item.user_properties.append(("long", (item.name, code[item.name])))
+    """Leaves what is asked for, and tells each item that a row is kept of which row that is."""
+    which, rows = config.getoption("long"), read_rows()
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if name := row_name(item):
+            groups.setdefault(name, []).append(item)
+    notebooks = {name for name, group in groups.items() if group[0].path.suffix == ".ipynb"}
+    for name in groups.keys() - notebooks:
+        if len(groups[name]) > 1:
+            raise pytest.UsageError(f"two long tests are called {name}; a row is known by the name alone")
+    code = {}
+    for name in groups if which else notebooks if config.getoption("notebooks") == "due" else ():
+        first = groups[name][0]
+        if name in notebooks:
+            code[name] = notebook_hash(first.path)
+        else:
+            code[name] = code_hash(first.path, *first.get_closest_marker("long").args)  # type: ignore[union-attr]
+        for item in groups[name]:
+            item.user_properties.append(("long", (name, code[name], len(groups[name]))))
     if which:
-        rows = read_rows()
-        wanted = chosen(which, code, rows, config.getoption("long_minutes"))
+        asked = {name: code[name] for name in groups if name not in notebooks or which != "some"}
+        kept = chosen(which, asked, rows, config.getoption("long_minutes"))
         if which == "some":
-            config.stash[STALE] = sorted(name for name in code if rows[name]["code"] != code[name])
-        kept = [item for item in long_ones if item.name in wanted]
+            config.stash[STALE] = sorted(name for name in asked if rows[name]["code"] != code[name])
     else:
-        kept = [item for item in items if item not in long_ones]
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = kept
+        kept = {None} | (due(code, rows) if code else notebooks)
+    left = [item for item in items if row_name(item) not in kept]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if row_name(item) in kept]
 
 
 STALE = pytest.StashKey[list[str]]()
@@ -157,12 +200,19 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 class Recorder:
-    """Keeps a row of each long test that passes, as soon as it has."""
+    """Keeps a row of each long test that passes, and of each notebook whose cells all do, as soon as it has."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = {}  # of what has passed, by the row's name
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" and report.passed:
-            name, code = dict(report.user_properties)["long"]  # type: ignore[misc]
+        if report.when != "call" or not report.passed:
+            return
+        name, code, parts = dict(report.user_properties)["long"]  # type: ignore[misc]
+        passed = self.seconds.setdefault(name, [])
+        passed.append(report.duration)
+        if len(passed) == parts:
             versions = {"python": platform.python_version(), "machine": platform.machine()}
             versions |= {package: version(package) for package in PACKAGES}
-            row = {"test": name, "seconds": round(report.duration, 1), "versions": versions, "code": code}
+            row = {"test": name, "seconds": round(sum(passed), 1), "versions": versions, "code": code}
             write_rows((read_rows() | {name: row}).values())

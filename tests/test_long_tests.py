@@ -5,7 +5,10 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+import jupytext
 import long_tests
+import nbformat
+import notebook_tools
 import pytest
 
 PASSES = """
@@ -45,7 +48,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 class Seen:
-    """Notes which tests ran."""
+    """Notes which tests ran, and of which notebook each cell was."""
 
     tests: list[str]
 
@@ -55,7 +58,7 @@ class Seen:
 
     @staticmethod
     def pytest_runtest_call(item: pytest.Item) -> None:
-        Seen.tests.append(item.name)
+        Seen.tests.append(item.path.name if item.path.suffix == ".ipynb" else item.name)
 
 
 LONG = ["test_draws[0]", "test_draws[1]", "test_draws[2]", "test_of_a_file"]
@@ -86,6 +89,62 @@ def test_a_few_run_again_stale_ones_are_named_and_a_test_without_a_row_is_an_err
     assert run("--long=some") == 0 and Seen.tests == LONG
     assert "warning: test_draws[1] was not run with the present code" in capsys.readouterr().out
     assert long_tests.read_rows()["test_draws[1]"]["code"] == "another", "nothing is kept of these"
+
+
+@pytest.fixture
+def notebooks(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Four notebooks of two cells in the folder that `run` looks into, each with its source beside."""
+    made = []
+    for number in range(4):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in ("x = 1", "y = x + 1")])
+        jupytext.write(notebook, tmp_path / f"0{number}_some.py", fmt="py:percent")
+        nbformat.write(notebook, tmp_path / f"0{number}_some.ipynb")
+        made.append(tmp_path / f"0{number}_some.ipynb")
+    monkeypatch.setattr(notebook_tools, "SOURCES", [path.with_suffix(".py") for path in made])
+    monkeypatch.setenv("AUTOENCODER_LAB_ROTATION", "2")
+    (tmp_path / "test_draws.py").write_text("def test_short(): pass\n", encoding="utf-8")
+    return made
+
+
+def ran() -> list[str]:
+    """The notebooks of which cells ran, each once for each cell."""
+    return [name for name in Seen.tests if name.endswith(".ipynb")]
+
+
+@pytest.mark.slow
+def test_notebooks_run_until_they_have_a_row_and_take_turns_afterwards(run: Run, notebooks: list[Path]) -> None:
+    names = [path.name for path in notebooks for _ in range(2)]
+    assert run("--nbval-lax") == 0 and ran() == names
+    assert run("--nbval-lax", "--notebooks=due") == 0 and ran() == names, "none has a row yet"
+    assert not long_tests.read_rows(), "make test keeps nothing"
+    assert run("--nbval-lax", "--long=new") == 0 and ran() == names
+    assert list(long_tests.read_rows()) == [path.name for path in notebooks]
+    assert run("--nbval-lax", "--long=new") == 0 and ran() == []
+    assert run("--nbval-lax", "--long=some") == 0 and ran() == []
+    assert run("--nbval-lax", "--notebooks=due") == 0 and ran() == ["02_some.ipynb"] * 2
+    assert Seen.tests[-1] == "test_short"
+
+    built = nbformat.read(notebooks[1], as_version=4)
+    built.cells[1].source = "y = z"
+    nbformat.write(built, notebooks[1])
+    before = long_tests.read_rows()
+    assert run("--nbval-lax", "--long=new") == 1 and ran() == ["01_some.ipynb"] * 2
+    assert long_tests.read_rows() == before, "a notebook of which one cell fails leaves its old row"
+    assert run("--nbval-lax", "--notebooks=due") == 1 and set(ran()) == {"01_some.ipynb", "02_some.ipynb"}
+
+
+def test_a_notebook_s_hash_follows_what_is_stored_and_what_its_code_reaches(
+    notebooks: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = [long_tests.notebook_hash(notebooks[0])]
+    assert long_tests.notebook_hash(notebooks[0]) == seen[0]
+    built = nbformat.read(notebooks[0], as_version=4)
+    built.cells[0].outputs = [nbformat.v4.new_output("stream", name="stdout", text="1")]
+    nbformat.write(built, notebooks[0])
+    seen.append(long_tests.notebook_hash(notebooks[0]))
+    monkeypatch.setattr(notebook_tools.build, "library_hash", lambda source: "another library")
+    seen.append(long_tests.notebook_hash(notebooks[0]))
+    assert len(set(seen)) == 3
 
 
 def test_every_test_takes_its_turn_within_the_minutes() -> None:
