@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import autoencoder_lab as lab
+from autoencoder_lab.grading.dependencies import BY_ENTRY, NO_FIGURE, ROOT, Tree
 from evidence import runner
-from evidence.dependencies import BY_ENTRY, NO_FIGURE, ROOT, Tree
 
 NOTEBOOKS = sorted((ROOT / "notebooks" / "source").glob("[0-9][0-9]*_*.py"))
 TRAINED = ("C08", "C13", "C31", "C33", "C42")

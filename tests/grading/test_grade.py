@@ -1,11 +1,13 @@
 """Whole submissions: right, blank, wrong in common ways, hostile, and a class of them."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from autoencoder_lab.grading import dependencies
 from autoencoder_lab.grading import grade as grading
 from autoencoder_lab.grading.grade import Paper, Result, Task, grade_class, read_result
 from autoencoder_lab.grading.judge import Judge, load_judge
@@ -74,7 +76,7 @@ def test_a_mistake_costs_its_part_alone_and_is_named(
     ],
 )
 def test_what_one_part_breaks_costs_no_other(judge: Judge, sandbox: Sandbox, source: str) -> None:
-    short = replace(judge, limits=Limits(wall=3))
+    short = replace(judge, limits=Limits(cell=2))
     result = graded(notebook(RIGHT | {"mse": source}), short, sandbox)
     assert points(result) == POINTS | {"test_mse": 0}
 
@@ -123,7 +125,8 @@ def mse(x, y): return torch.tensor(0.0)
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_attack_earns_nothing(judge: Judge, sandbox: Sandbox, name: str) -> None:
-    assert graded(notebook({"mse": HOSTILE[name]}), judge, sandbox).points == 0
+    short = replace(judge, limits=Limits(cell=4))  # one of them looks through all there is
+    assert graded(notebook({"mse": HOSTILE[name]}), short, sandbox).points == 0
 
 
 def test_a_decoder_that_never_saw_the_images_cannot_return_them(judge: Judge, sandbox: Sandbox) -> None:
@@ -155,7 +158,9 @@ def test_locked_cells_are_the_releases_and_copies_do_not_count(judge: Judge, san
     result = graded(json.dumps(content).encode(), judge, sandbox)
     # the copied cell runs as a cell the student added; it defines what the first left undone
     assert points(result)["test_mse"] == 2 and points(result)["test_model"] == 0
-    assert [c["grade_id"] for c in result.cells][-1] == "model"
+    ids = [c["grade_id"] for c in result.cells]
+    assert ids.count("model") == 1 and ids.index("model") < ids.index("test_model")  # where the release has it
+    assert any("the cell model is missing" in flag for flag in result.flags)
 
 
 def test_a_class_is_graded_resumed_and_never_stopped(tmp_path: Path, sandbox: Sandbox) -> None:
@@ -176,3 +181,67 @@ def test_a_class_is_graded_resumed_and_never_stopped(tmp_path: Path, sandbox: Sa
     assert {name: r.points for name, r in again.items()} == {"ann": 10, "bob": 2, "cut": 0}
     changed = {file.name for file in results.iterdir() if stamps.get(file.name) != file.stat().st_mtime_ns}
     assert changed == {"bob.json", "cut.json"}
+
+
+# --- what a key covers -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package to change, which the derivation reads in place of this one."""
+    shutil.copytree(
+        dependencies.ROOT / "autoencoder_lab",
+        tmp_path / "autoencoder_lab",
+        ignore=shutil.ignore_patterns("weights", "*.pyc"),
+    )
+    monkeypatch.setattr(dependencies, "ROOT", tmp_path)
+    monkeypatch.setattr(dependencies.Tree.__init__, "__defaults__", (tmp_path, False))
+    return tmp_path / "autoencoder_lab"
+
+
+LAB2 = dependencies.ROOT / "assignments" / "judges" / "lab2_conv.py"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "counts"),
+    [
+        ("checks/labs/lab2.py", "return", "return (0,) and", True),  # the lab's questions
+        ("grading/drawings.py", "def scribbles", "MORE = 1\n\n\ndef scribbles", False),  # which nothing names
+        ("grading/drawings.py", "generator.", "generator .", False),  # the same to Python
+        ("grading/judge.py", "tolerance: float = 1e-4", "tolerance: float = 1e-2", True),
+        ("grading/sandbox.py", "memory: int = 2 << 30", "memory: int = 1 << 30", True),  # the limits
+        ("grading/grade.py", "round(share * part.points, 2)", "round(share * part.points, 1)", True),  # the engine
+        ("checks/question.py", "share: float", "share: float = 0.5", True),
+        ("checks/labs/lab3.py", "return", "return (0,) and", False),  # another lab's
+        ("explorer/map.js", "a", "b", False),
+        ("commands/cli.py", "import os", "import os\n\nMORE = 1", False),
+        ("models/convolutional.py", "class ", "MORE = 1\n\n\nclass ", False),
+    ],
+)
+def test_a_key_covers_what_the_mark_depends_on_and_nothing_else(
+    a_copy: Path, file: str, old: str, new: str, counts: bool
+) -> None:
+    before, text = dependencies.behind(LAB2), (a_copy / file).read_text(encoding="utf-8")
+    assert old in text, "the test changes nothing"
+    (a_copy / file).write_text(text.replace(old, new), encoding="utf-8")
+    assert (dependencies.behind(LAB2) != before) is counts
+
+
+def test_a_key_covers_judge_release_seed_and_file(judge: Judge) -> None:
+    frame, mine = cells_of(notebook()), Paper("ada", notebook(RIGHT))
+    keys = [
+        grading.key_of(mine, judge, frame, 7),
+        grading.key_of(mine, replace(judge, version="other"), frame, 7),
+        grading.key_of(mine, judge, frame[:-1], 7),
+        grading.key_of(mine, judge, frame, 8),
+        grading.key_of(replace(mine, content=notebook()), judge, frame, 7),
+    ]
+    assert len(set(keys)) == len(keys) and keys[0] == grading.key_of(mine, judge, frame, 7)
+
+
+def test_a_judge_that_cannot_be_followed_rests_on_the_whole_package(a_copy: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text("from autoencoder_lab.checks import no_such_lab\n\nno_such_lab.x\n", encoding="utf-8")
+    before = dependencies.behind(mine)
+    (a_copy / "commands" / "cli.py").write_text("", encoding="utf-8")
+    assert dependencies.behind(mine) != before

@@ -1,7 +1,7 @@
 """What a piece of code rests on: every definition that it reaches, found through the imports of the file it stands in.
 
-`Tree().experiment("c31")` and `Tree(shown=True).notebook(text)` give a hash of all that an experiment or a notebook
-uses of this project. Evidence and notebooks are made anew when theirs changes.
+`Tree().experiment("c31")`, `Tree(shown=True).notebook(text)` and `behind(judge)` give a hash of all that an experiment,
+a notebook or a judge uses of this project. Evidence, notebooks and marks are made anew when theirs changes.
 
 - A function, a class (its methods and bases too) or a constant counts whole, and what it names is followed: through
   imports (at the top or inside a function), re-exports, and what a package loads lazily and tells type checkers of.
@@ -29,7 +29,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LIBRARY, PROJECT = "autoencoder_lab", ("autoencoder_lab", "evidence")
 NO_FIGURE = "No figure depends on this."
 BY_ENTRY = "# a figure depends on the entries it names only"
@@ -426,3 +426,19 @@ class Tree:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def behind(judge: Path) -> str:
+    """Sixteen hexadecimal digits for all that a judge's marks rest on: its file, and the package's code it reaches.
+
+    The questions, the limits and the engine's way with a submission are reached too; what isolates it is not. Where a
+    judge's names cannot be followed, every file of the package counts.
+    """
+    text, tree = judge.read_text(encoding="utf-8"), Tree(shown=True)
+    try:
+        engine = [tree.project.find(f"{LIBRARY}.grading.grade", name) for name in ("assemble", "_Grader")]
+        code = tree._hash(tree.reached_by(text) + tree.reached(engine))
+    except (LookupError, ValueError, SyntaxError):
+        files = sorted((ROOT / LIBRARY).rglob("*.py"))
+        code = _sha256("".join(_sha256(file.read_bytes()) for file in files).encode())
+    return _sha256(f"{_sha256(text.encode())} {code}".encode())[:16]
