@@ -49,8 +49,9 @@ def look(path: Path, timeout: int = 10 * CELL_SECONDS) -> tuple[list[PartState],
     Raises ValueError for a file that is no lab, or cannot be run. Needs nothing but Jupyter, which the course brings.
     """
     from autoencoder_lab.grading.assembling import copies_of_stubs
+    from autoencoder_lab.grading.notebook_file import cells_of
     from autoencoder_lab.grading.reading import read_regular
-    from autoencoder_lab.grading.submission import LARGEST_FILE, Unreadable, cells_of
+    from autoencoder_lab.grading.submission import LARGEST_FILE, Unreadable
 
     try:
         cells = _once_each(cells_of(read_regular(path.resolve(), LARGEST_FILE)))

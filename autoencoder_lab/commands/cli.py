@@ -140,14 +140,33 @@ def grade(
         from autoencoder_lab.commands import grading
         from autoencoder_lab.grading.folders import Course
 
-        place, how = Course(course, db), {"workers": jobs, "scheduler": scheduler, "allow_root": allow_root}
-        isolated, by_when = grading.isolation_of(isolation), grading.late_of(due, late)
-        if dry_run:
-            typer.echo(grading.dry_run(lab, submissions, place, part or (), isolation=isolated, **how))
-        elif part:
+        if part and not dry_run:
             raise ValueError("--part goes with --dry-run; marks are made anew for all parts together, by --force")
+        place, walls, by_when = Course(course, db), grading.isolation_of(isolation), grading.late_of(due, late)
+        if dry_run:
+            said = grading.dry_run(
+                lab,
+                submissions,
+                place,
+                part or (),
+                workers=jobs,
+                scheduler=scheduler,
+                isolation=walls,
+                allow_root=allow_root,
+            )
         else:
-            typer.echo(grading.grade(lab, submissions, place, isolation=isolated, late=by_when, force=force, **how))
+            said = grading.grade(
+                lab,
+                submissions,
+                place,
+                workers=jobs,
+                scheduler=scheduler,
+                isolation=walls,
+                late=by_when,
+                allow_root=allow_root,
+                force=force,
+            )
+        typer.echo(said)
 
 
 @app.command()

@@ -10,16 +10,18 @@ from typing import get_args
 from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading import report as reporting
 from autoencoder_lab.grading.folders import Course
-from autoencoder_lab.grading.grade import Result, Task, grade_class, read_paper, read_result, try_parts
+from autoencoder_lab.grading.grade import Result, read_paper
 from autoencoder_lab.grading.gradebook import prepare, record
 from autoencoder_lab.grading.inert import printable
 from autoencoder_lab.grading.judge import load_judge
 from autoencoder_lab.grading.lab_source import LabError
 from autoencoder_lab.grading.manifest import naive_utc
+from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.sandbox import Isolation, Sandbox
-from autoencoder_lab.grading.submission import Submission, Unreadable, cells_of, collect
+from autoencoder_lab.grading.submission import Submission, Unreadable, collect
 from autoencoder_lab.grading.totals import ON_TIME, POLICIES, Late
 from autoencoder_lab.grading.walls import SandboxError
+from autoencoder_lab.grading.whole_class import Task, grade_class, read_result, try_parts
 
 UNPROTECTED = """\
 WARNING: --isolation none runs every notebook as an ordinary program of yours: it can read and change your files, the

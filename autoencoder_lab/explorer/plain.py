@@ -23,7 +23,7 @@ from autoencoder_lab.plotting.figure import Figure
 MOST_SLIDERS = 8
 
 
-class PlainExplorer(ipywidgets.VBox):
+class PlainExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Ordinary widgets in a box; a widget of ours without a view leaves its picture in a saved notebook."""
 
     def __init__(self, parts: list[ipywidgets.Widget], figure: Figure) -> None:
@@ -38,7 +38,7 @@ class PlainExplorer(ipywidgets.VBox):
         if self.comm is None:
             return
         super().close()
-        inner = list(self.children)
+        inner: list[Any] = list(self.children)
         while inner:
             one = inner.pop()
             inner += getattr(one, "children", ())
@@ -46,7 +46,7 @@ class PlainExplorer(ipywidgets.VBox):
                 if part is not None:
                     part.unobserve_all()
                     part.close()
-        self.children = ()
+        self.set_trait("children", ())
         self.layout.close()
         self._rest.close()
 

@@ -47,8 +47,6 @@ class Explorer(StandaloneWidget):
         super().__init__(scene=scene)
         self.on_msg(self._answer)
 
-    # --- the kernel engine ------------------------------------------------------------------------
-
     def run(self, index: int, moment: int, what: str, rows: np.ndarray) -> list[bytes]:
         """Compute for the browser. what: "decode" rows (m, size), or "reconstruct" rows (m, C·H·W) in [0, 1].
 
@@ -69,8 +67,6 @@ class Explorer(StandaloneWidget):
         elif kind == "training":
             self._steering.ask(message["action"])
             self._tell_training()
-
-    # --- while a model trains ---------------------------------------------------------------------
 
     def __call__(self, model: Any, history: Any) -> bool:
         """The callback of `fit`: keeps the weights of this moment, shows them, and obeys pause, step and stop."""

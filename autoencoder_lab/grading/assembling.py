@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from autoencoder_lab.grading.containers import Unreadable
-from autoencoder_lab.grading.submission import SourceCell
+from autoencoder_lab.grading.notebook_file import SourceCell
 from autoencoder_lab.protocol import CODE_STUB
 
 DEFINED = re.compile(

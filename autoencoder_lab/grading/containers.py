@@ -262,8 +262,10 @@ def _are_equal(members: list[Member]) -> bool:
 
 def _chosen(notebooks: list[Member], lab: str) -> list[Member]:
     """Those among which there is nothing left to choose by name, place or content: one, it is to be hoped."""
-    for wanted in (lambda name: is_lab(name, lab), lambda name: _folded(lab) in _folded(PurePosixPath(name).name)):
-        if named := [member for member in notebooks if wanted(member.name)]:
+    by_name = [member for member in notebooks if is_lab(member.name, lab)]
+    by_part_of_it = [member for member in notebooks if _folded(lab) in _folded(PurePosixPath(member.name).name)]
+    for named in (by_name, by_part_of_it):
+        if named:
             top = min(member.name.count("/") for member in named)
             return [member for member in named if member.name.count("/") == top]
     if 1 < len(notebooks) <= MOST_PEEKED:

@@ -13,7 +13,8 @@ from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import PartResult, Result
 from autoencoder_lab.grading.inert import ADDED, CELL, PAGE, POLICY, as_typed, pictures, printable
-from autoencoder_lab.grading.submission import Unreadable, cells_of
+from autoencoder_lab.grading.notebook_file import cells_of
+from autoencoder_lab.grading.submission import Unreadable
 from autoencoder_lab.grading.totals import PartMark, Total, totals
 
 PATH = re.compile(r"(?<![\w/.:<])(?:[A-Za-z]:\\|/)(?:[^\s/\\:,;'\"()]+[/\\])+([^\s/\\:,;'\"()]*)")  # of a machine

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from autoencoder_lab.grading.notebook_file import without_outputs
 from autoencoder_lab.grading.sandbox import Answer, Job, Limits, Probe
-from autoencoder_lab.grading.submission import without_outputs
 
 MOST, LARGEST, SIDE = 12, 10 << 20, 1200  # pictures a submission, bytes of one, pixels of what is shown
 READ = """
@@ -59,7 +59,7 @@ def pasted(content: bytes, sandbox: Runs) -> tuple[dict[tuple[str, str], list[st
 
 def _attachments(content: bytes) -> Iterator[tuple[str, str, bytes]]:
     """(kind, source, bytes) of every attachment; no bytes where it is none that could be a picture."""
-    from autoencoder_lab.grading.submission import _cell
+    from autoencoder_lab.grading.notebook_file import _cell
 
     if b'"attachments"' not in content:
         return

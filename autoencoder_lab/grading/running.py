@@ -7,8 +7,8 @@ the process, it is named, left out, and everything else runs without it.
 from collections.abc import Collection, Iterable, Sequence
 
 from autoencoder_lab.grading.judge import Judge, ProbeFailed
+from autoencoder_lab.grading.notebook_file import SourceCell
 from autoencoder_lab.grading.sandbox import Answer, Arrays, Job, Probe, Sandbox
-from autoencoder_lab.grading.submission import SourceCell
 from autoencoder_lab.protocol import NOT_DONE
 
 ROUNDS = 3  # then all of the student's own cells are left out at once

@@ -43,8 +43,9 @@ Isolation = Literal["bwrap", "none"]
 class Limits:
     """What one job may use: seconds of processor time, bytes of memory, …
 
-    cpu: for all of a job together, whatever else the machine does; time in which all of it sleeps counts too. cell: for each cell and each probe that does not train. wall: of the clock, ten times cpu if not said: it only ends
-    what cpu does not see. See inside/clocks.py.
+    cpu: for all of a job together, whatever else the machine does; time in which all of it sleeps counts too. cell: for
+    each cell and each probe that does not train. wall: of the clock, ten times cpu if not said: it only ends what cpu
+    does not see. See inside/clocks.py.
     """
 
     wall: float = 0.0

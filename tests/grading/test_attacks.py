@@ -22,11 +22,13 @@ import autoencoder_lab as lab
 from autoencoder_lab.checks.labs.lab1 import numbers_to_read
 from autoencoder_lab.grading import grade as grading
 from autoencoder_lab.grading import walls
-from autoencoder_lab.grading.grade import Paper, Result, Task, grade_class
+from autoencoder_lab.grading.grade import Paper, Result
 from autoencoder_lab.grading.judge import Judge, load_judge
+from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.report import report
 from autoencoder_lab.grading.sandbox import Job, Limits, Probe, Sandbox, _unpacked
-from autoencoder_lab.grading.submission import cells_of, find
+from autoencoder_lab.grading.submission import find
+from autoencoder_lab.grading.whole_class import Task, grade_class
 from grading.small_lab import POINTS, RIGHT, cell, notebook
 
 JUDGE = Path(__file__).parent / "small_lab" / "judge.py"

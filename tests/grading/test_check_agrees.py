@@ -12,8 +12,8 @@ from autoencoder_lab.commands import notebook_runner
 from autoencoder_lab.commands.check_lab import look
 from autoencoder_lab.commands.notebook_runner import CellFailed
 from autoencoder_lab.grading.grade import Paper, grade
+from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.sandbox import Sandbox
-from autoencoder_lab.grading.submission import cells_of
 from autoencoder_lab.protocol import NOT_DONE
 from grading import odd_notebooks
 from grading.odd_notebooks import NAMES, by_chance, odd

@@ -15,9 +15,9 @@ pytest.importorskip(
 
 from autoencoder_lab.commands import grading as commands
 from autoencoder_lab.commands.cli import app
-from autoencoder_lab.grading.grade import Task, grade_class
 from autoencoder_lab.grading.sandbox import Sandbox, SandboxError
 from autoencoder_lab.grading.submission import find
+from autoencoder_lab.grading.whole_class import Task, grade_class
 from grading.small_lab import POINTS, RIGHT, notebook
 
 SMALL = Path(__file__).parent / "small_lab"
@@ -117,7 +117,8 @@ def test_force_grades_anew_and_a_dry_run_stores_nothing(course: Path, sandbox: S
     assert typed(course, "grade", "small", str(handed_in), "--allow-root").exit_code == 0
     stamps = {path: path.stat().st_mtime_ns for path in course.rglob("*") if path.is_file() and path not in kept}
     judge = course / "judges" / "small.py"
-    judge.write_text(judge.read_text(encoding="utf-8").replace('"sum for mean": (squared.sum(), 0.5', '"sum for mean": (squared.sum(), 0.25'), encoding="utf-8")  # fmt: skip
+    stricter = judge.read_text(encoding="utf-8").replace("(squared.sum(), 0.5", "(squared.sum(), 0.25")
+    judge.write_text(stricter, encoding="utf-8")
     tried = typed(course, "grade", "small", str(handed_in), "--part", "mse", "--dry-run", "--allow-root")
     assert tried.exit_code == 0, tried.output
     assert "bob: test_mse: 0.5 of 2 (stored: 1), this is the sum" in tried.output

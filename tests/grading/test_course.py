@@ -22,13 +22,14 @@ from autoencoder_lab.commands import grading as commands
 from autoencoder_lab.grading import export, feedback
 from autoencoder_lab.grading import gradebook as gradebook_module
 from autoencoder_lab.grading.folders import Course
-from autoencoder_lab.grading.grade import PartResult, Result, read_result, write_result
+from autoencoder_lab.grading.grade import PartResult, Result
 from autoencoder_lab.grading.gradebook import _reach_alembic, prepare, record
 from autoencoder_lab.grading.inert import configure
 from autoencoder_lab.grading.lab_source import LabError, released, source_notebook, write
+from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.report import report
-from autoencoder_lab.grading.submission import cells_of
 from autoencoder_lab.grading.totals import ON_TIME, Late
+from autoencoder_lab.grading.whole_class import read_result, write_result
 from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB
 
 TEXT = '''# %% [markdown]

@@ -9,10 +9,12 @@ import pytest
 
 from autoencoder_lab.grading import dependencies
 from autoencoder_lab.grading import grade as grading
-from autoencoder_lab.grading.grade import Paper, Result, Task, grade_class, read_result
+from autoencoder_lab.grading.grade import Paper, Result
 from autoencoder_lab.grading.judge import Judge, load_judge
+from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.sandbox import Limits, Sandbox
-from autoencoder_lab.grading.submission import cells_of, find
+from autoencoder_lab.grading.submission import find
+from autoencoder_lab.grading.whole_class import Task, grade_class, read_result
 from grading.small_lab import POINTS, RIGHT, STUBS, cell, notebook
 
 JUDGE = Path(__file__).parent / "small_lab" / "judge.py"

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from autoencoder_lab.grading.containers import Unreadable
-from autoencoder_lab.grading.submission import cells_of, collect, find, is_id, student_of
+from autoencoder_lab.grading.notebook_file import cells_of
+from autoencoder_lab.grading.submission import collect, find, is_id, student_of
 from grading.test_submission import notebook
 
 LAB = "lab1_linear"

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from autoencoder_lab.grading.grade import Paper, PartResult, Result, key_of, read_result
+from autoencoder_lab.grading.grade import Paper, PartResult, Result, key_of
 from autoencoder_lab.grading.judge import Judge, Mark, Part, load_judge
 from autoencoder_lab.grading.report import longest_literal
 from autoencoder_lab.grading.sandbox import Limits
+from autoencoder_lab.grading.whole_class import read_result
 
 PARTS = 'parts=[Part("test_mse", 2, ["mse"], "", lambda given, inputs: Mark(1))]'
 IMPORTS = """from autoencoder_lab.grading.judge import Judge, Mark, Part

@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from autoencoder_lab.grading.assembling import assembled
 from autoencoder_lab.grading.containers import MOST_MEMBERS
-from autoencoder_lab.grading.grade import Paper, PartResult, Result, read_paper, read_result, write_result
-from autoencoder_lab.grading.submission import Unreadable, cells_of, find, is_id, student_of
+from autoencoder_lab.grading.grade import Paper, PartResult, Result, read_paper
+from autoencoder_lab.grading.notebook_file import cells_of
+from autoencoder_lab.grading.submission import Unreadable, find, is_id, student_of
+from autoencoder_lab.grading.whole_class import read_result, write_result
 from grading.small_lab import RIGHT, STUBS, notebook
 
 LAB = "small_lab"

@@ -15,9 +15,11 @@ pytest.importorskip("nbgrader", reason="the gradebook is nbgrader's: pip install
 from autoencoder_lab.grading import feedback
 from autoencoder_lab.grading import grade as grading
 from autoencoder_lab.grading.folders import Course
-from autoencoder_lab.grading.grade import KEPT, Paper, PartResult, Result, Task, grade_class, read_result
+from autoencoder_lab.grading.grade import Paper, PartResult, Result
 from autoencoder_lab.grading.gradebook import record
-from autoencoder_lab.grading.submission import Unreadable, cells_of, collect
+from autoencoder_lab.grading.notebook_file import cells_of
+from autoencoder_lab.grading.submission import Unreadable, collect
+from autoencoder_lab.grading.whole_class import KEPT, Task, grade_class, read_result
 from grading.test_course import book, course, empty_book, grades, marked_by_hand
 from grading.untouched import kept, untouched
 

@@ -11,8 +11,8 @@ from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Paper, Result, derived, grade, names_bound
 from autoencoder_lab.grading.judge import Judge, Part, load_judge
 from autoencoder_lab.grading.lab_source import LabError
+from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.sandbox import Answer, Job, Probe, Sandbox
-from autoencoder_lab.grading.submission import cells_of
 from grading.small_lab import RIGHT, notebook
 
 JUDGE = Path(__file__).parent / "small_lab" / "judge.py"

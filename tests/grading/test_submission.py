@@ -10,16 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autoencoder_lab.grading.submission import (
-    LARGEST_FILE,
-    MOST_CELLS,
-    SourceCell,
-    Unreadable,
-    cells_of,
-    find,
-    is_id,
-    student_of,
-)
+from autoencoder_lab.grading.notebook_file import MOST_CELLS, SourceCell, cells_of
+from autoencoder_lab.grading.submission import LARGEST_FILE, Unreadable, find, is_id, student_of
 
 LAB = "lab1_linear"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from autoencoder_lab.grading.grade import Task, grade_class, read_result
 from autoencoder_lab.grading.sandbox import Sandbox
 from autoencoder_lab.grading.submission import find
+from autoencoder_lab.grading.whole_class import Task, grade_class, read_result
 from autoencoder_lab.grading.workers import Processes, lost
 from grading.small_lab import RIGHT, notebook
 

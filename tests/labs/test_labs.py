@@ -15,8 +15,8 @@ from autoencoder_lab.commands.notebook_runner import run_cells
 from autoencoder_lab.grading import grade as grading
 from autoencoder_lab.grading.grade import Paper, Result
 from autoencoder_lab.grading.judge import Judge, StagedPart, load_judge
+from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.sandbox import Sandbox
-from autoencoder_lab.grading.submission import cells_of
 from labs import cheats, reckoning
 from labs.answers import Mistake
 from labs.sources import ASSIGNMENTS, LABS, answers_of, handed_in, release_of, source_of

@@ -110,7 +110,7 @@ def test_two_rows_come_out_again(lab: str) -> None:
 def test_the_sandbox_measures_what_the_reckoning_does(lab: str, sandbox: Any) -> None:
     """The part's own generator, in the sandbox and outside: the same figures, to rounding."""
     from autoencoder_lab.grading import grade as grading
-    from autoencoder_lab.grading.submission import cells_of
+    from autoencoder_lab.grading.notebook_file import cells_of
     from labs.sources import answers_of, handed_in
 
     cells = cells_of(handed_in(lab, answers_of(lab)))

@@ -45,9 +45,8 @@ class Clock:
             return False
         self.took[-1] += passed
         whole = self.limits["cpu"]
-        return (
-            self.took[-1] > (whole if self.at in self.limits["long"] else self.limits["cell"]) or sum(self.took) > whole
-        )
+        own: float = whole if self.at in self.limits["long"] else self.limits["cell"]
+        return bool(self.took[-1] > own or sum(self.took) > whole)
 
 
 def _used(job: int) -> tuple[float, bool]:
