@@ -58,7 +58,10 @@ FRONT_ENDS = [
     "lab",
     pytest.param(
         "notebooks",
-        marks=pytest.mark.skipif(find_spec("notebook") is None, reason="Notebook 7 is missing: pip install notebook"),
+        marks=[
+            pytest.mark.skipif(find_spec("notebook") is None, reason="Notebook 7 is missing: pip install notebook"),
+            pytest.mark.long,
+        ],
     ),
 ]
 NOT_OURS = ["'schema'", "woff2", "403"]  # Notebook 7 asks for a setting and a font that it does not have
@@ -76,6 +79,7 @@ STATE = """() => {
     dialogs: document.querySelectorAll(".jp-Dialog").length });
 }"""
 CELLS = "() => Array.from(notebook.content.widgets, ({ model }) => [model.id, model.sharedModel.getSource()])"
+ELEMENTS = "document.querySelectorAll('.jp-Notebook *').length"  # what is around comes and goes by itself
 WITHIN = "(root) => root.contains(document.activeElement)"
 NAMES = """(roots) => {
   const wrong = [];
@@ -307,12 +311,12 @@ def test_fifteen_runs_of_a_cell_leave_nothing_of_the_first_fourteen(browser: "Br
             return protocol.send("Memory.getDOMCounters")
 
         notebook.run(1)
-        first, elements_before = counted(), page.evaluate("document.querySelectorAll('*').length")
+        first, elements_before = counted(), page.evaluate(ELEMENTS)
         notebook.run(1, times=14)
         *earlier, last = notebook.evaluate(ALIVE)
         assert len(earlier) == 15 and set(earlier) == {0} and last > 4
         assert notebook.evaluate(SCENES) <= 3  # of the last explorer and player; IPython's own of what it shows
         last_counts = counted()
-        assert page.evaluate("document.querySelectorAll('*').length") == elements_before
+        assert page.evaluate(ELEMENTS) == elements_before
         assert last_counts["nodes"] - first["nodes"] < 600, "the views of many runs are kept"  # one view has more
         assert last_counts["jsEventListeners"] - first["jsEventListeners"] < 100
