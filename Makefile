@@ -1,5 +1,6 @@
 # make lab        work through the course          make lab ARGS="--no-browser --port=8890"
-# make test       everything that must hold
+# make test       everything that must hold; of what is slow, what has not run with the present code, and some in turn
+#                 (make test DUE= runs all of it)
 # make quick      of that, style, types and the library: no browser, no sandbox, no notebooks
 # make long       what need not run at every push, where it has not passed with the present code; keeps a row of each
 # make notebooks  rebuild the notebooks whose inputs changed, and write the tables of notebooks and labs anew
@@ -8,6 +9,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+DUE ?= --due
 BIN := .venv/bin
 THREE := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
 NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=900
@@ -21,7 +23,7 @@ test: .venv/installed-test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest $(THREE) $(NBVAL) --notebooks=due notebooks tests
+	$(BIN)/pytest $(THREE) $(NBVAL) $(DUE) notebooks tests
 
 quick: .venv/installed-test
 	$(BIN)/ruff check
@@ -30,7 +32,7 @@ quick: .venv/installed-test
 	$(BIN)/pytest $(THREE) -m "not slow"
 
 long: .venv/installed-test
-	$(BIN)/pytest $(NBVAL) --long=new $(ARGS) notebooks tests
+	$(BIN)/pytest $(THREE) $(NBVAL) --long=new $(ARGS) notebooks tests
 
 notebooks: .venv/installed-test
 	$(BIN)/python notebooks/build.py $(ARGS)

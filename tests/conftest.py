@@ -17,14 +17,14 @@ from autoencoder_lab.grading.walls import SandboxError
 pytest_plugins = ["long_tests"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks for a browser or a sandbox is slow: `make quick` leaves it out.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What asks for a browser or a sandbox is slow: `make quick` leaves it out."""
+    if {"browser", "sandbox"}.intersection(getattr(item, "fixturenames", ())):
+        item.add_marker("slow")
 
-    Files with slow tests come first, after the notebooks: nobody waits then for whoever took the longest file last.
-    """
-    for item in items:
-        if {"browser", "sandbox"}.intersection(getattr(item, "fixturenames", ())):
-            item.add_marker("slow")
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, after the notebooks: nobody waits then for whoever took the longest last."""
     late = {item.path for item in items if item.path.suffix == ".py"}
     late -= {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path in late)

@@ -11,17 +11,22 @@ The rows stand in long_results.jsonl: the test's name without its file, its seco
 code it rests on: its file, the files of tests/ that this one imports, each conftest.py above it, and what all of these
 reach in the library. `@pytest.mark.long("assignments/judges/*.py")` adds files that a test finds by their path.
 
-A notebook that nbval runs has a row too, of the built file and of what its code reaches in the library:
+What takes long together has a row for a whole file: the cells of a notebook, which nbval runs, and a file's slow tests.
+A notebook's row is of the built file and of what its code reaches in the library. The slow tests start servers,
+browsers and sandboxes whose code no import leads to, so their row is of every file of the package, the labs and the
+notebooks' sources, and of the files that `files_of` gives.
 
-    pytest --nbval-lax notebooks tests                    every notebook
-    pytest --nbval-lax --notebooks=due notebooks tests    what make test does: those without a row of the present code,
-                                                          and a quarter of the others, another one each day
-    pytest --nbval-lax --long=new notebooks tests         what make long does: those without such a row
+    pytest --nbval-lax notebooks tests                 everything but the long tests
+    pytest --nbval-lax --due notebooks tests           what make test does: of notebooks and slow tests those without a
+                                                       row of the present code, and of the others some, in turn
+    pytest --nbval-lax --long=new notebooks tests      what make long does: the long tests, notebooks and slow tests
+                                                       without such a row
 """
 
 import ast
 import hashlib
 import json
+import os
 import platform
 from collections.abc import Iterable
 from datetime import date
@@ -37,6 +42,11 @@ from autoencoder_lab.grading.dependencies import ROOT, Tree
 
 TESTS = Path(__file__).parent
 RESULTS = TESTS / "long_results.jsonl"
+EVERYTHING = (
+    "autoencoder_lab/**/*", "assignments/source/**/*", "assignments/judges/**/*", "notebooks/**/*.py",
+    "tests/fixtures/**/*", "Makefile", "pyproject.toml", "constraints.txt",
+)  # fmt: skip
+NOTEBOOK_DAYS, FILE_DAYS = 8, 4  # after so many days every notebook, and every file's slow tests, have been run
 PACKAGES = ("torch", "numpy", "scikit-learn", "scikit-image")
 Row = dict[str, Any]
 
@@ -94,10 +104,14 @@ def code_hash(test: Path, *reads: str) -> str:
 
 
 def row_name(item: pytest.Item) -> str | None:
-    """The name of the row that an item belongs to: a long test's own, a notebook's for each of its cells."""
+    """The name of the row that an item belongs to: a long test's own, that of a notebook or of a file's slow tests."""
     if item.path.suffix == ".ipynb":
         return item.path.name
-    return item.name if item.get_closest_marker("long") else None
+    if item.get_closest_marker("long"):
+        return item.name
+    if item.get_closest_marker("slow") and not item.get_closest_marker("daily"):
+        return item.path.relative_to(TESTS).as_posix()
+    return None
 
 
 def notebook_hash(notebook: Path) -> str:
@@ -105,16 +119,40 @@ def notebook_hash(notebook: Path) -> str:
     from notebook_tools import SOURCES, build  # most runs of pytest have no notebook in them
 
     source = {source.stem: source for source in SOURCES}[notebook.stem]
-    parts = notebook.read_bytes() + build.library_hash(source).encode()
-    return hashlib.sha256(parts).hexdigest()[:12]
+    return _digest([notebook.read_bytes(), build.library_hash(source).encode()])
 
 
-def due(code: dict[str, str], rows: dict[str, Row]) -> set[str]:
-    """The notebooks that make test runs; code: {notebook: hash of it and of the present code}."""
-    from notebook_tools import notebooks_of_the_day
+def slow_hash(test: Path) -> str:
+    """Twelve hexadecimal digits for what a file's slow tests may rest on."""
+    return _digest([_everything().encode(), *(file.read_bytes() for file in files_of(test))])
 
-    its_turn = {f"{source.stem}.ipynb" for source in notebooks_of_the_day(4)}
-    return code.keys() & its_turn | {name for name in code if rows.get(name, {}).get("code") != code[name]}
+
+@cache
+def _everything() -> str:
+    files = {file for pattern in EVERYTHING for file in ROOT.glob(pattern) if file.is_file()}
+    return _digest(
+        part
+        for file in sorted(files)
+        if "__pycache__" not in file.parts
+        for part in (file.relative_to(ROOT).as_posix().encode(), file.read_bytes())
+    )
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"\0".join(part.replace(b"\r\n", b"\n") for part in parts)).hexdigest()[:12]
+
+
+def turn_of_the_day() -> int:
+    """A number that grows by one each day; AUTOENCODER_LAB_ROTATION gives another."""
+    return int(os.environ.get("AUTOENCODER_LAB_ROTATION") or date.today().toordinal())
+
+
+def due(code: dict[str, str], rows: dict[str, Row], turn: int) -> set[str]:
+    """What make test runs: all without a row of the present code, and a share of the others. code: {row: hash}."""
+    notebooks = sorted(name for name in code if name.endswith(".ipynb"))
+    files = sorted(code.keys() - set(notebooks))
+    its_turn = {*notebooks[turn % NOTEBOOK_DAYS :: NOTEBOOK_DAYS], *files[turn % FILE_DAYS :: FILE_DAYS]}
+    return its_turn | {name for name in code if rows.get(name, {}).get("code") != code[name]}
 
 
 def rotation(rows: dict[str, Row], day: date, minutes: float) -> set[str]:
@@ -146,7 +184,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("long tests")
     group.addoption("--long", choices=("new", "all", "some"), help="run long tests in place of the others")
     group.addoption("--long-minutes", type=float, default=1.5, help="about how long --long=some may take")
-    group.addoption("--notebooks", choices=("due", "all"), default="all", help="which notebooks nbval runs")
+    group.addoption("--due", action="store_true", help="of notebooks and slow tests, run what is due")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -154,6 +192,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Recorder())
 
 
+@pytest.hookimpl(tryfirst=True)  # before -k and -m: a row is of all of a file's slow tests
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves what is asked for, and tells each item that a row is kept of which row that is."""
     which, rows = config.getoption("long"), read_rows()
@@ -161,29 +200,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if name := row_name(item):
             groups.setdefault(name, []).append(item)
-    notebooks = {name for name, group in groups.items() if group[0].path.suffix == ".ipynb"}
-    for name in groups.keys() - notebooks:
+    long_ones = {name for name, group in groups.items() if group[0].get_closest_marker("long")}
+    for name in long_ones:
         if len(groups[name]) > 1:
             raise pytest.UsageError(f"two long tests are called {name}; a row is known by the name alone")
-    code = {}
-    for name in groups if which else notebooks if config.getoption("notebooks") == "due" else ():
-        first = groups[name][0]
-        if name in notebooks:
-            code[name] = notebook_hash(first.path)
-        else:
-            code[name] = code_hash(first.path, *first.get_closest_marker("long").args)  # type: ignore[union-attr]
+    code = {name: _code_of(groups[name][0]) for name in groups if which or config.getoption("due")}
+    for name, present in code.items():
         for item in groups[name]:
-            item.user_properties.append(("long", (name, code[name], len(groups[name]))))
+            item.user_properties.append(("long", (name, present, len(groups[name]))))
     if which:
-        asked = {name: code[name] for name in groups if name not in notebooks or which != "some"}
+        asked = {name: present for name, present in code.items() if name in long_ones or which != "some"}
         kept = chosen(which, asked, rows, config.getoption("long_minutes"))
         if which == "some":
-            config.stash[STALE] = sorted(name for name in asked if rows[name]["code"] != code[name])
+            config.stash[STALE] = sorted(name for name in asked if rows[name]["code"] != asked[name])
     else:
-        kept = {None} | (due(code, rows) if code else notebooks)
-    left = [item for item in items if row_name(item) not in kept]
-    config.hook.pytest_deselected(items=left)
+        others = groups.keys() - long_ones
+        in_turn = {name: present for name, present in code.items() if name in others}
+        kept = {None} | (due(in_turn, rows, turn_of_the_day()) if config.getoption("due") else others)
+    config.hook.pytest_deselected(items=[item for item in items if row_name(item) not in kept])
     items[:] = [item for item in items if row_name(item) in kept]
+
+
+def _code_of(item: pytest.Item) -> str:
+    if item.path.suffix == ".ipynb":
+        return notebook_hash(item.path)
+    marked = item.get_closest_marker("long")
+    return code_hash(item.path, *marked.args) if marked else slow_hash(item.path)
 
 
 STALE = pytest.StashKey[list[str]]()
@@ -200,7 +242,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 class Recorder:
-    """Keeps a row of each long test that passes, and of each notebook whose cells all do, as soon as it has."""
+    """Keeps a row of each long test that passes, and of each file that passes whole, as soon as it has."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {}  # of what has passed, by the row's name

@@ -2,7 +2,6 @@
 
 import ast
 import builtins
-import datetime
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import nbformat
+from long_tests import turn_of_the_day
 from nbformat import NotebookNode
 
 from notebooks import build
@@ -395,11 +395,6 @@ def _in_subprocess(job: dict[str, Any]) -> list[dict[str, str]]:
 
 
 # --- running a section alone -----------------------------------------------------------------------
-
-
-def turn_of_the_day() -> int:
-    """A number that grows by one each day; AUTOENCODER_LAB_ROTATION gives another."""
-    return int(os.environ.get("AUTOENCODER_LAB_ROTATION") or datetime.date.today().toordinal())
 
 
 def notebooks_of_the_day(days: int) -> list[Path]:

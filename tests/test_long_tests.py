@@ -33,7 +33,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """`run("--long=new")` on a file of tests of its own, test_draws.py, with rows of its own; its exit status."""
     monkeypatch.setattr(long_tests, "TESTS", tmp_path)
     monkeypatch.setattr(long_tests, "RESULTS", tmp_path / "rows.jsonl")
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    long: a long test\n", encoding="utf-8")
+    markers = "".join(f"    {name}: some tests\n" for name in ("long", "slow", "daily"))
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nmarkers =\n{markers}", encoding="utf-8")
     (tmp_path / "test_draws.py").write_text(PASSES, encoding="utf-8")
     monkeypatch.setattr("sys.dont_write_bytecode", True)  # of a file changed within a second
     options = ["-p", "no:cacheprovider", "--import-mode=importlib", "-q", str(tmp_path)]
@@ -42,6 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         for name in [name for name in sys.modules if name.endswith("test_draws")]:
             del sys.modules[name]  # it may have changed
         long_tests.code_hash.cache_clear()
+        long_tests._everything.cache_clear()
         return pytest.main([*options, *arguments], plugins=[long_tests, Seen])
 
     return run_it
@@ -101,7 +103,7 @@ def notebooks(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list
         nbformat.write(notebook, tmp_path / f"0{number}_some.ipynb")
         made.append(tmp_path / f"0{number}_some.ipynb")
     monkeypatch.setattr(notebook_tools, "SOURCES", [path.with_suffix(".py") for path in made])
-    monkeypatch.setenv("AUTOENCODER_LAB_ROTATION", "2")
+    monkeypatch.setenv("AUTOENCODER_LAB_ROTATION", "10")  # the third of eight
     (tmp_path / "test_draws.py").write_text("def test_short(): pass\n", encoding="utf-8")
     return made
 
@@ -115,13 +117,13 @@ def ran() -> list[str]:
 def test_notebooks_run_until_they_have_a_row_and_take_turns_afterwards(run: Run, notebooks: list[Path]) -> None:
     names = [path.name for path in notebooks for _ in range(2)]
     assert run("--nbval-lax") == 0 and ran() == names
-    assert run("--nbval-lax", "--notebooks=due") == 0 and ran() == names, "none has a row yet"
+    assert run("--nbval-lax", "--due") == 0 and ran() == names, "none has a row yet"
     assert not long_tests.read_rows(), "make test keeps nothing"
     assert run("--nbval-lax", "--long=new") == 0 and ran() == names
     assert list(long_tests.read_rows()) == [path.name for path in notebooks]
     assert run("--nbval-lax", "--long=new") == 0 and ran() == []
     assert run("--nbval-lax", "--long=some") == 0 and ran() == []
-    assert run("--nbval-lax", "--notebooks=due") == 0 and ran() == ["02_some.ipynb"] * 2
+    assert run("--nbval-lax", "--due") == 0 and ran() == ["02_some.ipynb"] * 2
     assert Seen.tests[-1] == "test_short"
 
     built = nbformat.read(notebooks[1], as_version=4)
@@ -130,7 +132,7 @@ def test_notebooks_run_until_they_have_a_row_and_take_turns_afterwards(run: Run,
     before = long_tests.read_rows()
     assert run("--nbval-lax", "--long=new") == 1 and ran() == ["01_some.ipynb"] * 2
     assert long_tests.read_rows() == before, "a notebook of which one cell fails leaves its old row"
-    assert run("--nbval-lax", "--notebooks=due") == 1 and set(ran()) == {"01_some.ipynb", "02_some.ipynb"}
+    assert run("--nbval-lax", "--due") == 1 and set(ran()) == {"01_some.ipynb", "02_some.ipynb"}
 
 
 def test_a_notebook_s_hash_follows_what_is_stored_and_what_its_code_reaches(
@@ -145,6 +147,58 @@ def test_a_notebook_s_hash_follows_what_is_stored_and_what_its_code_reaches(
     monkeypatch.setattr(notebook_tools.build, "library_hash", lambda source: "another library")
     seen.append(long_tests.notebook_hash(notebooks[0]))
     assert len(set(seen)) == 3
+
+
+SLOW = """
+import pytest
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_browser(seed): assert seed < 2
+
+@pytest.mark.slow
+@pytest.mark.daily
+def test_turns(): pass
+
+def test_quick(): pass
+"""
+
+
+def test_slow_tests_of_a_file_run_until_they_have_a_row_and_in_turn(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "test_draws.py"
+    file.write_text(SLOW, encoding="utf-8")
+    package = tmp_path / "autoencoder_lab"
+    package.mkdir()
+    (package / "page.js").write_text("let a = 1;", encoding="utf-8")
+    monkeypatch.setattr(long_tests, "ROOT", tmp_path)
+    slow, others = ["test_browser[0]", "test_browser[1]"], ["test_turns", "test_quick"]
+    monkeypatch.setenv("AUTOENCODER_LAB_ROTATION", "1")  # not the turn of a first file
+    assert run() == 0 and Seen.tests == slow + others
+    assert run("--due") == 0 and Seen.tests == slow + others and not long_tests.read_rows()
+    assert run("--long=new", "-k", "browser and 0") == 0 and not long_tests.read_rows(), "a part of a file is no row"
+    assert run("--long=new") == 0 and Seen.tests == slow and list(long_tests.read_rows()) == ["test_draws.py"]
+    assert run("--long=new") == run("--long=some") == 0 and Seen.tests == []
+    assert run("--due") == 0 and Seen.tests == others
+    monkeypatch.setenv("AUTOENCODER_LAB_ROTATION", "4")
+    assert run("--due") == 0 and Seen.tests == slow + others, "its turn"
+    monkeypatch.setenv("AUTOENCODER_LAB_ROTATION", "1")
+    (package / "page.js").write_text("let a = 2;", encoding="utf-8")
+    assert run("--due") == 0 and Seen.tests == slow + others, "a browser reads the script"
+    assert run("--long=new") == 0 and run("--due") == 0 and Seen.tests == others
+    file.write_text(SLOW.replace("seed < 2", "seed < 1"), encoding="utf-8")
+    before = long_tests.read_rows()
+    assert run("--long=new") == 1 and long_tests.read_rows() == before, "one that fails keeps the whole file's row"
+
+
+def test_everything_has_its_turn() -> None:
+    code = {f"{k:02}.ipynb": "same" for k in range(11)} | {f"explorer/test_{k}.py": "same" for k in range(9)}
+    rows = {name: {"code": "same"} for name in code}
+    turns = [long_tests.due(code, rows, turn) for turn in range(8)]
+    assert set().union(*turns) == set(code)
+    assert max(len(turn) for turn in turns) <= 2 + 3
+    assert long_tests.due(code | {"05.ipynb": "another"}, rows, 0) == turns[0] | {"05.ipynb"}
 
 
 def test_every_test_takes_its_turn_within_the_minutes() -> None:

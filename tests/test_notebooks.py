@@ -123,13 +123,15 @@ def test_controls_are_named_below_an_explorer_only() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", notebooks_of_the_day(2), ids=lambda path: path.stem)
+@pytest.mark.daily
+@pytest.mark.parametrize("source", notebooks_of_the_day(4), ids=lambda path: path.stem)
 def test_exercises_alone_with_their_solutions_and_with_their_stubs(source: Path) -> None:
     problems = exercise_run_problems(source)
     assert not problems, complaints(problems)
 
 
 @pytest.mark.slow
+@pytest.mark.daily
 @pytest.mark.parametrize("source", notebooks_of_the_day(4), ids=lambda path: path.stem)
 def test_the_section_of_the_day_runs_alone(source: Path) -> None:
     notebook = build.student_notebook(source)
