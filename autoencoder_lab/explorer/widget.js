@@ -9,16 +9,26 @@ const OF_CELLS = /^(Arrow\w+|Backspace|Delete|[-_mzy])$/i;
 /** Whether a key comes with one that makes it the browser's or the front end's. */
 export const withModifier = ({ ctrlKey, metaKey, altKey }) => ctrlKey || metaKey || altKey;
 
+/** Whether a notebook gets a key that is pressed in a widget: Shift+Enter, and with a modifier what touches no cell. */
+function goesOn({ key, shiftKey, ctrlKey, metaKey, altKey }) {
+	return ctrlKey || metaKey ? !OF_CELLS.test(key) : altKey || (shiftKey && key === "Enter");
+}
+
 /**
  * Keys pressed in `root` are the widget's and the browser's. A notebook listens further out, and takes single letters and
- * arrows for its own: X cuts a cell. It still gets Shift+Enter, and what has a modifier but does nothing to cells.
+ * arrows for its own: X cuts a cell. JupyterLab hears of a key after the widget. Notebook 7 hears of it before, and
+ * passes over an element that bears a mark at that moment.
  */
 export function keepKeys(root) {
-	root.addEventListener("keydown", (event) => {
-		const { key, shiftKey, ctrlKey, metaKey, altKey } = event;
-		const passes = ctrlKey || metaKey ? !OF_CELLS.test(key) : altKey || (shiftKey && key === "Enter");
-		if (!passes) event.stopPropagation();
-	});
+	root.dataset.keepsKeys = "";
+	root.addEventListener("keydown", (event) => goesOn(event) || event.stopPropagation());
+	if (window.autoencoderLabMarks) return; // another widget's copy of this code sees to all of them
+	window.autoencoderLabMarks = true;
+	const mark = (event) => {
+		const { target } = event;
+		if (target.closest?.("[data-keeps-keys]")) target.toggleAttribute("data-lm-suppress-shortcuts", !goesOn(event));
+	};
+	window.addEventListener("keydown", mark, true);
 }
 
 const WIDGETS = "application/vnd.jupyter.widget-state+json"; // where a notebook keeps widgets …
