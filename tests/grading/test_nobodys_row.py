@@ -12,8 +12,7 @@ import pytest
 
 pytest.importorskip("nbgrader", reason="the gradebook is nbgrader's: pip install 'autoencoder_lab[grading]'")
 
-from autoencoder_lab.grading import feedback
-from autoencoder_lab.grading import grade as grading
+from autoencoder_lab.grading import feedback, whole_class
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Paper, PartResult, Result
 from autoencoder_lab.grading.gradebook import record
@@ -29,7 +28,7 @@ OTHERS = ("ada", "bob", "zoë", "jane_doe_17")
 
 def marked(handed_in: Paper, *_: object) -> Result:
     """In place of the sandbox: two points for whoever says so, else none; and what they wrote."""
-    key = grading.key_of(handed_in)  # type: ignore[call-arg]
+    key = whole_class.key_of(handed_in)  # type: ignore[call-arg]
     try:
         if handed_in.reason:
             raise Unreadable(handed_in.reason)
@@ -38,7 +37,9 @@ def marked(handed_in: Paper, *_: object) -> Result:
         return Result(handed_in.student, key, [PartResult("test_mse", 0, 2)], str(error), 0.0, handed_in.timestamp)
     rows = [{"kind": cell.kind, "source": cell.source, "grade_id": cell.grade_id} for cell in cells]
     part = PartResult("test_mse", 2.0 * any("right" in cell.source for cell in cells), 2)
-    return Result(handed_in.student, key, [part], "", 0.0, handed_in.timestamp, rows, file=grading.file_of(handed_in))
+    return Result(
+        handed_in.student, key, [part], "", 0.0, handed_in.timestamp, rows, file=whole_class.file_of(handed_in)
+    )
 
 
 def notebook(course: Course, answer: str, words: str = "My answer.") -> bytes:
@@ -63,11 +64,11 @@ def grade(course: Course, monkeypatch: pytest.MonkeyPatch, **options: bool) -> l
     def pool(*_: object) -> Iterator[type[Here]]:
         yield Here
 
-    monkeypatch.setattr(grading, "pool", pool)
-    monkeypatch.setattr(grading, "as_completed", iter)
-    monkeypatch.setattr(grading, "key_of", lambda handed_in, *_: str(hash(handed_in)))
+    monkeypatch.setattr(whole_class, "pool", pool)
+    monkeypatch.setattr(whole_class, "as_completed", iter)
+    monkeypatch.setattr(whole_class, "key_of", lambda handed_in, *_: str(hash(handed_in)))
     found, notes = collect(course.root / "handed_in", "small")
-    monkeypatch.setattr(grading, "load_judge", lambda path: None)
+    monkeypatch.setattr(whole_class, "load_judge", lambda path: None)
     task = Task(course.judge("small"), course.release("small"), 7)
     results = list(grade_class(task, found, course.results("small"), **options))
     notes += record(results, course, "small")
