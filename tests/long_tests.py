@@ -205,9 +205,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if len(groups[name]) > 1:
             raise pytest.UsageError(f"two long tests are called {name}; a row is known by the name alone")
     code = {name: _code_of(groups[name][0]) for name in groups if which or config.getoption("due")}
+    in_part = any("::" in argument for argument in config.args)  # then no file is whole, and none gets a row
     for name, present in code.items():
+        parts = 0 if in_part and name not in long_ones else len(groups[name])
         for item in groups[name]:
-            item.user_properties.append(("long", (name, present, len(groups[name]))))
+            item.user_properties.append(("long", (name, present, parts)))
     if which:
         asked = {name: present for name, present in code.items() if name in long_ones or which != "some"}
         kept = chosen(which, asked, rows, config.getoption("long_minutes"))

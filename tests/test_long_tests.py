@@ -178,6 +178,7 @@ def test_slow_tests_of_a_file_run_until_they_have_a_row_and_in_turn(
     assert run() == 0 and Seen.tests == slow + others
     assert run("--due") == 0 and Seen.tests == slow + others and not long_tests.read_rows()
     assert run("--long=new", "-k", "browser and 0") == 0 and not long_tests.read_rows(), "a part of a file is no row"
+    assert run("--long=new", f"{file}::test_browser[0]") == 0 and not long_tests.read_rows(), "nor is one by its name"
     assert run("--long=new") == 0 and Seen.tests == slow and list(long_tests.read_rows()) == ["test_draws.py"]
     assert run("--long=new") == run("--long=some") == 0 and Seen.tests == []
     assert run("--due") == 0 and Seen.tests == others
