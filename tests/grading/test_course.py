@@ -29,6 +29,7 @@ from autoencoder_lab.grading.report import report
 from autoencoder_lab.grading.submission import cells_of
 from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB
 
+pytestmark = pytest.mark.slow
 TEXT = '''# %% [markdown]
 # # A small lab
 

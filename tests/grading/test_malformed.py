@@ -19,6 +19,7 @@ from autoencoder_lab.grading.grade import Paper, PartResult, Result, assembled, 
 from autoencoder_lab.grading.submission import MOST_MEMBERS, Unreadable, cells_of, find, is_id, student_of
 from grading.small_lab import RIGHT, STUBS, notebook
 
+pytestmark = pytest.mark.slow
 LAB = "small_lab"
 FRAME = cells_of(notebook())
 quickly = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None)
