@@ -16,8 +16,9 @@ ROWS = (
     ("training",),
     ("metrics",),
     ("comparison",),
-    ("plotting", "classroom"),
+    ("plotting",),
     ("explorer", "checks"),
+    ("classroom",),
     ("grading",),
     ("commands",),
 )

@@ -10,11 +10,14 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 
 class CellFailed(Exception):
-    """A cell raised, hung or killed its kernel; the message names it. reason: what the kernel said of it."""
+    """A cell raised, hung or killed its kernel; the message names it.
+
+    number: its place, from 1; reason: what the kernel said of it.
+    """
 
     def __init__(self, what: str, number: int, cell: Any, reason: str) -> None:
         super().__init__(f"cell {number} {what}:\n{cell.source}\n\n{reason}")
-        self.reason = reason
+        self.number, self.reason = number, reason
 
 
 def run_cells(

@@ -11,7 +11,6 @@ A judge is a Python file of the instructor's, assignments/judges/LAB.py, that is
     )
 """
 
-import hashlib
 import importlib.util
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from autoencoder_lab.grading.dependencies import behind
 from autoencoder_lab.grading.sandbox import Arrays, Limits
 
 if TYPE_CHECKING:
@@ -32,11 +32,15 @@ class Mark:
     """share: of the part's points, in [0, 1]; said: to the student, what was expected and which mistake it looks like.
 
     mistake: a short name of that mistake, the same for everybody who makes it; for the instructor's report.
+    measured: whether a model was trained for it, so that chance had a part in it.
+    stated: the id that the notebook says is its student's, by value; "" where nobody asked.
     """
 
     share: float
     said: str = ""
     mistake: str = ""
+    measured: bool = False
+    stated: str = ""
 
 
 class ProbeFailed(Exception):
@@ -44,9 +48,12 @@ class ProbeFailed(Exception):
 
 
 class Ask(Protocol):
-    """Runs one more probe in a fresh fork, the needed cells first; raises ProbeFailed."""
+    """Runs one more probe in a fresh fork, the needed cells first; raises ProbeFailed.
 
-    def __call__(self, probe: str, **inputs: np.ndarray[Any, Any]) -> Arrays: ...
+    until: the grade_id of the last cell that runs; "" for all that are needed.
+    """
+
+    def __call__(self, probe: str, until: str = "", **inputs: np.ndarray[Any, Any]) -> Arrays: ...
 
 
 @dataclass(frozen=True)
@@ -79,6 +86,35 @@ class StagedPart:
     judge: Callable[[Ask, np.random.Generator], Mark]
 
 
+Figures = Mapping[str, float]  # what was measured of a trained model, by name
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The judge of a StagedPart whose model is trained while marking: what was measured, and what it is worth.
+
+    measure: (ask, seeded generator) → figures, or a Mark where there is nothing to measure, such as a wrong shape.
+    verdict: figures → Mark. Training draws first weights and batches, so a right model may miss a limit by chance: one
+    that does is trained once more, in fresh processes, with private seeds of its own, and the better mark stands.
+    """
+
+    measure: Callable[[Ask, np.random.Generator], "Figures | Mark"]
+    verdict: Callable[[Figures], Mark]
+
+    def __call__(self, ask: Ask, generator: np.random.Generator) -> Mark:
+        first, second = generator.spawn(2)
+        mark = self.once(ask, first)
+        if mark.share == 1 or not mark.measured:
+            return mark
+        again = self.once(ask, second)
+        return again if again.share > mark.share else mark
+
+    def once(self, ask: Ask, generator: np.random.Generator) -> Mark:
+        """The mark of one training alone."""
+        found = self.measure(ask, generator)
+        return found if isinstance(found, Mark) else replace(self.verdict(found), measured=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Judge:
     """A lab's judge. Raises ValueError for parts of one name, no points, or a single name where several are meant.
@@ -88,7 +124,7 @@ class Judge:
     loop, say, where the judge trains on pictures of its own. Cells that some part needs run for that part all the same.
     files: {name: content}, what a submission's cells find in the folder they run in.
     limits: what one run of a submission may use; there are several for each submission.
-    name, version: the lab's name and a hash of the judge's file; `load_judge` sets them.
+    name, version: the lab's name and a hash of all that its marks rest on; `load_judge` sets them.
     """
 
     parts: Sequence[Part | StagedPart]
@@ -133,7 +169,7 @@ def load_judge(path: Path) -> Judge:
     judge = getattr(module, "JUDGE", None)
     if not isinstance(judge, Judge):
         raise ValueError(f"{path} {_missing(judge, module)}. {USAGE}")
-    return replace(judge, name=path.stem, version=hashlib.sha256(path.read_bytes()).hexdigest()[:16])
+    return replace(judge, name=path.stem, version=behind(path))
 
 
 def _missing(judge: Any, module: Any) -> str:
@@ -222,6 +258,48 @@ def function_part(grade_id: str, points: float, needs: Sequence[str], question: 
         return compared(given[off], wanted[off], {}, question.tolerance)
 
     return Part(grade_id, points, needs, CALL.replace("FUNCTION", repr(question.name)), judge, inputs)
+
+
+# --- numbers that a student reads off images of their own ----------------------------------------------------------
+
+READ = """
+def probe(names):
+    import numpy as np
+    read = {name: names[name] for name in NAMES}
+    if any(value is None for value in read.values()):
+        raise NotImplementedError("the numbers are still None")
+    read = {name: np.array(sorted(value) if isinstance(value, (set, list, tuple)) else value, dtype="f8")
+            for name, value in read.items()}
+    return {"STUDENT": np.array(str(names["STUDENT"]))} | read
+"""
+STATED = """
+def probe(names):
+    import numpy as np
+    return {"STUDENT": np.array(str(names["STUDENT"]))}
+"""
+ANOTHER_ID = (
+    "STUDENT is another id here than at the top of the notebook, where you put in your own: the numbers have to be "
+    "those of your own images"
+)
+
+
+def reading_part(
+    grade_id: str, points: float, needs: Sequence[str], names: Sequence[str], judge: Callable[[str, Arrays], Mark]
+) -> StagedPart:
+    """A part whose answers are numbers, read off the images that belong to the student's id.
+
+    names: of the answers; judge: (the id, {name: the answer, float64}) → Mark. The id is the value that STUDENT has
+    after the cell "student"; a notebook in which it is another one when the numbers are there gets no points.
+    """
+
+    def judged(ask: Ask, _: np.random.Generator) -> Mark:
+        read = ask(READ.replace("NAMES", repr(list(names))))
+        stated = str(ask(STATED, until="student")["STUDENT"])
+        if str(read["STUDENT"]) != stated:
+            return Mark(0.0, ANOTHER_ID, "another id", stated=stated)
+        return replace(judge(stated, {name: read[name] for name in names}), stated=stated)
+
+    return StagedPart(grade_id, points, needs, judged)
 
 
 def _called(function: Callable[..., Any], inputs: Arrays) -> Arrays:

@@ -7,7 +7,8 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
-from autoencoder_lab.commands.check_lab import PartState, check
+from autoencoder_lab.commands import check_lab
+from autoencoder_lab.commands.check_lab import PartState, check, look
 from autoencoder_lab.commands.cli import app
 
 
@@ -55,8 +56,21 @@ def test_each_part_is_done_wrong_or_missing(tmp_path: Path) -> None:
 
 
 def test_a_notebook_that_does_not_end_is_told(tmp_path: Path) -> None:
-    (state,) = check(lab(tmp_path, cell("while True: pass"), cell("pass", "test_a", 2)), timeout=2)
+    path = lab(tmp_path, cell("while True: pass"), cell("import os; os._exit(1)"), cell("pass", "test_a", 2))
+    (state,), warnings = look(path, timeout=2)  # as while marking: left out, and the rest is looked at
+    assert state.state == "done" and [warning.split(" and ")[0] for warning in warnings] == [
+        "cell 1 did not end", "cell 2 did not end"
+    ]  # fmt: skip
+    (state,) = check(lab(tmp_path, cell("while True: pass", "test_a", 2)), timeout=2)
     assert state.state == "wrong" and "did not end" in state.said
+
+
+def test_a_cell_that_takes_long_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_lab, "CELL_SECONDS", 0)
+    path = lab(tmp_path, cell("a = 1"), cell("pass", "test_a", 2))
+    states, warnings = look(path, timeout=60)
+    assert "cell 1 took 0 seconds here; marking gives a cell 0 seconds" in warnings[0]
+    assert "Beware: cell 1 took" in check_lab.summary(states, warnings)
 
 
 def test_the_command_sums_up_and_its_status_tells(tmp_path: Path) -> None:

@@ -10,16 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autoencoder_lab.grading.submission import (
-    LARGEST_FILE,
-    MOST_CELLS,
-    SourceCell,
-    Unreadable,
-    cells_of,
-    find,
-    is_id,
-    student_of,
-)
+from autoencoder_lab.grading.notebook_file import MOST_CELLS, SourceCell, cells_of
+from autoencoder_lab.grading.submission import LARGEST_FILE, Unreadable, find, is_id, student_of
 
 LAB = "lab1_linear"
 
@@ -70,15 +62,15 @@ def test_folders_files_and_archives(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "erik.zip", "w") as archive:
         archive.writestr("work/lab1_linear.ipynb", notebook("erik"))
         archive.writestr("__MACOSX/work/._lab1_linear.ipynb", b"\0")
-    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
-        archive.writestr("Fay F_1_assignsubmission_file_/lab1_linear.ipynb", notebook("fay"))
-        archive.writestr("Gus G_2_assignsubmission_file_/lab1_linear.ipynb", notebook("gus"))
+    moodle = tmp_path / "Fay F_1_assignsubmission_file_" / "lab1_linear.ipynb"
+    moodle.parent.mkdir()
+    moodle.write_bytes(notebook("fay"))
     (tmp_path / ".DS_Store").write_bytes(b"\0")
     (tmp_path / "alice" / ".ipynb_checkpoints").mkdir()
     (tmp_path / "alice" / ".ipynb_checkpoints" / "lab1_linear.ipynb").write_bytes(notebook("old"))
     found = {s.student: cells_of(s.read())[0].source for s in find(tmp_path, LAB)}
     assert found == {
-        "Fay_F_1": "fay", "Gus_G_2": "gus", "alice": "alice/lab1_linear.ipynb", "carol": "carol.ipynb",
+        "Fay_F_1": "fay", "alice": "alice/lab1_linear.ipynb", "carol": "carol.ipynb",
         "bob": "bob/lab1_linear/lab1_linear.ipynb", "dora": "dora/other.ipynb", "erik": "erik",
     }  # fmt: skip
 
@@ -94,14 +86,15 @@ def test_what_cannot_be_read_is_a_row_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "two").mkdir()
     for name in ("a.ipynb", "b.ipynb"):
-        (tmp_path / "two" / name).write_bytes(notebook("x"))
-    (tmp_path / "secret").write_text("secret")
-    (tmp_path / "linked.ipynb").symlink_to(tmp_path / "secret")
+        (tmp_path / "two" / name).write_bytes(notebook(name))
+    (tmp_path / "README.md").write_text("secret")
+    (tmp_path / "linked.ipynb").symlink_to(tmp_path / "README.md")
     (tmp_path / "folder").symlink_to("/etc")
     (tmp_path / "inner").mkdir()
-    (tmp_path / "inner" / "lab1_linear.ipynb").symlink_to(tmp_path / "secret")
+    (tmp_path / "inner" / "lab1_linear.ipynb").symlink_to(tmp_path / "README.md")
     (tmp_path / "broken.zip").write_bytes(b"PK\3\4 no archive")
-    (tmp_path / "huge.ipynb").write_bytes(b" " * (LARGEST_FILE + 1))
+    with (tmp_path / "huge.ipynb").open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)
     (tmp_path / "twice.ipynb").write_bytes(notebook("x"))
     (tmp_path / "twice").mkdir()
     (tmp_path / "twice" / "lab1_linear.ipynb").write_bytes(notebook("x"))
@@ -113,14 +106,16 @@ def test_what_cannot_be_read_is_a_row_with_its_reason(tmp_path: Path) -> None:
     assert reasons.keys() == {"empty", "two", "linked", "folder", "inner", "broken", "huge", "twice"}
     assert "no notebook" in reasons["empty"] and "several notebooks" in reasons["two"]
     assert all("link" in reasons[name] for name in ("linked", "folder", "inner"))
-    assert "20 MB" in reasons["huge"] and "two files are twice's" in reasons["twice"] and "archive" in reasons["broken"]
+    assert (
+        "256 MB" in reasons["huge"] and "two files are twice's" in reasons["twice"] and "archive" in reasons["broken"]
+    )
 
 
 def test_a_bomb_is_read_no_further_than_the_limit(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("lab1_linear.ipynb", b" " * (60 << 20))
+        archive.writestr("lab1_linear.ipynb", b" " * (LARGEST_FILE + 1))
     (submission,) = find(tmp_path, LAB)
-    with pytest.raises(Unreadable, match="20 MB"):
+    with pytest.raises(Unreadable, match="256 MB"):
         submission.read()
 
 
@@ -168,7 +163,7 @@ def test_cells_are_sources_and_ids_alone() -> None:
     ]
     read = cells_of(notebook(cells=cells))
     assert read == [
-        SourceCell("code", "a = 1\nb", "q1", "test"),
+        SourceCell("code", "a = 1\nb", "q1", "test", points=0.0),
         SourceCell("markdown", "text"),
         SourceCell("code", ""),
         SourceCell("raw", "r"),

@@ -191,7 +191,7 @@ def covariance_term(z):
     "with replacement": Mistake(
         {
             "reading": changed(
-                RIGHT["reading"], ("127 * (most - 1) / (len(data.train) - 1)", "127 * most / len(data.train)")
+                RIGHT["reading"], ("127 * (most - 1) / (len(mine.train) - 1)", "127 * most / len(mine.train)")
             )
         },
         {"test_reading": 2},
@@ -267,15 +267,15 @@ class TwoHalves(nn.Module):
         "reading": """
 from sklearn.neighbors import NearestNeighbors
 
-counts = [(data.train.labels == digit).sum().item() for digit in range(10)]
-false_negatives = round(127 * (max(counts) - 1) / 1999, 2)
+counts = [(mine.train.labels == digit).sum().item() for digit in range(10)]
+false_negatives = round(127 * (max(counts) - 1) / (len(mine.train) - 1), 2)
 
 def share(images):
     flat = images.flatten(1).numpy()
     found = NearestNeighbors(n_neighbors=2).fit(flat).kneighbors(flat)[1][:, 1]
-    return (data.train.labels[found] == data.train.labels).numpy().mean()
+    return (mine.train.labels[found] == mine.train.labels).numpy().mean()
 
-left_tells, right_tells = share(data.train.images[..., :12]), share(data.train.images[..., 16:])
+left_tells, right_tells = share(mine.train.images[..., :12]), share(mine.train.images[..., 16:])
 """,
     },
 }

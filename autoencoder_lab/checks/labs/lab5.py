@@ -553,9 +553,9 @@ def reading_mistakes(data: Any, nearness_a: float, coverage_b: float, rare_b: It
     """{which answer is wrong: what is wrong with it}."""
     wanted_nearness, wanted_coverage, wanted_rare = numbers_to_read(data)
     wrong = {}
-    if not abs(nearness_a - wanted_nearness) <= 0.015:
+    if not abs(nearness_a - wanted_nearness) <= 0.0004:
         wrong["nearness_A"] = "nearness_A: " + _nearness_mistake(data, nearness_a, wanted_nearness)
-    if not abs(coverage_b - wanted_coverage) <= 0.006:
+    if not abs(coverage_b - wanted_coverage) <= 0.0012:
         wrong["coverage_B"] = "coverage_B: " + _coverage_mistake(data, coverage_b)
     if sorted(set(rare_b)) != wanted_rare:
         wrong["rare_B"] = "rare_B: " + (
@@ -568,9 +568,9 @@ def reading_mistakes(data: Any, nearness_a: float, coverage_b: float, rare_b: It
 
 def _nearness_mistake(data: Any, given: float, wanted: float) -> str:
     near = metrics.nearest_training(suspects(data)["A"], data.train)[0].median()
-    if abs(given - float(near)) < 0.02:
+    if abs(given - float(near)) < 0.002:
         return "that is the distance itself; divide it by that of new real digits"
-    if wanted > 0 and abs(given - 1 / wanted) < 0.1:
+    if wanted > 0 and abs(given - 1 / wanted) < 0.02:
         return "the ratio is upside down: copies should come near 0"
     return "this is not A's median distance to your training images over that of the new real digits"
 

@@ -1,7 +1,7 @@
 """The questions of lab 6, contrast and collapse."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -489,17 +489,17 @@ def _probe(codes: Tensor, labels: Tensor) -> float:
     scaled = (codes - codes.mean(dim=0)) / (codes.std(dim=0) + 1e-6)
     scaled = torch.cat([scaled, torch.ones(len(scaled), 1).double()], dim=1)
     fit, score = slice(len(codes) // 2), slice(len(codes) // 2, None)
-    wanted = F.one_hot(labels[fit], 10).double()
+    wanted = F.one_hot(labels, int(labels.max()) + 1)[fit].double()
     squares = scaled[fit].T @ scaled[fit] + 1e-3 * torch.eye(scaled.shape[1]).double()
     weights = torch.linalg.solve(squares, scaled[fit].T @ wanted)
     return float(((scaled[score] @ weights).argmax(dim=1) == labels[score]).double().mean())
 
 
-def in_words(found: dict[str, float]) -> str:
+def in_words(found: Mapping[str, float]) -> str:
     """The three figures in words."""
     return (
         f"{found['twins']:.0%} of the left halves find their right half among the nearest {NEAREST}, "
-        f"effective rank {found['rank']:.1f} of {CODE}, a linear probe reads {found['probe']:.0%} of the digits"
+        f"effective rank {found['rank']:.1f} of {CODE}, a linear probe reads {found['probe']:.0%} of what they show"
     )
 
 
@@ -527,21 +527,21 @@ def halves(model: Any, left: Tensor, right: Tensor, labels: Tensor) -> None:
 
 READ = ("false_negatives", "left_tells", "right_tells")
 BATCH = 128
-TOLERANCE = {"false_negatives": 0.02, "left_tells": 0.004, "right_tells": 0.004}
+TOLERANCE = {"false_negatives": 0.02, "left_tells": 0.0012, "right_tells": 0.0012}
 
 
-def numbers_to_read(images: Tensor, labels: Tensor) -> dict[str, float]:
+def numbers_to_read(images: Tensor, labels: Tensor, precision: torch.dtype = torch.float64) -> dict[str, float]:
     """False negatives of the most frequent digit in a batch; how often a half's nearest half shows the same digit."""
     most = int(torch.bincount(labels).max())
     return {
         "false_negatives": (BATCH - 1) * (most - 1) / (len(labels) - 1),
-        "left_tells": _nearest_tells(images[..., :12], labels),
-        "right_tells": _nearest_tells(images[..., 16:], labels),
+        "left_tells": _nearest_tells(images[..., :12], labels, precision),
+        "right_tells": _nearest_tells(images[..., 16:], labels, precision),
     }
 
 
-def _nearest_tells(images: Tensor, labels: Tensor) -> float:
-    flat = images.flatten(1).double()
+def _nearest_tells(images: Tensor, labels: Tensor, precision: torch.dtype = torch.float64) -> float:
+    flat = images.flatten(1).to(precision)
     apart = torch.cdist(flat, flat).fill_diagonal_(torch.inf)
     return float((labels[apart.argmin(dim=1)] == labels).double().mean())
 
@@ -549,7 +549,13 @@ def _nearest_tells(images: Tensor, labels: Tensor) -> float:
 def reading_mistakes(images: Tensor, labels: Tensor, given: dict[str, float]) -> dict[str, str]:
     """{name: what is wrong with it}; empty where all three are right."""
     wanted = numbers_to_read(images, labels)
-    wrong = [name for name in READ if not abs(given[name] - wanted[name]) <= TOLERANCE[name]]
+    # where two images are equally near but for rounding, what single precision says is right too
+    single = numbers_to_read(images, labels, torch.float32)
+    wrong = [
+        name
+        for name in READ
+        if not min(abs(given[name] - right[name]) for right in (wanted, single)) <= TOLERANCE[name]
+    ]
     said = {}
     for name in wrong:
         hints = _negative_hints(labels) if name == "false_negatives" else _nearest_hints(images, labels, name, wanted)
