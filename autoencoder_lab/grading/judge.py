@@ -149,8 +149,10 @@ OWN = tuple(one.name for one in fields(Judge) if one.name not in ("name", "versi
 USAGE = f"A judge's file makes JUDGE = Judge({', '.join(f'{name}=…' for name in OWN)}), of which only parts is needed"
 
 
-def load_judge(path: Path) -> Judge:
+def load_judge(path: Path, version: str = "") -> Judge:
     """The JUDGE of an instructor's file. Raises ValueError, which names the file and what to do, where there is none.
+
+    version: its hash, where another process has worked it out, which takes seconds.
 
     What the file itself raises, for a wrong keyword of Judge say, becomes that ValueError, with its line.
     """
@@ -169,7 +171,7 @@ def load_judge(path: Path) -> Judge:
     judge = getattr(module, "JUDGE", None)
     if not isinstance(judge, Judge):
         raise ValueError(f"{path} {_missing(judge, module)}. {USAGE}")
-    return replace(judge, name=path.stem, version=behind(path))
+    return replace(judge, name=path.stem, version=version or behind(path))
 
 
 def _missing(judge: Any, module: Any) -> str:

@@ -27,12 +27,16 @@ KEPT = "the marks are those of before: "  # a flag that begins so says why
 
 @dataclass(frozen=True)
 class Task:
-    """What every worker has to know: plain paths and numbers, the same on each machine."""
+    """What every worker has to know: plain paths and numbers, the same on each machine.
+
+    version: the judge's, worked out once for all workers; "" where none has.
+    """
 
     judge: Path
     release: Path
     seed: int
     isolation: Isolation = "bwrap"
+    version: str = ""
 
 
 def grade_class(
@@ -52,6 +56,7 @@ def grade_class(
     """
     results.mkdir(parents=True, exist_ok=True)
     judge, frame = load_judge(task.judge), cells_of(task.release.read_bytes())
+    task = replace(task, version=judge.version)
     known = {file.stem.casefold(): file.stem for file in results.glob("*.json")}  # Ann and ann are one on most disks
     waiting = []
     for submission in submissions:
@@ -169,7 +174,7 @@ def _not_graded(task: Task, submission: Submission) -> Result:
     why = "the process that graded it was killed, twice"
     parts = [
         PartResult(part.grade_id, 0.0, part.points, "not graded yet; your instructor will see to it", f"judge: {why}")
-        for part in load_judge(task.judge).parts
+        for part in load_judge(task.judge, task.version).parts
     ]
     return Result(submission.student, "", parts, f"{why}; grade it again", flags=[why])
 
@@ -181,7 +186,7 @@ def _grade_in_worker(task: Task, handed_in: Paper, only: Collection[str] | None 
     if task not in _worker:
         sandbox = Sandbox(isolation=task.isolation)
         atexit.register(sandbox.close)
-        _worker[task] = load_judge(task.judge), cells_of(task.release.read_bytes()), sandbox
+        _worker[task] = load_judge(task.judge, task.version), cells_of(task.release.read_bytes()), sandbox
     judge, frame, sandbox = _worker[task]
     return grade(handed_in, judge, frame, task.seed, sandbox, only)
 

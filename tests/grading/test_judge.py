@@ -39,6 +39,7 @@ def test_a_file_says_the_parts_and_what_else_it_wants(tmp_path: Path) -> None:
     all_of_them = load_judge(written(tmp_path, f"JUDGE = Judge({PARTS}, {more})"))
     assert (list(all_of_them.replaced), all_of_them.files, all_of_them.limits.wall) == (["train"], {"a.txt": b"a"}, 4)
     assert all_of_them.name == "lab9" and len(all_of_them.version) == 16 != few.version, "these two are the loader's"
+    assert load_judge(tmp_path / "lab9.py", "known").version == "known", "a worker is told it"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,7 +69,7 @@ def grade(course: Course, monkeypatch: pytest.MonkeyPatch, **options: bool) -> l
     monkeypatch.setattr(whole_class, "as_completed", iter)
     monkeypatch.setattr(whole_class, "key_of", lambda handed_in, *_: str(hash(handed_in)))
     found, notes = collect(course.root / "handed_in", "small")
-    monkeypatch.setattr(whole_class, "load_judge", lambda path: None)
+    monkeypatch.setattr(whole_class, "load_judge", lambda *_: SimpleNamespace(version=""))
     task = Task(course.judge("small"), course.release("small"), 7)
     results = list(grade_class(task, found, course.results("small"), **options))
     notes += record(results, course, "small")
