@@ -75,6 +75,7 @@ def test_a_file_of_something_else_is_refused_by_name(tmp_path: Path) -> None:
             table.kept(tmp_path / "x.json")
 
 
+@pytest.mark.slow
 def test_the_commands_exit_as_they_say(tmp_path: Path) -> None:
     better = kept(tmp_path, "a.json", Row("speed", 2.0))
     worse = kept(tmp_path, "b.json", Row("speed", 1.0))
@@ -148,6 +149,7 @@ def test_batches_from_memory_show_every_image_once_an_epoch() -> None:
         assert torch.cat(epoch).flatten().sort().values.tolist() == list(range(10))
 
 
+@pytest.mark.slow
 def test_by_hand_and_by_fit_the_same_model_learns_as_much() -> None:
     """The bare loop is a fair rival: at one budget its loss is within the seeds' spread of fit's."""
     data = lab.load("digits")

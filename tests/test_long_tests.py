@@ -66,6 +66,7 @@ class Seen:
 LONG = ["test_draws[0]", "test_draws[1]", "test_draws[2]", "test_of_a_file"]
 
 
+@pytest.mark.slow
 def test_they_run_where_they_are_asked_for_and_once_for_the_same_code(run: Run, tmp_path: Path) -> None:
     assert run() == 0 and Seen.tests == ["test_short"] and not long_tests.read_rows()
     assert run("--long=new") == 0 and Seen.tests == LONG == list(long_tests.read_rows())
@@ -78,6 +79,7 @@ def test_they_run_where_they_are_asked_for_and_once_for_the_same_code(run: Run, 
     assert [name for name in LONG if after[name] == before[name]] == ["test_draws[2]"], "what fails leaves its old row"
 
 
+@pytest.mark.slow
 def test_a_few_run_again_stale_ones_are_named_and_a_test_without_a_row_is_an_error(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -164,6 +166,7 @@ def test_quick(): pass
 """
 
 
+@pytest.mark.slow
 def test_slow_tests_of_a_file_run_until_they_have_a_row_and_in_turn(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

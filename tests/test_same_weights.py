@@ -115,6 +115,7 @@ def test_a_model_that_differs_is_told_and_makes_the_exit_status_1(
     assert told == ["same    PCA: 1 checksums", "differs VAE: w has other bits", "1 of 2 differ from then"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no clone")
 def test_the_last_commit_is_checked_out_and_its_own_library_is_asked(tmp_path: Path) -> None:
     with checked_out("HEAD") as tree:

@@ -55,6 +55,7 @@ def test_each_part_is_done_wrong_or_missing(tmp_path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_notebook_that_does_not_end_is_told(tmp_path: Path) -> None:
     path = lab(tmp_path, cell("while True: pass"), cell("import os; os._exit(1)"), cell("pass", "test_a", 2))
     (state,), warnings = look(path, timeout=2)  # as while marking: left out, and the rest is looked at

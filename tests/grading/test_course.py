@@ -32,6 +32,7 @@ from autoencoder_lab.grading.totals import ON_TIME, Late
 from autoencoder_lab.grading.whole_class import read_result, write_result
 from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB
 
+pytestmark = pytest.mark.slow
 TEXT = '''# %% [markdown]
 # # A small lab
 

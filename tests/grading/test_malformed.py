@@ -23,6 +23,7 @@ from autoencoder_lab.grading.submission import Unreadable, find, is_id, student_
 from autoencoder_lab.grading.whole_class import read_result, write_result
 from grading.small_lab import RIGHT, STUBS, notebook
 
+pytestmark = pytest.mark.slow
 LAB = "small_lab"
 FRAME = cells_of(notebook())
 quickly = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture], deadline=None)

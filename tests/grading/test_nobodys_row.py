@@ -24,6 +24,7 @@ from grading.test_course import book, course, empty_book, grades, marked_by_hand
 from grading.untouched import kept, untouched
 
 __all__ = ["course", "empty_book"]  # fixtures
+pytestmark = pytest.mark.slow
 OTHERS = ("ada", "bob", "zoë", "jane_doe_17")
 
 

@@ -146,6 +146,7 @@ def pages(course: Course, *texts: str) -> dict[str, str]:
     return shown | {"feedback": path.read_text(encoding="utf-8")}
 
 
+@pytest.mark.slow
 def test_nothing_a_student_wrote_is_markup(course: Course) -> None:
     wanted: dict[int, dict[str, Any]] = {}
     for kind, texts in HOSTILE.items():

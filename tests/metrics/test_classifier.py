@@ -19,6 +19,7 @@ def test_the_stored_weights_read_digits(mnist: lab.ImageData) -> None:
     assert accuracy == pytest.approx(classifier.provenance()["test_accuracy"], abs=0.002)
 
 
+@pytest.mark.slow
 def test_training_again_makes_the_stored_classifier(mnist: lab.ImageData) -> None:
     """Sees the training images alone. Six seeds and recipes agreed on 0.991 to 0.997 of the test images."""
     again, stored = classifier.train(mnist.train), classifier.load()

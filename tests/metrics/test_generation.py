@@ -219,6 +219,7 @@ def sources(mnist: lab.ImageData) -> dict[str, Tensor]:
     }
 
 
+@pytest.mark.slow
 def test_real_images_are_nearest_then_the_mixture_then_noise(
     mnist: lab.ImageData, sources: dict[str, Tensor], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -496,6 +496,7 @@ def test_a_ccae_can_be_explored(tiny: lab.ImageData) -> None:
     assert moment["mse"] == pytest.approx((ccae.reconstruct(shown) - shown).square().mean().item(), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_the_literal_reading_draws_worse_than_the_mean_image_and_a_frozen_judge_better(digits: lab.ImageData) -> None:
     """The error over the mean image's, seeds 0 to 2: literal 1.82 to 1.87, frozen judge 0.70 to 1.05."""
     mean_image = digits.train.images.mean(dim=0)

@@ -173,6 +173,7 @@ def test_the_critic_finds_the_log_ratio_of_two_gaussians() -> None:
 # --- what it is for ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_ingredient_decides_how_many_modes_are_found() -> None:
     """Six games of each recipe; the stored evidence (C35) has a hundred."""
     torch.set_default_dtype(torch.float32)
