@@ -393,6 +393,7 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labs", nargs="*", help="their beginnings, such as lab1; all, unless said")
+    parser.add_argument("--kind", action="append", choices=COUNTS, help="of answers; may be said again; all, unless said")
     parser.add_argument("--jobs", type=int, default=1, choices=(1, 2))
     parser.add_argument("--state", action="store_true")
     parser.add_argument("--table", action="store_true", help="write the table in docs/instructors.md anew")
@@ -405,7 +406,8 @@ def main() -> None:
     if told.state:
         print(*map(state, chosen), sep="\n")
         return
-    waiting = sorted((one for lab in chosen for one in missing(lab)), key=lambda one: one[0])[: told.most]
+    wanted = (one for lab in chosen for one in missing(lab) if one[1].kind in (told.kind or COUNTS))
+    waiting = sorted(wanted, key=lambda one: one[0])[: told.most]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     pool = ProcessPoolExecutor(told.jobs, mp_context=get_context("spawn"))
     try:
