@@ -382,6 +382,10 @@ seen.append(stops(lambda: os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DO
 seen.append(stops(lambda: os.preadv(file.fileno(), [bytearray(8)], 0, os.RWF_NOWAIT)))
 mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
 seen += [stops(lambda: mapped.madvise(advice)) for advice in (1, 3, 20, 21)]
+import fcntl, struct
+asked = struct.pack("hhqqi4x", 1, 0, 0, 1, 0)
+for command in (5, 36, fcntl.F_SETLEASE, fcntl.F_GETLEASE, fcntl.F_NOTIFY):
+    seen.append(stops(lambda: fcntl.fcntl(file.fileno(), command, asked if command < 1000 else 0)))
 # and what a right answer needs goes on
 thread = threading.Thread(target=lambda: seen.append(True)); thread.start(); thread.join()
 seen.append(os.preadv(file.fileno(), [bytearray(8)], 0) == 8)
@@ -420,9 +424,15 @@ def test_the_filter_says_what_it_should_on_either_machine(machine: str) -> None:
     allowed, refused = 0x7FFF0000, system_calls.refused(machine, job=True)
     assert all(reply(number) == 0x50000 | 38 for number in refused.values())
     for number in (
-        set(range(451)) - set(refused.values()) - {system_calls.SOCKET[column], system_calls.SOCKETPAIR[column]}
+        set(range(451))
+        - set(refused.values())
+        - {getattr(system_calls, name)[column] for name in ("SOCKET", "SOCKETPAIR", "FLOCK")}
     ):
         assert reply(number) == allowed, number
+    assert reply(system_calls.FLOCK[column], 3, 2) == 0x50000, "a lock that is none"
+    fcntl = {command: reply(system_calls.FCNTL[column], 3, command) for command in range(1100)}
+    assert [command for command, one in fcntl.items() if one == 0x50000] == [6, 7, 37, 38]
+    assert [command for command, one in fcntl.items() if one not in (allowed, 0x50000)] == [5, 36, 1024, 1025, 1026]
     assert reply(0, arch=1) != allowed and reply(451) != allowed and reply(0x40000000) != allowed
     call = {name: getattr(system_calls, name)[column] for name in ("SOCKET", "SOCKETPAIR", "CLONE", "IOCTL", "PREADV2")}
     assert [n for n in range(50) if reply(call["SOCKET"], n) == allowed] == [1, 2, 10]
@@ -431,6 +441,39 @@ def test_the_filter_says_what_it_should_on_either_machine(machine: str) -> None:
     assert reply(call["PREADV2"], 0, 0, 0, 0, 0, 8) != allowed and reply(call["IOCTL"], 0, 0x5412) != allowed
     worker = system_calls.refused(machine, job=False)
     assert set(refused) - set(worker) == {"mount", "unshare"}
+
+
+LOCKED = """
+import fcntl, os, struct, sys, time
+file = os.open(sys.executable, os.O_RDONLY)
+fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+fcntl.fcntl(file, 37, struct.pack("hhqqi4x", 0, 0, 0, 1, 0))
+with open("mine", "w") as mine: fcntl.lockf(mine, fcntl.LOCK_EX)  # as a library does with a file of its own
+time.sleep(3)
+seen = 1
+"""
+
+
+def test_a_lock_inside_locks_nothing_outside(sandbox: Sandbox) -> None:
+    import fcntl
+
+    taken: list[object] = []
+    job = threading.Thread(target=lambda: taken.append(run(sandbox, LOCKED)))
+    job.start()
+    with Path(sys.executable).resolve().open("rb") as file:
+        while job.is_alive():
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            asked = fcntl.fcntl(file, 36, struct.pack("hhqqi4x", 1, 0, 0, 1, 0))
+            fcntl.flock(file, fcntl.LOCK_UN)
+            assert struct.unpack("hhqqi4x", asked)[0] == fcntl.F_UNLCK
+            job.join(0.1)
+    assert taken == [1], "nothing is refused to whoever locks a file"
+
+
+def test_no_counter_of_the_kernel_can_be_read(sandbox: Sandbox) -> None:
+    """Where the kernel has a /proc of processes alone, from Linux 5.8 on."""
+    seen = run(sandbox, "import os\nseen = [int(not name.isdigit()) for name in os.listdir('/proc')]")
+    assert sum(seen) <= 2 < len(seen)  # type: ignore[arg-type]  # self, thread-self; processes of its own
 
 
 # --- a submission as a whole ------------------------------------------------------------------------------------------
@@ -446,6 +489,14 @@ time.sleep(60)
 """
 
 
+PROGRAMS = """
+import subprocess, sys, time
+held = "import time; held = bytearray(b'x') * (300 << 20); time.sleep(60)"
+others = [subprocess.Popen([sys.executable, "-I", "-S", "-c", held]) for _ in range(12)]
+time.sleep(60)
+"""
+
+
 def test_the_start_says_what_is_bounded_and_that_holds(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ControlGroup, "make", classmethod(lambda cls: None))
     with Sandbox() as without:
@@ -457,9 +508,10 @@ def test_the_start_says_what_is_bounded_and_that_holds(sandbox: Sandbox, monkeyp
                 assert sandbox.bounds == (
                     "Bounded for a submission as a whole (control group): memory, processes, time, its end."
                 )
-            # twelve processes of 300 MB each, none of which is past the limit of one
-            answer = one.run(Job([MANY], limits=Limits(wall=10)))
-            assert answer.failed == "memory", (one.bounds, answer)
+            # twelve processes of 300 MB each, none of which is past the limit of one; forks, and programs of their own
+            for many in (MANY, PROGRAMS):
+                answer = one.run(Job([many], limits=Limits(wall=20)))
+                assert answer.failed == "memory", (one.bounds, answer)
             count = "import os, time\nseen = 0\ntry:\n    for _ in range(200):\n        if os.fork() == 0:"
             count += "\n            time.sleep(60)\n        seen += 1\nexcept OSError: pass"
             assert 50 <= run(one, count) < 64  # type: ignore[operator]

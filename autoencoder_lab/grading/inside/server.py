@@ -185,17 +185,24 @@ def _collect(pipe: int, deadline: float, largest: int, memory: int, clock: Any) 
 
 
 def _memory_taken() -> int:
-    """Bytes that the processes of the job hold, beyond what each shares with the server from its beginning."""
-    taken = [_resident(path.name) for path in Path("/proc").glob("[0-9]*")]
-    return sum(max(0, one - _resident("1")) for one in taken)
+    """Bytes that the processes of the job hold. A page that several share counts in parts, one for each.
+
+    Who may not be looked into is counted with all that it shares: three of these are ours, and have next to nothing
+    of their own (the server, and what waits for the job).
+    """
+    taken, whole = 0, list[int]()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            taken += _kilobytes(process / "smaps_rollup", "Pss_Anon:", "Pss_Shmem:")
+        except OSError:
+            with contextlib.suppress(OSError):  # it may have ended
+                whole.append(_kilobytes(process / "status", "RssAnon:", "RssShmem:"))
+    return 1024 * (taken + sum(sorted(whole)[3:]))
 
 
-def _resident(process: str) -> int:
-    with contextlib.suppress(OSError):
-        text = Path("/proc", process, "status").read_text()
-        lines = [line for line in text.splitlines() if line.startswith(("RssAnon:", "RssShmem:"))]
-        return 1024 * sum(int(line.split()[1]) for line in lines)
-    return 0
+def _kilobytes(file: Path, *names: str) -> int:
+    lines = [line.split() for line in file.read_text().splitlines()]
+    return sum(int(words[1]) for words in lines if words and words[0] in names)
 
 
 def _write_until(pipe: int, content: bytes, deadline: float) -> None:
@@ -251,9 +258,10 @@ def _raise_walls(out: int) -> None:
         _call(LIBC.mount(b"tmpfs", place, b"tmpfs", MS_NOSUID | MS_NODEV, TMPFS))
     terminals = b"newinstance,ptmxmode=0666,mode=620"
     _call(LIBC.mount(b"devpts", b"/dev/pts", b"devpts", MS_NOSUID | MS_NOEXEC, terminals))
-    # a /proc of its own, whose numbers begin at 1 for each job. Where that is refused, in some containers, the worker's
+    # a /proc of its own, whose numbers begin at 1 for each job, without the kernel's counters (before Linux 5.8, with
+    # them). Where that is refused, in some containers, the worker's
     plain = MS_NOSUID | MS_NODEV | MS_NOEXEC
-    if LIBC.mount(b"proc", b"/proc", b"proc", plain, None) != 0:
+    if all(LIBC.mount(b"proc", b"/proc", b"proc", plain, options) for options in (b"subset=pid", None)):
         _call(LIBC.mount(b"/proc", b"/proc", None, MS_BIND | MS_REC, None))
     # the devices are the host's: they are written to, but their times are not set
     for shown in ("/proc", *(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))):

@@ -34,10 +34,15 @@ REFUSED_TO_JOBS = "mount 165 40 unshare 272 97"  # the worker makes each job's n
 NEW_NAMESPACES = 0x7E020000  # CLONE_NEWNS, …CGROUP, …UTS, …IPC, …USER, …PID, …NET
 AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
 SOCKET, SOCKETPAIR, CLONE, IOCTL, MADVISE = (41, 198), (53, 199), (56, 220), (16, 29), (28, 233)
+FLOCK, FCNTL = (73, 32), (72, 25)
 PREADV2, PWRITEV2 = (327, 286), (328, 287)
 NO_WAIT = 0x8 | 0x80  # RWF_NOWAIT tells what is in the page cache, RWF_DONTCACHE takes it out
 ADVICE = (1, 3, 20, 21)  # MADV_RANDOM, _WILLNEED, _COLD, _PAGEOUT: they steer the page cache
 TERMINAL = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing into a terminal
+# A lock holds for all who see the file, on the host too: two processes could tell each other by it, and keep others out.
+# Taking one seems to succeed, which is as good where nobody else can write
+TAKING_LOCKS = (6, 7, 37, 38)  # F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW
+ASKING = (5, 36, 1024, 1025, 1026)  # F_GETLK, F_OFD_GETLK, F_SETLEASE, F_GETLEASE, F_NOTIFY: what others do with a file
 
 
 def refused(machine: str, job: bool) -> dict[str, int]:
@@ -63,8 +68,10 @@ def program(machine: str, job: bool) -> bytes:
     code += _where(CLONE[column], 0, [_jump(0x45, NEW_NAMESPACES, 0, 1), _reply(EPERM)])  # any of these bits
     for call in (PREADV2, PWRITEV2):
         code += _where(call[column], 5, [_jump(0x45, NO_WAIT, 0, 1), _reply(95)])  # EOPNOTSUPP
-    for call, place, values in ((MADVISE, 2, ADVICE), (IOCTL, 1, TERMINAL)):
-        tests = [line for value in values for line in (_jump(0x15, value, 0, 1), _reply(EINVAL))]
+    code += [_jump(0x15, FLOCK[column], 0, 1), _reply(0)]
+    of_arguments = ((MADVISE, 2, ADVICE, EINVAL), (IOCTL, 1, TERMINAL, EINVAL))
+    for call, place, values, number in (*of_arguments, (FCNTL, 1, ASKING, EINVAL), (FCNTL, 1, TAKING_LOCKS, 0)):
+        tests = [line for value in values for line in (_jump(0x15, value, 0, 1), _reply(number))]
         code += _where(call[column], place, tests)
     return b"".join([*code, struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000)])  # allowed
 
