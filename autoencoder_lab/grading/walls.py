@@ -43,6 +43,9 @@ class Worker:
             handed.append(reading)
             command_line = [command_line[0], "--seccomp", str(reading), *command_line[1:]]
         command_line = [*command_line, *map(str, group.descriptors if group else [])]
+        if group and group.counter is not None:
+            handed.append(group.counter)
+            command_line.append(f"--cpu={group.counter}")
         if user is not None:
             command_line = [
                 sys.executable,

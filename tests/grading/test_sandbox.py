@@ -565,6 +565,47 @@ def test_a_control_group_of_version_2(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not folder.exists()
 
 
+# --- time ---------------------------------------------------------------------------------------------------------------
+
+TIMED = {
+    "asleep": "time.sleep(30)",
+    "busy": "while True: pass",
+    "a little busy, then asleep": """
+while True:
+    end = time.process_time() + 0.011
+    while time.process_time() < end: pass
+    time.sleep(0.24)
+""",
+    "children that nobody waits for": """
+import signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+while True:
+    if os.fork() == 0:
+        end = time.process_time() + 0.1
+        while time.process_time() < end: pass
+        os._exit(0)
+    try: os.wait()
+    except OSError: pass
+""",
+    "held by a child that opens a pipe": """
+import ctypes
+os.mkfifo("pipe")
+libc = ctypes.CDLL(None)
+os.posix_spawn("/bin/true", ["true"], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 5, "pipe", os.O_RDONLY, 0)])
+""",
+}
+
+
+@pytest.mark.parametrize("does", TIMED)
+def test_what_a_cell_does_with_its_time_is_charged(sandbox: Sandbox, does: str) -> None:
+    """A cell that takes 2 seconds is stopped, and not by the wall's limit of 30."""
+    if does.startswith("children") and not (sandbox._group and sandbox._group.counter is not None):
+        pytest.skip("only a control group counts these")
+    answer = sandbox.run(Job(["import os, time", TIMED[does]], limits=Limits(cpu=20, cell=2, wall=30)))
+    assert (answer.failed, answer.at) == ("time", 1), answer
+    assert 2 <= answer.took[1] <= 6 and answer.seconds < 20
+
+
 # --- no orphan --------------------------------------------------------------------------------------------------------
 
 HOLDS = """
