@@ -45,7 +45,7 @@ class ControlGroup:
             folders = {controller: _place(controller) / name for controller in CONTROLLERS}
         except (OSError, StopIteration):
             return None
-        for more in ({"cpuacct": folder / name for folder in _counting()}, {}):
+        for more in [{"cpuacct": folder / name} for folder in _counting()] + [{}]:
             with contextlib.suppress(OSError):
                 return cls(folders | more)
         return None

@@ -1,9 +1,9 @@
 """How long each step of a job takes, in a time that does not depend on what else the machine does.
 
 It is the processor's time of all the job's processes, and the time in which none of them had anything to do, such as
-in time.sleep. A process that waits for its turn at a busy processor is charged nothing. Where a control group counts the
-processor's time, nothing escapes; elsewhere what processes take that end between two looks, and that nobody waits for,
-is in nobody's count.
+in time.sleep. A process that waits for its turn at a busy processor is charged nothing. Where a control group counts
+the processor's time, nothing escapes; elsewhere what processes take that end between two looks, and that nobody waits
+for, is in nobody's count.
 """
 
 import contextlib

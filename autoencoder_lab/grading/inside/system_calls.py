@@ -39,8 +39,8 @@ PREADV2, PWRITEV2 = (327, 286), (328, 287)
 NO_WAIT = 0x8 | 0x80  # RWF_NOWAIT tells what is in the page cache, RWF_DONTCACHE takes it out
 ADVICE = (1, 3, 20, 21)  # MADV_RANDOM, _WILLNEED, _COLD, _PAGEOUT: they steer the page cache
 TERMINAL = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing into a terminal
-# A lock holds for all who see the file, on the host too: two processes could tell each other by it, and keep others out.
-# Taking one seems to succeed, which is as good where nobody else can write
+# A lock holds for all who see the file, on the host too: two processes could tell each other by it, and keep others
+# out. Taking one seems to succeed, which is as good where nobody else can write
 TAKING_LOCKS = (6, 7, 37, 38)  # F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW
 ASKING = (5, 36, 1024, 1025, 1026)  # F_GETLK, F_OFD_GETLK, F_SETLEASE, F_GETLEASE, F_NOTIFY: what others do with a file
 
