@@ -29,9 +29,9 @@ class ControlGroup:
                 folder.mkdir(exist_ok=True)
                 self.descriptors.append(os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC))
             self.allow(1 << 30, 64)  # does it take limits?
-            for folder, file in ((self.folders.get("cpuacct"), "cpuacct.usage"), (self.folders["memory"], "cpu.stat")):
-                if self.counter is None and folder is not None and (folder / file).exists():
-                    self.counter = os.open(folder / file, os.O_RDONLY | os.O_CLOEXEC)
+            counts = {"cpuacct": "cpuacct.usage", "memory": "cpu.stat"}  # version 1, version 2
+            counters = [self.folders[name] / file for name, file in counts.items() if name in self.folders]
+            self.counter = next((os.open(file, os.O_RDONLY | os.O_CLOEXEC) for file in counters if file.exists()), None)
         except BaseException:
             self.close()
             raise

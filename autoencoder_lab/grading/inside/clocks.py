@@ -51,7 +51,6 @@ class Clock:
         own: float = whole if self.at in self.limits["long"] else self.limits["cell"]
         return bool(self.took[-1] > own or sum(self.took) > whole)
 
-
     def _used(self) -> tuple[float, bool]:
         """(seconds of processor time of all the job's processes, whether all of these wait for something)."""
         seconds, waits = 0.0, True
