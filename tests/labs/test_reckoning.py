@@ -124,6 +124,29 @@ def test_the_sandbox_measures_what_the_reckoning_does(lab: str, sandbox: Any) ->
         assert found[1][name] == pytest.approx(value, rel=1e-3, abs=1e-3), name
 
 
+def test_rows_are_confirmed_where_two_draws_come_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab, kept = "lab1_linear", list[Row]()
+    reference, other = answers(lab)[:2]
+
+    def row(answer: Answer, student: int, draw: int, error: float, code: str) -> Row:
+        figures = {"error": error, "before": 4.0}
+        return {"answer": answer.name, "kind": answer.kind, "id": student, "draw": draw, "code": code} | {
+            "figures": figures,
+            "said": "",
+        }
+
+    monkeypatch.setattr(reckoning, "answers", lambda _: [reference, other])
+    monkeypatch.setattr(reckoning, "code_of", lambda answer: "new")
+    monkeypatch.setattr(reckoning, "measure", lambda answer, student, draw: row(answer, student, draw, 1.003, "new"))
+    stored = [row(reference, student, draw, 1 + student / 10, "old") for student in range(3) for draw in (0, 1)]
+    stored += [row(other, student, draw, 1.5, "old") for student in range(3) for draw in (0, 1)]
+    monkeypatch.setattr(reckoning, "read_rows", lambda _: [dict(one) for one in stored])
+    monkeypatch.setattr(reckoning, "write_rows", lambda _, rows: kept.extend(rows))
+    reckoning.confirm(lab)
+    assert [one["code"] for one in kept] == ["new"] * 6 + ["old"] * 6
+    assert [one["figures"] for one in kept] == [one["figures"] for one in stored], "what was measured stays"
+
+
 def test_answers_are_told_apart_by_what_they_run() -> None:
     one, other = answers("lab1_linear")[:2]
     assert reckoning.code_of(one) != reckoning.code_of(other)
