@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from autoencoder_lab.files import encodable
 from autoencoder_lab.grading.assembling import assemble
 from autoencoder_lab.grading.containers import Unreadable
+from autoencoder_lab.grading.inert import printable
 from autoencoder_lab.grading.judge import Judge, Mark, Part, ProbeFailed, StagedPart
 from autoencoder_lab.grading.notebook_file import SourceCell, cells_of, without_outputs
 from autoencoder_lab.grading.pictures import pasted
@@ -64,6 +66,17 @@ class Result:
     file: str = ""
     earlier: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Words of the submission may stand in every text: none of them may stop a file, a database or a page."""
+        parts = [
+            replace(part, said=plain(part.said), mistake=plain(part.mistake), stated=plain(part.stated))
+            for part in self.parts
+        ]
+        cells = [{**cell, "source": encodable(cell["source"])} for cell in self.cells]
+        texts = {"reason": plain(self.reason), "flags": [plain(flag) for flag in self.flags]}
+        for name, value in {"parts": parts, "cells": cells, **texts}.items():
+            object.__setattr__(self, name, value)
+
     @property
     def points(self) -> float:
         """The sum over the parts."""
@@ -73,6 +86,11 @@ class Result:
     def late_parts(self) -> list[str]:
         """The grade_ids of the parts that ran out of time: to be tried again."""
         return [part.grade_id for part in self.parts if part.mistake == OUT_OF_TIME]
+
+
+def plain(text: str) -> str:
+    """The text without characters that act: control characters but for new lines, and half surrogate pairs."""
+    return printable(text, "\n\t") if not text.isprintable() else text
 
 
 @dataclass(frozen=True)
@@ -92,6 +110,8 @@ def read_paper(submission: Submission) -> Paper:
         return Paper(submission.student, without_outputs(submission.read()), "", when)
     except Unreadable as error:
         return Paper(submission.student, b"", str(error), when)
+    except Exception as error:  # whatever a disk or an archive thinks of: one student's, never the class's
+        return Paper(submission.student, b"", f"the file cannot be read ({type(error).__name__})", when)
 
 
 def grade(

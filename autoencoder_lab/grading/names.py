@@ -42,11 +42,11 @@ def student_of(name: str, lab: str) -> str:
         own = own[1:].lstrip("._-")
     if not own and any(unicodedata.category(character)[0] == "S" for character in whole):
         own = f"unnamed_{_hash(whole)}"  # signs and pictures alone: no two of these are one
+    own = f"student_{own}" if DEVICE.match(own) else own or "unnamed"
     if len(own) > MOST_LETTERS or len(own.encode()) > LONGEST_ID:
         cut = own[: MOST_LETTERS - 9].encode()[: LONGEST_ID - 9].decode(errors="ignore").rstrip("._-")
         own = f"{cut}_{_hash(whole)}"
-    own = own or "unnamed"
-    return f"student_{own}"[:MOST_LETTERS].rstrip("._-") if DEVICE.match(own) else own
+    return own
 
 
 def is_id(student: str) -> bool:

@@ -34,6 +34,7 @@ from autoencoder_lab.grading.containers import (
     refuse,
     the_notebook,
 )
+from autoencoder_lab.grading.inert import printable
 from autoencoder_lab.grading.manifest import MANIFEST, assigned, rows_of
 from autoencoder_lab.grading.names import MOODLE, is_id, platform_name, student_of
 
@@ -88,7 +89,10 @@ def collect(place: Path, lab: str) -> tuple[list[Submission], list[str]]:
         one = _Group(student, group, row.timestamp if row else None)
         students.setdefault(student.casefold(), []).append(one)  # Ann's files and ann's are one on most disks
     submissions = [_submission(same, lab, notes) for same in students.values()]
-    return sorted(submissions, key=lambda submission: submission.student), notes + left_over
+    likely = [entry.name for entry in entries if entry.name.casefold() == MANIFEST]
+    notes += [f"{name} was taken for a student's; a manifest is called {MANIFEST}, in small letters" for name in likely]
+    told = [printable(note) for note in notes + left_over]  # a file's name may hold what is no text at all
+    return sorted(submissions, key=lambda submission: submission.student), told
 
 
 @dataclass(frozen=True)
@@ -227,7 +231,7 @@ def _entries(place: Path, lab: str) -> Entries:
     tops: dict[str, list[Member]] = {}
     for one in members:
         top, _, rest = one.name.partition("/")
-        if top.casefold() == MANIFEST and not rest:
+        if top == MANIFEST and not rest:
             rows += rows_of(_text(one.read(), f"{place}: {one.name}"), f"{place}: {one.name}")
         elif not is_junk(top):
             tops.setdefault(top, []).append(Member(rest if rest or one.name.endswith("/") else one.name, one.read))
@@ -244,7 +248,7 @@ def _of_class(name: str, members: list[Member]) -> _Entry:
 def _in_class_folder(place: Path, lab: str, around: list[str]) -> Entries:
     """The entries of a folder; of the one folder in it, where that is the class's."""
     names = sorted(entry.name for entry in os.scandir(place))
-    manifests = [name for name in names if name.casefold() == MANIFEST]
+    manifests = [name for name in names if name == MANIFEST]
     rows = []
     for name in manifests:
         rows += rows_of(_text(read_file(place, name), str(place / name)), str(place / name))
@@ -280,7 +284,7 @@ def _on_disk(place: Path, name: str, is_folder: bool) -> _Entry:
 
 def _wrapping(members: Sequence[Member]) -> str:
     """The one folder around all of them, where there is one that is no student's by its name; else ""."""
-    own = [member.name for member in members if not is_junk(member.name) and member.name.casefold() != MANIFEST]
+    own = [member.name for member in members if not is_junk(member.name) and member.name != MANIFEST]
     tops = {name.split("/")[0] for name in own}
     if len(tops) != 1 or not own or any("/" not in name for name in own):
         return ""
