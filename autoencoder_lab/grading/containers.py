@@ -232,6 +232,13 @@ def the_notebook(members: Iterable[Member], lab: str) -> bytes:
     raise Unreadable(f"there is no notebook{f', only {others}' if others else ''}; hand in the .ipynb")
 
 
+def passed_over(members: Iterable[Member], lab: str) -> list[str]:
+    """The names of notebooks called as the lab is that `the_notebook` leaves for another one; [] where it refuses."""
+    own = [one for one in members if NOTEBOOK.search(one.name) and not is_junk(one.name)]
+    chosen = _chosen(own, lab) if any(is_lab(one.name, lab) for one in own) else []
+    return [one.name for one in own if is_lab(one.name, lab) and one not in chosen] if len(chosen) == 1 else []
+
+
 def _packed(archives: list[Member], notebooks_beside: bool) -> list[Member]:
     """The notebooks in archives among a student's files; where there is none, the archives that refuse."""
     waiting, found, refused, left = [(one, 1) for one in archives], list[Member](), list[Member](), LARGEST_FILE

@@ -19,6 +19,7 @@ from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import OUT_OF_TIME, PartResult, Result
 from autoencoder_lab.grading.inert import printable
 from autoencoder_lab.grading.lab_source import LabError, write
+from autoencoder_lab.grading.manifest import naive_utc
 from autoencoder_lab.grading.names import is_id
 from autoencoder_lab.grading.totals import ON_TIME, POLICIES, Late, hours_late, keep_policy, late_policy, opened
 
@@ -78,6 +79,8 @@ def _count(course: Course, lab: str, result: Result) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if result.timestamp:
         write_whole(folder / "timestamp.txt", f"{result.timestamp} UTC\n")
+    else:
+        (folder / "timestamp.txt").unlink(missing_ok=True)
 
 
 def cells_with(release: Any, *, graded: bool) -> dict[str, Any]:
@@ -135,8 +138,8 @@ def _enter_assignment(gradebook: Any, release: Any, lab: str, late: Late) -> Non
 def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: str, late: Late) -> tuple[list[str], str]:
     """One student's result; returns what to look at, and in words how late it is."""
     gradebook.update_or_create_student(result.student)
-    when = {"timestamp": result.timestamp} if result.timestamp else {}
-    submission = gradebook.update_or_create_submission(lab, result.student, **when)
+    submission = gradebook.update_or_create_submission(lab, result.student)
+    submission.timestamp = naive_utc(result.timestamp) if result.timestamp else None  # a time taken away goes here too
     (paper,) = submission.notebooks
     parts = {part.grade_id: part for part in result.parts}
     earlier, flags = _written_before(course.autograded(lab, result.student))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from autoencoder_lab.grading.names import ENDING, is_id
+from autoencoder_lab.grading.names import ENDING, is_id, same
 
 MANIFEST = "manifest.csv"
 
@@ -90,7 +90,7 @@ def _whole(name: str) -> str:
 
 
 def _loose(name: str) -> str:
-    return unicodedata.normalize("NFC", name.casefold())
+    return same(name)
 
 
 def _stem(name: str) -> str:

@@ -15,7 +15,14 @@ ENDING = re.compile(
 )
 # Moodle: "Jane Doe_123_assignsubmission_file_"; Canvas: "doejane_LATE_123_456_lab1.ipynb"
 MOODLE = re.compile(r"^(.*?)_assignsubmission_(file|onlinetext)_?")
-CANVAS = re.compile(r"^([^_]+)(?:_LATE)?_(\d+)_\d+_")
+CANVAS = re.compile(r"^([^_\W]+)(?:_LATE)?_(\d{3,})_\d{3,}_(?=.)")  # a year and a month are none of its numbers
+OF_NOBODY = re.compile(  # what people call a version of a notebook, or a folder of them, and nobody's name
+    r"\d{1,2}|(?:\d{1,2}[\W_]++)?(?:(?:old|new|older|newest|latest|previous|original|orig|first|last|final|drafts?|"
+    r"versions?|v|copy|copies|of|my|back|up|backups?|bak|save[ds]?|scratch|te?mp|work|tests?|tries|try|attempt|notes?|"
+    r"notebooks?|untitled|labs?|homework|solutions?|submissions?|submitted|archives?|src|source|data|alt|neu|kopie|"
+    r"sicherung|entwurf)[\W\d_]*+)+",
+    re.IGNORECASE,
+)
 UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
 
 
@@ -47,6 +54,18 @@ def student_of(name: str, lab: str) -> str:
         cut = own[: MOST_LETTERS - 9].encode()[: LONGEST_ID - 9].decode(errors="ignore").rstrip("._-")
         own = f"{cut}_{_hash(whole)}"
     return own
+
+
+def same(student: str) -> str:
+    """Two ids are one student's where this is equal: Ann's files and ann's are one on most disks, Weiß is not Weiss."""
+    return unicodedata.normalize("NFC", student.lower())
+
+
+def is_of_nobody(name: str, lab: str) -> bool:
+    """Whether a file or folder is called as versions of one's own work are ("old", "final_2"), or as a lab is."""
+    own = ENDING.sub("", name)
+    another_lab = own == name and re.fullmatch(r"lab\d+_\w+", own, re.IGNORECASE)
+    return same(own) == same(lab) or bool(another_lab or OF_NOBODY.fullmatch(own))
 
 
 def is_id(student: str) -> bool:

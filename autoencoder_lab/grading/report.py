@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from autoencoder_lab.grading.grade import Result
 from autoencoder_lab.grading.inert import printable
+from autoencoder_lab.grading.names import same
 
 WIDTH = 40
 LITERAL = (
@@ -72,7 +73,7 @@ def _shared_ids(graded: Sequence[Result]) -> list[str]:
     groups: dict[str, list[str]] = {}
     for result in graded:
         if stated := next((part.stated for part in result.parts if part.stated), ""):
-            groups.setdefault(stated.strip().casefold(), []).append(result.student)
+            groups.setdefault(same(stated.strip()), []).append(result.student)
     return [f"  {name}: {', '.join(students)}" for name, students in groups.items() if len(students) > 1]
 
 

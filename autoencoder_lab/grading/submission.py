@@ -9,7 +9,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,13 +30,14 @@ from autoencoder_lab.grading.containers import (
     is_marked,
     looks_like_notebook,
     opened_below,
+    passed_over,
     read_file,
     refuse,
     the_notebook,
 )
 from autoencoder_lab.grading.inert import printable
 from autoencoder_lab.grading.manifest import MANIFEST, assigned, rows_of
-from autoencoder_lab.grading.names import MOODLE, is_id, platform_name, student_of
+from autoencoder_lab.grading.names import MOODLE, is_id, is_of_nobody, platform_name, same, student_of
 
 __all__ = ["LARGEST_FILE", "Submission", "Unreadable"]
 __all__ += ["collect", "find", "is_id", "student_of"]
@@ -87,7 +88,7 @@ def collect(place: Path, lab: str) -> tuple[list[Submission], list[str]]:
     for group, row in zip(groups.values(), found, strict=True):
         student = row.student if row else student_of(group[0].name, lab)
         one = _Group(student, group, row.timestamp if row else None)
-        students.setdefault(student.casefold(), []).append(one)  # Ann's files and ann's are one on most disks
+        students.setdefault(same(student), []).append(one)
     submissions = [_submission(same, lab, notes) for same in students.values()]
     likely = [entry.name for entry in entries if entry.name.casefold() == MANIFEST]
     notes += [f"{name} was taken for a student's; a manifest is called {MANIFEST}, in small letters" for name in likely]
@@ -124,6 +125,15 @@ class _Entry:
             raise Unreadable("the archive cannot be read: it is none, or was cut off")
         kind = f"a {Path(self.name).suffix} file" if Path(self.name).suffix else "the file"
         raise Unreadable(f"{kind} cannot be read: hand in the .ipynb")
+
+    def listed(self) -> list[Member]:
+        """The files in it, where that takes no unpacking. Raises Unreadable."""
+        if self.opened is None:
+            return self.members()
+        if not self.name.lower().endswith(".zip"):
+            return []
+        with self.opened() as file:
+            return [replace(one, read=refuse("")) for one in in_archive(lambda: _again(file), self.name)]
 
     def members(self) -> list[Member]:
         """Its files, as if it were a folder. Raises Unreadable."""
@@ -165,6 +175,8 @@ def _submission(groups: Sequence[_Group], lab: str, notes: list[str]) -> Submiss
         reason = f"{files}; remove all but one, or name them in {MANIFEST}"
         return Submission(student, ", ".join(every), refuse(reason), able[0].timestamp)
     used = used or list(able[0].entries)
+    if others := _passed_over(used, lab):
+        notes.append(f"{student}: {', '.join(others[:9])} was not read; another notebook goes before it")
     if unread := [name for name in every if name not in {entry.name for entry in used}]:
         notes.append(f"{student}: {', '.join(unread)} was not read, {', '.join(entry.name for entry in used)} was")
     return Submission(student, ", ".join(entry.name for entry in used), lambda: _notebook(used, lab), able[0].timestamp)
@@ -176,6 +188,18 @@ def _notebook(entries: Sequence[_Entry], lab: str) -> bytes:
             raise Unreadable("there is a text typed into Moodle, and no notebook; hand in the .ipynb")
         return entries[0].notebook(lab)
     return the_notebook(_together(entries), lab)
+
+
+def _passed_over(entries: Sequence[_Entry], lab: str) -> list[str]:
+    """The notebooks of one student that are there and not read, as far as a glance tells."""
+    try:
+        if len(entries) == 1:
+            return passed_over(entries[0].listed(), lab)
+        content = _notebook(entries, lab)
+    except Unreadable:
+        return []
+    left = [one.name for one in entries if not NOTEBOOK.search(one.name) or one.notebook(lab) != content]
+    return left if any(one.name not in left for one in entries) else []
 
 
 def _together(entries: Sequence[_Entry]) -> list[Member]:
@@ -254,21 +278,34 @@ def _in_class_folder(place: Path, lab: str, around: list[str]) -> Entries:
         rows += rows_of(_text(read_file(place, name), str(place / name)), str(place / name))
     names = [name for name in names if not is_junk(name) and name not in manifests]
     folders = [name for name in names if (place / name).is_dir() and not (place / name).is_symlink()]
-    if names == folders and len(names) == 1 and not platform_name(names[0]) and _hold_a_class(place, names[0], lab):
-        inner, more, outer, notes = _in_class_folder(place / names[0], lab, [*around, names[0]])
-        return inner, rows + more, outer, notes
+    notes = []
+    if names == folders and len(names) == 1 and not platform_name(names[0]):
+        inside = _unwrapped(place, names[0])
+        if inside and all(platform_name(top) for top in _tops(inside)):
+            entries, more, outer, notes = _in_class_folder(place / names[0], lab, [*around, names[0]])
+            within = f"{place / names[0]} was taken for the class's folder: all in it has names that a platform gives"
+            return entries, rows + more, outer, notes or [within]
+        if _are_a_class(inside, lab):
+            notes = [
+                f"{names[0]} was taken for one student's folder; if it is the class's, name it: {place / names[0]}"
+            ]
     entries = [_on_disk(place, name, name in folders) for name in names]
-    return entries, rows, around, []
+    return entries, rows, around, notes
 
 
-def _hold_a_class(place: Path, name: str, lab: str) -> bool:
+def _unwrapped(place: Path, name: str) -> list[Member]:
+    """What lies in a folder, without folders around it all; nothing where it cannot be read."""
     try:
         members = in_folder(place, name)
     except Unreadable:
-        return False
+        return []
     while top := _wrapping(members):
         members = _below(top, members)
-    return _are_a_class(members, lab)
+    return members
+
+
+def _tops(members: Sequence[Member]) -> set[str]:
+    return {one.name.split("/")[0] for one in members if not is_junk(one.name) and one.name != MANIFEST}
 
 
 def _below(top: str, members: Sequence[Member]) -> list[Member]:
@@ -296,22 +333,25 @@ def _are_a_class(members: Sequence[Member], lab: str) -> bool:
     """Whether what lies in one archive or folder is many students': several of its entries are submissions.
 
     It is one student's where LAB.ipynb lies in it by itself, and where one entry alone holds a notebook of that name,
-    one whose cells are marked, or an archive.
+    one whose cells are marked, or an archive. Entries that are called as versions of one's own work are no students.
     """
+    tops = _tops(members)
+    if tops and all(map(platform_name, tops)):
+        return True
+    if any(same(NOTEBOOK.sub("", top)) == same(lab) for top in tops):
+        return False
     holders: dict[str, list[Member]] = {}
     for member in members:
         top = member.name.split("/")[0]
-        if is_junk(member.name) or member.name.endswith("/"):
+        if is_junk(member.name) or member.name.endswith("/") or is_of_nobody(top, lab):
             continue
-        if platform_name(top):
-            return True
         if NOTEBOOK.search(member.name) or ARCHIVE.search(member.name):
             holders.setdefault(top, []).append(member)
     named = {top for top, inside in holders.items() if any(is_lab(member.name, lab) for member in inside)}
     if len(holders) < 2:
         return False
-    if len(named) > 2 or any(is_lab(top, lab) and NOTEBOOK.search(top) for top in named):
-        return len(named) > 2
+    if len(named) > 2:
+        return True
     able, peeked = set(named), 0
     for top, inside in holders.items():
         for member in inside:

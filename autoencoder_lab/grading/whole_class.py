@@ -18,6 +18,7 @@ from typing import Any
 from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.grade import Paper, PartResult, Result, file_of, grade, key_of, late_flags, read_paper
 from autoencoder_lab.grading.judge import Judge, load_judge
+from autoencoder_lab.grading.names import same
 from autoencoder_lab.grading.notebook_file import SourceCell, cells_of
 from autoencoder_lab.grading.sandbox import Isolation, Sandbox
 from autoencoder_lab.grading.submission import Submission
@@ -59,10 +60,10 @@ def grade_class(
     results.mkdir(parents=True, exist_ok=True)
     judge, frame = load_judge(task.judge), cells_of(task.release.read_bytes())
     task = replace(task, version=judge.version)
-    known = {file.stem.casefold(): file.stem for file in results.glob("*.json")}  # Ann and ann are one on most disks
+    known = {same(file.stem): file.stem for file in results.glob("*.json")}
     waiting = []
     for submission in submissions:
-        submission = replace(submission, student=known.get(submission.student.casefold(), submission.student))
+        submission = replace(submission, student=known.get(same(submission.student), submission.student))
         handed_in = read_paper(submission)
         stored = None if force else read_result(results / f"{submission.student}.json")
         current = stored is not None and stored.key == key_of(handed_in, judge, frame, task.seed)
@@ -120,7 +121,12 @@ def try_parts(
 
 
 def _is_older(handed_in: Paper, stored: Result) -> bool:
-    """Whether what is given now comes before what was graded last: by its time, else by having been graded before."""
+    """Whether what is given now comes before what was graded last: by its time, else by having been graded before.
+
+    The same file is never older than itself: another time for it, or none, is a correction.
+    """
+    if file_of(handed_in) == stored.file != "":
+        return False
     if handed_in.timestamp and stored.timestamp and handed_in.timestamp != stored.timestamp:
         return handed_in.timestamp < stored.timestamp
     return file_of(handed_in) in stored.earlier

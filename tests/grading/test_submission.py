@@ -33,6 +33,7 @@ def notebook(*sources: str, **fields: Any) -> bytes:
         ("Jane Doe_123_assignsubmission_file_/lab1_linear.ipynb", "Jane_Doe_123"),
         ("Jane Doe_123_assignsubmission_file/x.ipynb", "Jane_Doe_123"),
         ("doejane_456_789_lab1_linear.ipynb", "doejane_456"),
+        ("g2_2026_11_tiny.ipynb", "g2_2026_11_tiny"),
         ("doejane_LATE_456_789_lab1_linear-1.ipynb", "doejane_456"),
         ("bob_lab1_linear.ipynb", "bob"),
         ("../evil/lab1_linear.ipynb", "evil"),
