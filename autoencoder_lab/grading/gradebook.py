@@ -37,7 +37,9 @@ def prepare(course: Course) -> None:
 
 
 def record(results: Iterable[Result], course: Course, lab: str, late: Late = ON_TIME) -> list[str]:
-    """Write all results; returns what the instructor should look at. Raises LabError where nothing can be written.
+    """Write all results; returns what the instructor should look at, but for lateness, which totals.py works out.
+
+    Raises LabError where nothing can be written.
 
     Everything is looked through first: an unknown part, points out of range or an id that is no folder's name stop the
     writing before its first line. Without late.due the due date of the gradebook stays; late.policy counts from now on.
@@ -163,8 +165,6 @@ def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: st
         for grade in paper.grades
     )
     paper.late_submission_penalty = reached if hours and late.policy == "zero" else None
-    if hours:
-        notes.append(f"{result.student}: {hours:.1f} hours late, {paper.late_submission_penalty or 0:g} points taken")
     return notes, f"Handed in {hours:.1f} hours after the due date: {POLICIES[late.policy]}." if hours else ""
 
 

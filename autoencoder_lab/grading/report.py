@@ -4,7 +4,7 @@ import ast
 import itertools
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from autoencoder_lab.grading.grade import Result
 from autoencoder_lab.grading.inert import printable
@@ -40,6 +40,13 @@ def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> st
     if notes:
         lines += ["", "to look at:", *(f"  {note}" for note in notes)]
     return "\n".join(printable(line) for line in lines)
+
+
+def apart(results: Sequence[Result], marks: Collection[str], lab: str) -> list[str]:
+    """A line where results and gradebook are not of the same students. marks: whom the gradebook knows."""
+    new = [result.student for result in results if result.student not in marks]
+    enter = f"autoencoder-lab grade {lab} SUBMISSIONS once more enters them"
+    return [f"graded, but not in the gradebook yet: {', '.join(map(printable, new))}; {enter}"] * bool(new)
 
 
 def _distribution(points: Sequence[float], of: float) -> list[str]:

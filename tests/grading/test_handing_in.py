@@ -255,8 +255,9 @@ def test_one_folder_is_one_students(tmp_path: Path, what: str, more: Files) -> N
     found = rows(laid(tmp_path / "in", files | more))
     assert found.keys() - {"README"} == {"eve"} and (found["eve"] == "right") == (what in VERSIONS)
     (tmp_path / "eve.zip").write_bytes(packed(files))
-    if (
-        (what in VERSIONS and what[0] != "M") or what[:3] in ("old", "fin")
+    if (what in VERSIONS and what[0] != "M") or what[:3] in (
+        "old",
+        "fin",
     ):  # an archive that is named by itself may be a class's
         assert rows(tmp_path / "eve.zip").keys() == {"eve"}
 
