@@ -28,6 +28,7 @@ from autoencoder_lab.grading.sandbox import Arrays, Probe, Sandbox
 from autoencoder_lab.grading.submission import Submission
 from autoencoder_lab.protocol import NOT_DONE
 
+MOST_FLAGS = 20  # on one submission
 OUT_OF_TIME = "out of time"  # the mistake of a part that no mark is final for: the next run tries it again
 
 
@@ -146,7 +147,7 @@ def grade(
     for cell in kept:
         if found := pictures.pop((cell["kind"], cell["source"]), []):
             cell["pictures"] = found
-    flags += grader.running.notes() + late_flags(parts) + lost_pictures
+    flags = at_most([*flags, *grader.running.notes(), *lost_pictures]) + late_flags(parts)
     seconds = round(grader.running.seconds, 2)
     return Result(handed_in.student, key, parts, "", seconds, handed_in.timestamp, kept, flags, file_of(handed_in))
 
@@ -164,6 +165,12 @@ def late_flags(parts: Sequence[PartResult]) -> list[str]:
         for part in parts
         if part.mistake == OUT_OF_TIME
     ]
+
+
+def at_most(flags: Sequence[str]) -> list[str]:
+    """So many flags as a person reads, and how many more there are."""
+    more = len(flags) - MOST_FLAGS
+    return [*flags[:MOST_FLAGS], f"and {more:,} more of this kind"] if more > 0 else list(flags)
 
 
 def file_of(handed_in: Paper) -> str:

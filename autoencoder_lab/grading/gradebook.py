@@ -5,6 +5,7 @@ from the one that person saw, or the text they marked has changed, the cell is f
 is reported, since their score goes on hiding the new one. Writing the same results twice changes nothing.
 """
 
+import ast
 import math
 import os
 import sys
@@ -144,10 +145,10 @@ def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: st
     submission.timestamp = naive_utc(result.timestamp) if result.timestamp else None  # a time taken away goes here too
     (paper,) = submission.notebooks
     parts = {part.grade_id: part for part in result.parts}
-    earlier, flags = _written_before(course.autograded(lab, result.student))
+    earlier, flags = _written_before(course.autograded(lab, result.student), release)
     if set(result.flags) - set(flags):  # what was flagged before may have been looked at since
         paper.flagged = True
-    now = {cell["grade_id"]: cell["source"] for cell in result.cells}
+    now = answers(((cell["kind"], cell["source"], cell["grade_id"]) for cell in result.cells), release)
     released = {name: cell.source for name, cell in cells_with(release, graded=True).items()}
     notes = [f"{result.student}: {flag}" for flag in result.flags]
     for grade in paper.grades:
@@ -199,15 +200,53 @@ def _enter_text(grade: Any, answer: str, before: str | None, released: str, stud
     return []
 
 
-def _written_before(path: Path) -> tuple[dict[str, str], list[str]]:
+def _written_before(path: Path, release: Any) -> tuple[dict[str, str], list[str]]:
     """({name: source}, flags) of the notebook that was graded last."""
     import nbformat
 
     if not path.is_file():
         return {}, []
     notebook = nbformat.read(path, as_version=4)
-    marked = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
-    return {cell.metadata.nbgrader.grade_id: cell.source for cell in marked}, list(notebook.metadata.get("flags", []))
+    cells = [
+        (cell.cell_type, cell.source, cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+        for cell in notebook.cells
+        if not cell.metadata.get("for_instructor")
+    ]
+    return answers(cells, release), list(notebook.metadata.get("flags", []))
+
+
+def answers(cells: Iterable[tuple[str, str, str]], release: Any) -> dict[str, str]:
+    """{name: text} of the cells (kind, text, name); to a text belong the words that somebody put around it.
+
+    That is what lies between it and the lab's cells before and after it: words typed into a new cell below the place
+    meant for them are an answer too.
+    """
+    found: dict[str, str] = {}
+    given = {cell.source.strip() for cell in release.cells}
+    text, above = "", list[str]()  # the text above, if the last of the lab's cells is one; words below any other
+    for kind, source, grade_id in cells:
+        if grade_id:
+            text = grade_id if kind != "code" else ""
+            found[grade_id] = "\n\n".join([source, *above]) if text else source
+            above = []
+        elif source.strip() not in given and is_prose(kind, source):
+            if text:
+                found[text] += f"\n\n{source}"
+            else:
+                above.append(source)
+        elif kind == "code":
+            above = []
+    return found
+
+
+def is_prose(kind: str, source: str) -> bool:
+    """Whether somebody wrote words there; also in a cell that was left to be code, as new ones are."""
+    if kind != "code" or not source.strip():
+        return kind != "code" and bool(source.strip())
+    try:
+        return all(isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant) for one in ast.parse(source).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
 
 
 def _comments(result: Result, release: Any) -> dict[str, str]:
