@@ -36,7 +36,7 @@ from autoencoder_lab.grading.containers import (
     the_notebook,
 )
 from autoencoder_lab.grading.inert import printable
-from autoencoder_lab.grading.manifest import MANIFEST, assigned, rows_of
+from autoencoder_lab.grading.manifest import MANIFEST, assigned, rows_of, text_of
 from autoencoder_lab.grading.names import MOODLE, is_id, is_of_nobody, platform_name, same, student_of
 
 __all__ = ["LARGEST_FILE", "Submission", "Unreadable"]
@@ -256,7 +256,7 @@ def _entries(place: Path, lab: str) -> Entries:
     for one in members:
         top, _, rest = one.name.partition("/")
         if top == MANIFEST and not rest:
-            rows += rows_of(_text(one.read(), f"{place}: {one.name}"), f"{place}: {one.name}")
+            rows += rows_of(text_of(one.read(), f"{place}: {one.name}"), f"{place}: {one.name}")
         elif not is_junk(top):
             tops.setdefault(top, []).append(Member(rest if rest or one.name.endswith("/") else one.name, one.read))
     return [_of_class(top, inside) for top, inside in tops.items()], rows, around, []
@@ -275,7 +275,7 @@ def _in_class_folder(place: Path, lab: str, around: list[str]) -> Entries:
     manifests = [name for name in names if name == MANIFEST]
     rows = []
     for name in manifests:
-        rows += rows_of(_text(read_file(place, name), str(place / name)), str(place / name))
+        rows += rows_of(text_of(read_file(place, name), str(place / name)), str(place / name))
     names = [name for name in names if not is_junk(name) and name not in manifests]
     folders = [name for name in names if (place / name).is_dir() and not (place / name).is_symlink()]
     notes = []
@@ -364,13 +364,6 @@ def _are_a_class(members: Sequence[Member], lab: str) -> bool:
             if is_marked(member):
                 able.add(top)
     return len(able) != 1
-
-
-def _text(content: bytes, where: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{where} is no UTF-8 text; save it as UTF-8") from None
 
 
 def _refusing(reason: str) -> Callable[[], BinaryIO]:
