@@ -198,8 +198,18 @@ def is_junk(name: str) -> bool:
         return True
     hidden = any(step.startswith(".") and not NOTEBOOK.search(step) and not ARCHIVE.search(step) for step in steps)
     last = steps[-1].casefold()
-    others = ("thumbs.db", "desktop.ini", "readme", "readme.md", "readme.txt")
-    return hidden or last.startswith(("._", ".~", "~$")) or last in others
+    return hidden or last.startswith(("._", ".~", "~$")) or last in ("thumbs.db", "desktop.ini") or is_readme(last)
+
+
+def is_readme(name: str) -> bool:
+    """Whether a file is called as one that explains others; a folder of that name is a folder like any other."""
+    return name.casefold() in ("readme", "readme.md", "readme.txt")
+
+
+def is_systems(name: str) -> bool:
+    """Whether an entry of a folder is a system's beyond doubt, so that nobody has to be told of it."""
+    hidden = (".ds_store", ".ipynb_checkpoints", ".git", ".gitignore", ".directory", ".localized")
+    return is_junk(name) and (not is_readme(name) and (name[0] != "." or name.casefold() in hidden or name[1] in "_~"))
 
 
 # --- the one notebook ------------------------------------------------------------------------------------------------

@@ -39,10 +39,7 @@ def student_of(name: str, lab: str) -> str:
 
     Names in every script keep what distinguishes them; of what is too long, a hash of the whole keeps it apart.
     """
-    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in (".", "..", "/")]
-    whole = unicodedata.normalize("NFC", parts[0] if parts else "")
-    own = platform_name(whole) or ENDING.sub("", whole)
-    own = re.sub(rf"[ _+-]*{re.escape(lab)}( ?\(\d+\))?$", "", own, flags=re.IGNORECASE) or own
+    whole, own = _own(name, lab)
     kept = "".join(character if _is_kept(character) else " " * _is_seen(character) for character in own)
     own = unicodedata.normalize("NFC", re.sub(r"\s+", "_", kept)).strip("._-")
     while own and unicodedata.category(own[0]) in ("Mn", "Mc", "Me"):  # a mark that stands on nothing
@@ -54,6 +51,25 @@ def student_of(name: str, lab: str) -> str:
         cut = own[: MOST_LETTERS - 9].encode()[: LONGEST_ID - 9].decode(errors="ignore").rstrip("._-")
         own = f"{cut}_{_hash(whole)}"
     return own
+
+
+def _own(name: str, lab: str) -> tuple[str, str]:
+    """(the first step of a path, what of it is a student's name, as it was written)."""
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in (".", "..", "/")]
+    whole = unicodedata.normalize("NFC", parts[0] if parts else "")
+    own = platform_name(whole) or ENDING.sub("", whole)
+    return whole, re.sub(rf"[ _+-]*{re.escape(lab)}( ?\(\d+\))?$", "", own, flags=re.IGNORECASE) or own
+
+
+def as_written(name: str, lab: str) -> str:
+    """A student's name with the signs that an id cannot hold: "c++_fan" where the id is C_fan."""
+    return same(re.sub(r"[\s_]+", "_", _own(name, lab)[1]).strip("._"))
+
+
+def kept_apart(student: str, written: str) -> str:
+    """Another id for who would have this one only because signs were left out."""
+    short = student.encode()[: LONGEST_ID - 9].decode(errors="ignore")[: MOST_LETTERS - 9].rstrip("._-")
+    return f"{short}_{_hash(written)}"
 
 
 def same(student: str) -> str:
@@ -95,4 +111,4 @@ def _is_seen(character: str) -> bool:
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

@@ -332,6 +332,44 @@ def test_files_that_collide_are_all_named(tmp_path: Path) -> None:
     assert "three files are Ann's, Ann.ipynb, ann.ipynb and ann.zip" in found["Ann"]
 
 
+@pytest.mark.parametrize(
+    ("names", "apart"),
+    [
+        (["C fan", "C++ fan"], {"C_fan": 0}),
+        (["C+ fan", "C# fan", "C++ fan"], {}),
+        (["rf", "-rf"], {"rf": 0}),
+        (["...", "-", "unnamed"], {"unnamed": 2}),
+        (["con", "student_con"], {"student_con": 1}),
+        (["o'Brien", "O_Brien"], {"O_Brien": 1}),
+        (["x" * 78 + " y", "x" * 78 + "!y"], {"x" * 78 + "_y": 0}),
+    ],
+)
+def test_names_that_differ_by_signs_alone_are_two(tmp_path: Path, names: list[str], apart: dict[str, int]) -> None:
+    found, notes = collect(laid(tmp_path, {f"{name}.ipynb": notebook(name) for name in names}), LAB)
+    read = {one.student: cells_of(one.read())[0].source for one in found}
+    assert sorted(read.values()) == sorted(names) and all(map(is_id, read))
+    assert {student: names.index(text) for student, text in read.items() if student in apart} == apart
+    assert len(notes) == len(names) - len(apart)
+
+
+def test_the_same_name_written_twice_is_one_students(tmp_path: Path) -> None:
+    for number, (one, two) in enumerate([("Jane Doe", "jane_doe"), ("bob", f"bob_{LAB}"), ("C++ fan", "c++ Fan")]):
+        found = rows(laid(tmp_path / str(number), {f"{one}.ipynb": RIGHT, f"{two}.ipynb": notebook("2")}))
+        assert len(found) == 1 and "two files are" in next(iter(found.values()))
+
+
+def test_what_is_passed_over_is_told(tmp_path: Path) -> None:
+    files = {"README": RIGHT, "readme.txt": b"", f".ann/{LAB}.ipynb": RIGHT, ".bob.txt": b"", "zoe.ipynb": RIGHT}
+    files |= {"README.MD/sub/x.ipynb": RIGHT, ".DS_Store": b"", "._zoe.ipynb": b"", ".ipynb_checkpoints/a.ipynb": RIGHT}
+    files |= {"yan.ipynb": RIGHT}
+    (tmp_path / "class.zip").write_bytes(packed(files))
+    for place in (laid(tmp_path / "class", files), tmp_path / "class.zip"):
+        found, notes = collect(place, LAB)
+        assert [one.student for one in found] == ["README", "yan", "zoe"] and found[0].read() == RIGHT
+        told = {note.split(" was passed over")[0] for note in notes}
+        assert told == {"README", "readme.txt", ".ann", ".bob.txt"} and len(notes) == 4
+
+
 # --- the manifest ----------------------------------------------------------------------------------------------------
 
 
