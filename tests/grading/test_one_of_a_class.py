@@ -128,3 +128,14 @@ def test_whatever_grading_stops_with_is_a_row(tmp_path: Path, sandbox: Sandbox) 
     assert {name: one.points for name, one in done.items()} == {"ann": 2, "bad": 0, "worse": 0, "zoe": 2}
     assert "could not be graded: grading it stopped with" in done["worse"].reason and done["worse"].flags
     assert done["worse"].key == "" and done["worse"].parts[0].mistake.startswith("judge:")
+
+
+@pytest.mark.parametrize("command", ["release", "grade", "feedback", "export", "report"])
+def test_every_command_of_the_instructors_takes_a_gradebook(command: str) -> None:
+    import typer
+
+    from autoencoder_lab.commands.cli import app
+
+    group = typer.main.get_command(app)
+    options = {name for one in group.commands[command].params for name in one.opts}  # type: ignore[attr-defined]
+    assert {"--db", "--course"} <= options
