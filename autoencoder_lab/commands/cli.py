@@ -98,14 +98,14 @@ def _errors_in_a_line() -> Iterator[None]:
 
 
 @app.command()
-def release(lab: Lab, course: CourseFolder = ASSIGNMENTS) -> None:
-    """Make the students' notebook of a lab, without solutions, in release/LAB."""
+def release(lab: Lab, course: CourseFolder = ASSIGNMENTS, db: Database = "") -> None:
+    """Make the students' notebook of a lab, without solutions, in release/LAB; the gradebook is not asked for it."""
     with _errors_in_a_line():
         from autoencoder_lab.grading import lab_source
         from autoencoder_lab.grading.folders import Course
         from autoencoder_lab.grading.judge import load_judge
 
-        place = Course(course)
+        place = Course(course, db)
         source = lab_source.source_notebook(place.text(lab))
         lab_source.write(source, place.source(lab))
         limits = load_judge(place.judge(lab)).limits
@@ -195,13 +195,13 @@ def export(
 
 
 @app.command()
-def report(lab: Lab, course: CourseFolder = ASSIGNMENTS) -> None:
+def report(lab: Lab, course: CourseFolder = ASSIGNMENTS, db: Database = "") -> None:
     """Show how a class did: the distribution, the parts most missed, and the misconceptions behind them."""
     with _errors_in_a_line():
         from autoencoder_lab.commands import grading
         from autoencoder_lab.grading.folders import Course
 
-        typer.echo(grading.report(lab, Course(course)))
+        typer.echo(grading.report(lab, Course(course, db)))
 
 
 def main() -> None:

@@ -1,13 +1,11 @@
 """What the instructor's commands do, as functions: each returns what is printed."""
 
-import json
 import os
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
-from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading import report as reporting
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Result, read_paper
@@ -17,9 +15,10 @@ from autoencoder_lab.grading.judge import load_judge
 from autoencoder_lab.grading.lab_source import LabError
 from autoencoder_lab.grading.manifest import naive_utc
 from autoencoder_lab.grading.notebook_file import cells_of
+from autoencoder_lab.grading.notes import keep_notes, notes_on
 from autoencoder_lab.grading.sandbox import Isolation, Sandbox
 from autoencoder_lab.grading.submission import Submission, Unreadable, collect
-from autoencoder_lab.grading.totals import ON_TIME, POLICIES, Late
+from autoencoder_lab.grading.totals import ON_TIME, POLICIES, Late, totals
 from autoencoder_lab.grading.walls import SandboxError
 from autoencoder_lab.grading.whole_class import Task, grade_class, read_result, try_parts
 
@@ -70,9 +69,8 @@ def grade(
     prepare(course)
     graded = grade_class(task, found, course.results(lab), workers, scheduler or None, force)
     results = sorted(_shown(graded, len(found), lab), key=lambda result: result.student)
-    notes = unread + record(results, course, lab, late)
-    write_whole(_notes(course, lab), json.dumps(notes, ensure_ascii=False, indent=1))
-    return reporting.report(results, lab, notes)
+    keep_notes(_notes(course, lab), results, record(results, course, lab, late), unread)
+    return reporting.report(results, lab, _to_look_at(course, lab, results))
 
 
 def dry_run(
@@ -162,8 +160,9 @@ def feedback(lab: str, course: Course) -> str:
     """Write the students' pages."""
     from autoencoder_lab.grading.feedback import write_feedback
 
-    written = write_feedback(stored(course, lab), course, lab)
-    return f"{len(written)} pages in {course.root / 'feedback'}"
+    results = stored(course, lab)
+    written = write_feedback(results, course, lab)
+    return _with_those_apart(f"{len(written)} pages in {course.root / 'feedback'}", results, course, lab)
 
 
 def export(lab: str, form: str, course: Course) -> str:
@@ -174,28 +173,43 @@ def export(lab: str, form: str, course: Course) -> str:
     folder.mkdir(exist_ok=True)
     if form == "csv":
         exporting.write_csv(course, lab, folder / f"{lab}.csv")
-        return f"Marks in {folder / f'{lab}.csv'}"
+        return _with_those_apart(f"Marks in {folder / f'{lab}.csv'}", _results(course, lab), course, lab)
     if form == "gradescope":
-        exporting.write_gradescope(stored(course, lab), course, lab, folder / lab)
-        return f"Marks in {folder / lab}, one file a student"
+        results = stored(course, lab)
+        exporting.write_gradescope(results, course, lab, folder / lab)
+        return _with_those_apart(f"Marks in {folder / lab}, one file a student", results, course, lab)
     raise LabError(f"--format is csv or gradescope, got {form!r}")
 
 
 def report(lab: str, course: Course) -> str:
     """How the class did."""
-    file = _notes(course, lab)
-    notes: Sequence[str] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
-    return reporting.report(stored(course, lab), lab, notes)
+    results = stored(course, lab)
+    return reporting.report(results, lab, _to_look_at(course, lab, results))
+
+
+def _to_look_at(course: Course, lab: str, results: Sequence[Result]) -> list[str]:
+    """The notes on these students, and what the gradebook says now: who is late, and who is not in it."""
+    marks = totals(course, lab)
+    late = [f"{one.student}: {marks[one.student].lateness}" for one in results if one.student in marks]
+    late = [note for note in late if not note.endswith(": ")]
+    return notes_on(_notes(course, lab), results) + late + reporting.apart(results, marks, lab)
+
+
+def _with_those_apart(said: str, results: Sequence[Result], course: Course, lab: str) -> str:
+    return "\n".join([said, *reporting.apart(results, totals(course, lab), lab)])
 
 
 def stored(course: Course, lab: str) -> list[Result]:
     """The results there are. Raises LabError where there are none."""
     course.text(lab)
+    if results := _results(course, lab):
+        return results
+    raise LabError(f"nothing of {lab} has been graded; autoencoder-lab grade {lab} SUBMISSIONS")
+
+
+def _results(course: Course, lab: str) -> list[Result]:
     files = sorted(course.results(lab).glob("*.json"))
-    results = [result for path in files if (result := read_result(path)) is not None]
-    if not results:
-        raise LabError(f"nothing of {lab} has been graded; autoencoder-lab grade {lab} SUBMISSIONS")
-    return results
+    return [result for path in files if (result := read_result(path)) is not None]
 
 
 def _notes(course: Course, lab: str) -> Path:

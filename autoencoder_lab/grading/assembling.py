@@ -6,6 +6,7 @@ answer had to define is taken for it, and the instructor is told.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from autoencoder_lab.grading.containers import Unreadable
 from autoencoder_lab.grading.notebook_file import SourceCell
@@ -31,6 +32,7 @@ def assemble(handed_in: Sequence[SourceCell], frame: Sequence[SourceCell]) -> tu
     """
     released = {cell.grade_id: cell for cell in frame if cell.grade_id}
     cells, seen = list[SourceCell](), set[str]()
+    handed_in, joined = join_texts(handed_in, released)
     for cell in handed_in:
         own = released.get(cell.grade_id)
         if own is None or cell.grade_id in seen:
@@ -43,7 +45,7 @@ def assemble(handed_in: Sequence[SourceCell], frame: Sequence[SourceCell]) -> tu
             "the notebook has none of the lab's cells, or all of them lost their marks; "
             "put the answers into a fresh copy of the lab and hand that in"
         )
-    flags = _pass_over_stubs(cells, released)
+    flags = joined + _pass_over_stubs(cells, released)
     order = list(released)
     lost = [name for name in order if name not in seen]
     for name in lost:
@@ -55,6 +57,34 @@ def assemble(handed_in: Sequence[SourceCell], frame: Sequence[SourceCell]) -> tu
     if locked := [name for name in lost if released[name].use != "answer"]:
         flags.append(f"missing from the notebook, and put back as released: {', '.join(locked)}")
     return cells, flags
+
+
+def join_texts(handed_in: Sequence[SourceCell], released: dict[str, SourceCell]) -> tuple[list[SourceCell], list[str]]:
+    """(the cells, what to look at): text answers that stand in several cells are one, where the first is.
+
+    JupyterLab leaves a cell's name with both halves when one splits it.
+    """
+    texts: dict[str, list[str]] = {}
+    for cell in handed_in:
+        if cell.grade_id in released and _is_text(released[cell.grade_id]) and cell.kind != "code":
+            texts.setdefault(cell.grade_id, []).append(cell.source)
+    several = {name: [one for one in dict.fromkeys(parts) if one.strip()] for name, parts in texts.items() if parts[1:]}
+    cells, seen = list[SourceCell](), set[str]()
+    for cell in handed_in:
+        if cell.grade_id not in several or cell.kind == "code":
+            cells.append(cell)
+        elif cell.grade_id not in seen:
+            seen.add(cell.grade_id)
+            cells.append(replace(cell, source="\n\n".join(several[cell.grade_id])))
+    return cells, [
+        f"the text cell {name} stands in several cells, which were put together"
+        for name in several
+        if several[name][1:]
+    ]
+
+
+def _is_text(cell: SourceCell) -> bool:
+    return cell.use == "answer" and cell.kind != "code"
 
 
 def names_in(source: str) -> set[str]:
@@ -73,15 +103,15 @@ def is_stub(source: str, released: dict[str, SourceCell]) -> bool:
 def copies_of_stubs(cells: Sequence[SourceCell], released: dict[str, SourceCell]) -> list[int]:
     """The places of unmarked cells in which a stub is left, where other cells define all that it would undo."""
     found = []
+    code = {index: names_in(cell.source) for index, cell in enumerate(cells) if cell.kind == "code"}
     stubs = {
         index
         for index, cell in enumerate(cells)
         if cell.kind == "code" and (CODE_STUB in cell.source or is_stub(cell.source, released))
     }
+    others = set[str]().union(*(names for index, names in code.items() if index not in stubs))
     for index in stubs:
-        own = names_in(cells[index].source)
-        others = [names_in(cell.source) for i, cell in enumerate(cells) if cell.kind == "code" and i not in stubs]
-        if not cells[index].grade_id and own and own <= set().union(*others):
+        if not cells[index].grade_id and code[index] and code[index] <= others:
             found.append(index)
     return sorted(found)
 

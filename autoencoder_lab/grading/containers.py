@@ -198,8 +198,18 @@ def is_junk(name: str) -> bool:
         return True
     hidden = any(step.startswith(".") and not NOTEBOOK.search(step) and not ARCHIVE.search(step) for step in steps)
     last = steps[-1].casefold()
-    others = ("thumbs.db", "desktop.ini", "readme", "readme.md", "readme.txt")
-    return hidden or last.startswith(("._", ".~", "~$")) or last in others
+    return hidden or last.startswith(("._", ".~", "~$")) or last in ("thumbs.db", "desktop.ini") or is_readme(last)
+
+
+def is_readme(name: str) -> bool:
+    """Whether a file is called as one that explains others; a folder of that name is a folder like any other."""
+    return name.casefold() in ("readme", "readme.md", "readme.txt")
+
+
+def is_systems(name: str) -> bool:
+    """Whether an entry of a folder is a system's beyond doubt, so that nobody has to be told of it."""
+    hidden = (".ds_store", ".ipynb_checkpoints", ".git", ".gitignore", ".directory", ".localized")
+    return is_junk(name) and (not is_readme(name) and (name[0] != "." or name.casefold() in hidden or name[1] in "_~"))
 
 
 # --- the one notebook ------------------------------------------------------------------------------------------------
@@ -230,6 +240,13 @@ def the_notebook(members: Iterable[Member], lab: str) -> bytes:
         raise Unreadable(f"there are several notebooks, {names}; expected one {lab}.ipynb")
     others = ", ".join(member.name for member in own[:3])
     raise Unreadable(f"there is no notebook{f', only {others}' if others else ''}; hand in the .ipynb")
+
+
+def passed_over(members: Iterable[Member], lab: str) -> list[str]:
+    """The names of notebooks called as the lab is that `the_notebook` leaves for another one; [] where it refuses."""
+    own = [one for one in members if NOTEBOOK.search(one.name) and not is_junk(one.name)]
+    chosen = _chosen(own, lab) if any(is_lab(one.name, lab) for one in own) else []
+    return [one.name for one in own if is_lab(one.name, lab) and one not in chosen] if len(chosen) == 1 else []
 
 
 def _packed(archives: list[Member], notebooks_beside: bool) -> list[Member]:

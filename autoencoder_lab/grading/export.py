@@ -38,13 +38,14 @@ def as_text(value: Any) -> Any:
 def write_gradescope(results: list[Result], course: Course, lab: str, folder: Path) -> None:
     """One results.json a student, in Gradescope's form (tests with score, max_score, name and output).
 
-    What people mark is among the tests. The score is what counts; where that is not the sum of the tests, since the
-    work is late, output says so.
+    Whoever is not in the gradebook gets none. What people mark is among the tests. The score is what counts; where that
+    is not the sum of the tests, since the work is late, output says so.
     """
     marks = totals(course, lab)
     folder.mkdir(parents=True, exist_ok=True)
     for result in results:
-        total = marks[result.student]
+        if (total := marks.get(result.student)) is None:
+            continue
         judged = {part.grade_id: part for part in result.parts}
         tests = [_test(mark, judged.get(name)) for name, mark in total.parts.items()]
         said = " ".join(filter(None, (result.reason and f"Not graded: {result.reason}.", _sentence(total.lateness))))

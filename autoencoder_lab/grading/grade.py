@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from autoencoder_lab.files import encodable
 from autoencoder_lab.grading.assembling import assemble
 from autoencoder_lab.grading.containers import Unreadable
+from autoencoder_lab.grading.inert import printable
 from autoencoder_lab.grading.judge import Judge, Mark, Part, ProbeFailed, StagedPart
 from autoencoder_lab.grading.notebook_file import SourceCell, cells_of, without_outputs
 from autoencoder_lab.grading.pictures import pasted
@@ -26,6 +28,7 @@ from autoencoder_lab.grading.sandbox import Arrays, Probe, Sandbox
 from autoencoder_lab.grading.submission import Submission
 from autoencoder_lab.protocol import NOT_DONE
 
+MOST_FLAGS = 20  # on one submission
 OUT_OF_TIME = "out of time"  # the mistake of a part that no mark is final for: the next run tries it again
 
 
@@ -64,6 +67,17 @@ class Result:
     file: str = ""
     earlier: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Words of the submission may stand in every text: none of them may stop a file, a database or a page."""
+        parts = [
+            replace(part, said=plain(part.said), mistake=plain(part.mistake), stated=plain(part.stated))
+            for part in self.parts
+        ]
+        cells = [{**cell, "source": encodable(cell["source"])} for cell in self.cells]
+        texts = {"reason": plain(self.reason), "flags": [plain(flag) for flag in self.flags]}
+        for name, value in {"parts": parts, "cells": cells, **texts}.items():
+            object.__setattr__(self, name, value)
+
     @property
     def points(self) -> float:
         """The sum over the parts."""
@@ -73,6 +87,11 @@ class Result:
     def late_parts(self) -> list[str]:
         """The grade_ids of the parts that ran out of time: to be tried again."""
         return [part.grade_id for part in self.parts if part.mistake == OUT_OF_TIME]
+
+
+def plain(text: str) -> str:
+    """The text without characters that act: control characters but for new lines, and half surrogate pairs."""
+    return printable(text, "\n\t") if not text.isprintable() else text
 
 
 @dataclass(frozen=True)
@@ -92,6 +111,8 @@ def read_paper(submission: Submission) -> Paper:
         return Paper(submission.student, without_outputs(submission.read()), "", when)
     except Unreadable as error:
         return Paper(submission.student, b"", str(error), when)
+    except Exception as error:  # whatever a disk or an archive thinks of: one student's, never the class's
+        return Paper(submission.student, b"", f"the file cannot be read ({type(error).__name__})", when)
 
 
 def grade(
@@ -126,7 +147,7 @@ def grade(
     for cell in kept:
         if found := pictures.pop((cell["kind"], cell["source"]), []):
             cell["pictures"] = found
-    flags += grader.running.notes() + late_flags(parts) + lost_pictures
+    flags = at_most([*flags, *grader.running.notes(), *lost_pictures]) + late_flags(parts)
     seconds = round(grader.running.seconds, 2)
     return Result(handed_in.student, key, parts, "", seconds, handed_in.timestamp, kept, flags, file_of(handed_in))
 
@@ -144,6 +165,12 @@ def late_flags(parts: Sequence[PartResult]) -> list[str]:
         for part in parts
         if part.mistake == OUT_OF_TIME
     ]
+
+
+def at_most(flags: Sequence[str]) -> list[str]:
+    """So many flags as a person reads, and how many more there are."""
+    more = len(flags) - MOST_FLAGS
+    return [*flags[:MOST_FLAGS], f"and {more:,} more of this kind"] if more > 0 else list(flags)
 
 
 def file_of(handed_in: Paper) -> str:

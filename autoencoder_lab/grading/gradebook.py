@@ -5,6 +5,7 @@ from the one that person saw, or the text they marked has changed, the cell is f
 is reported, since their score goes on hiding the new one. Writing the same results twice changes nothing.
 """
 
+import ast
 import math
 import os
 import sys
@@ -19,6 +20,7 @@ from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import OUT_OF_TIME, PartResult, Result
 from autoencoder_lab.grading.inert import printable
 from autoencoder_lab.grading.lab_source import LabError, write
+from autoencoder_lab.grading.manifest import naive_utc
 from autoencoder_lab.grading.names import is_id
 from autoencoder_lab.grading.totals import ON_TIME, POLICIES, Late, hours_late, keep_policy, late_policy, opened
 
@@ -36,7 +38,9 @@ def prepare(course: Course) -> None:
 
 
 def record(results: Iterable[Result], course: Course, lab: str, late: Late = ON_TIME) -> list[str]:
-    """Write all results; returns what the instructor should look at. Raises LabError where nothing can be written.
+    """Write all results; returns what the instructor should look at, but for lateness, which totals.py works out.
+
+    Raises LabError where nothing can be written.
 
     Everything is looked through first: an unknown part, points out of range or an id that is no folder's name stop the
     writing before its first line. Without late.due the due date of the gradebook stays; late.policy counts from now on.
@@ -78,6 +82,8 @@ def _count(course: Course, lab: str, result: Result) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if result.timestamp:
         write_whole(folder / "timestamp.txt", f"{result.timestamp} UTC\n")
+    else:
+        (folder / "timestamp.txt").unlink(missing_ok=True)
 
 
 def cells_with(release: Any, *, graded: bool) -> dict[str, Any]:
@@ -135,14 +141,14 @@ def _enter_assignment(gradebook: Any, release: Any, lab: str, late: Late) -> Non
 def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: str, late: Late) -> tuple[list[str], str]:
     """One student's result; returns what to look at, and in words how late it is."""
     gradebook.update_or_create_student(result.student)
-    when = {"timestamp": result.timestamp} if result.timestamp else {}
-    submission = gradebook.update_or_create_submission(lab, result.student, **when)
+    submission = gradebook.update_or_create_submission(lab, result.student)
+    submission.timestamp = naive_utc(result.timestamp) if result.timestamp else None  # a time taken away goes here too
     (paper,) = submission.notebooks
     parts = {part.grade_id: part for part in result.parts}
-    earlier, flags = _written_before(course.autograded(lab, result.student))
+    earlier, flags = _written_before(course.autograded(lab, result.student), release)
     if set(result.flags) - set(flags):  # what was flagged before may have been looked at since
         paper.flagged = True
-    now = {cell["grade_id"]: cell["source"] for cell in result.cells}
+    now = answers(((cell["kind"], cell["source"], cell["grade_id"]) for cell in result.cells), release)
     released = {name: cell.source for name, cell in cells_with(release, graded=True).items()}
     notes = [f"{result.student}: {flag}" for flag in result.flags]
     for grade in paper.grades:
@@ -160,8 +166,6 @@ def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: st
         for grade in paper.grades
     )
     paper.late_submission_penalty = reached if hours and late.policy == "zero" else None
-    if hours:
-        notes.append(f"{result.student}: {hours:.1f} hours late, {paper.late_submission_penalty or 0:g} points taken")
     return notes, f"Handed in {hours:.1f} hours after the due date: {POLICIES[late.policy]}." if hours else ""
 
 
@@ -196,15 +200,53 @@ def _enter_text(grade: Any, answer: str, before: str | None, released: str, stud
     return []
 
 
-def _written_before(path: Path) -> tuple[dict[str, str], list[str]]:
+def _written_before(path: Path, release: Any) -> tuple[dict[str, str], list[str]]:
     """({name: source}, flags) of the notebook that was graded last."""
     import nbformat
 
     if not path.is_file():
         return {}, []
     notebook = nbformat.read(path, as_version=4)
-    marked = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
-    return {cell.metadata.nbgrader.grade_id: cell.source for cell in marked}, list(notebook.metadata.get("flags", []))
+    cells = [
+        (cell.cell_type, cell.source, cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+        for cell in notebook.cells
+        if not cell.metadata.get("for_instructor")
+    ]
+    return answers(cells, release), list(notebook.metadata.get("flags", []))
+
+
+def answers(cells: Iterable[tuple[str, str, str]], release: Any) -> dict[str, str]:
+    """{name: text} of the cells (kind, text, name); to a text belong the words that somebody put around it.
+
+    That is what lies between it and the lab's cells before and after it: words typed into a new cell below the place
+    meant for them are an answer too.
+    """
+    found: dict[str, str] = {}
+    given = {cell.source.strip() for cell in release.cells}
+    text, above = "", list[str]()  # the text above, if the last of the lab's cells is one; words below any other
+    for kind, source, grade_id in cells:
+        if grade_id:
+            text = grade_id if kind != "code" else ""
+            found[grade_id] = "\n\n".join([source, *above]) if text else source
+            above = []
+        elif source.strip() not in given and is_prose(kind, source):
+            if text:
+                found[text] += f"\n\n{source}"
+            else:
+                above.append(source)
+        elif kind == "code":
+            above = []
+    return found
+
+
+def is_prose(kind: str, source: str) -> bool:
+    """Whether somebody wrote words there; also in a cell that was left to be code, as new ones are."""
+    if kind != "code" or not source.strip():
+        return kind != "code" and bool(source.strip())
+    try:
+        return all(isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant) for one in ast.parse(source).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
 
 
 def _comments(result: Result, release: Any) -> dict[str, str]:

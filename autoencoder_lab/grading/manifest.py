@@ -2,20 +2,33 @@
 
 import csv
 import io
+import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from autoencoder_lab.grading.names import ENDING, is_id
+from autoencoder_lab.grading.names import ENDING, is_id, same
 
 MANIFEST = "manifest.csv"
+
+
+TIME = "a time such as 2026-11-30T23:59+01:00"
+COLUMNS = f"a first line with the headings file, student and, where times count, timestamp ({TIME})"
 
 
 def naive_utc(text: str) -> datetime:
     """A time in ISO 8601 as naive UTC; one without a zone is taken for UTC. Raises ValueError."""
     when = datetime.fromisoformat(text.strip())
     return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
+
+
+def text_of(content: bytes, where: str) -> str:
+    """A manifest as text: UTF-8, or UTF-16 with its mark, as Excel writes it. Raises ValueError."""
+    try:
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{where} is no UTF-8 text; save it as UTF-8") from None
 
 
 @dataclass(frozen=True)
@@ -28,18 +41,46 @@ class Row:
 
 
 def rows_of(text: str, where: str) -> list[Row]:
-    """The rows of a manifest. where: its place, for the ValueError that a faulty line raises."""
-    rows = []
-    for number, row in enumerate(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")), 2):
-        try:
-            name, student = row["file"].strip(), row["student"].strip()
-            when = naive_utc(row["timestamp"]) if row.get("timestamp") else None
-        except (KeyError, ValueError, AttributeError) as error:
-            raise ValueError(f"{where}, line {number}: expected file, student and timestamp ({error})") from None
-        if not is_id(student):
-            raise ValueError(f"{where}, line {number}: {student!r} is no id; use letters, digits, _ - and . alone")
-        rows.append(Row(name, student, when))
+    """The rows of a manifest. where: its place, for the ValueError that a faulty line raises.
+
+    Commas, semicolons or tabs stand between its columns, as the first line has them; capitals in the headings, spaces
+    around what is written, and empty rows do not matter.
+    """
+    text = text.removeprefix("\ufeff")
+    first = next((line for line in text.splitlines() if line.strip(" ,;\t")), "")
+    if re.match(r"sep=.\s*$", first):  # Excel's own line
+        text = text.replace(first, "", 1)
+        first = next((line for line in text.splitlines() if line.strip(" ,;\t")), "")
+    between = max(",;\t", key=first.count)
+    table = csv.reader(io.StringIO(text, newline=""), delimiter=between, skipinitialspace=True)
+    rows, headings = list[Row](), list[str]()
+    try:
+        for written in table:
+            cells = [cell.strip() for cell in written]
+            if not any(cells):
+                continue
+            if not headings:
+                headings = [cell.casefold() for cell in cells]
+                if not {"file", "student"} <= set(headings):
+                    raise ValueError(f"{where}, line {table.line_num}: expected {COLUMNS}, found {first[:100]!r}")
+                continue
+            rows.append(_row(dict(zip(headings, cells, strict=False)), f"{where}, line {table.line_num}"))
+    except csv.Error as error:
+        raise ValueError(f"{where}, line {table.line_num}: {error}") from None
     return rows
+
+
+def _row(cells: dict[str, str], where: str) -> Row:
+    """One row, by its headings. where: its line, for the ValueError that names what is wrong in it."""
+    name, student, when = (cells.get(heading, "") for heading in ("file", "student", "timestamp"))
+    if not name:
+        raise ValueError(f"{where}: no file is named; expected file, student and timestamp")
+    if not is_id(student):
+        raise ValueError(f"{where}: {student!r} is no id; use letters, digits, _ - and . alone")
+    try:
+        return Row(name, student, naive_utc(when) if when else None)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{where}: expected {TIME} in ISO 8601, or nothing, got {when!r}") from None
 
 
 def assigned(
@@ -90,7 +131,7 @@ def _whole(name: str) -> str:
 
 
 def _loose(name: str) -> str:
-    return unicodedata.normalize("NFC", name.casefold())
+    return same(name)
 
 
 def _stem(name: str) -> str:

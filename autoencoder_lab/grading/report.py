@@ -4,10 +4,11 @@ import ast
 import itertools
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from autoencoder_lab.grading.grade import Result
 from autoencoder_lab.grading.inert import printable
+from autoencoder_lab.grading.names import same
 
 WIDTH = 40
 LITERAL = (
@@ -41,6 +42,13 @@ def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> st
     return "\n".join(printable(line) for line in lines)
 
 
+def apart(results: Sequence[Result], marks: Collection[str], lab: str) -> list[str]:
+    """A line where results and gradebook are not of the same students. marks: whom the gradebook knows."""
+    new = [result.student for result in results if result.student not in marks]
+    enter = f"autoencoder-lab grade {lab} SUBMISSIONS once more enters them"
+    return [f"graded, but not in the gradebook yet: {', '.join(map(printable, new))}; {enter}"] * bool(new)
+
+
 def _distribution(points: Sequence[float], of: float) -> list[str]:
     """Ten rows, from none to all."""
     counts = Counter(min(9, int(10 * value / of)) for value in points)
@@ -72,7 +80,7 @@ def _shared_ids(graded: Sequence[Result]) -> list[str]:
     groups: dict[str, list[str]] = {}
     for result in graded:
         if stated := next((part.stated for part in result.parts if part.stated), ""):
-            groups.setdefault(stated.strip().casefold(), []).append(result.student)
+            groups.setdefault(same(stated.strip()), []).append(result.student)
     return [f"  {name}: {', '.join(students)}" for name, students in groups.items() if len(students) > 1]
 
 

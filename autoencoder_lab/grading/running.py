@@ -4,6 +4,7 @@ A cell of the student's own, one that is none of the lab's, can cost no part any
 the process, it is named, left out, and everything else runs without it.
 """
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 
 from autoencoder_lab.grading.judge import Judge, ProbeFailed
@@ -51,9 +52,9 @@ class Running:
 
         until: the grade_id of the last cell that runs, "" for all. answers: also the answers that are not needed, such
         as define a helper. trains: whether a probe may take as long as all cells together. alone: whether they run for
-        one part; what ends such a run is not tried for that part again.
+        one part; what ends such a run is not tried for that part again, nor are own cells that end a given one.
         """
-        for round_ in range(len(self.cells) + 1):
+        for round_ in itertools.count():  # each but the last leaves a cell out
             chosen = self._chosen(needs, until, answers)
             if stopped := [index for index in chosen if index in self.failed]:
                 return Outcome(Answer(failed=self.failed[stopped[0]]), self, chosen, needs, stopped[0], answers)
@@ -62,7 +63,7 @@ class Running:
             sources = [self.cells[index].source for index in chosen]
             answer = self.sandbox.run(Job(sources, probes, self.judge.files, self.judge.limits, long))
             self.seconds += answer.seconds
-            blamed = self._blamed(answer, chosen, long) if answer.failed in ("time", "died", "memory") else []
+            blamed = self._blamed(answer, chosen, long, alone) if answer.failed in ("time", "died", "memory") else []
             if round_ >= ROUNDS and any(self._is_own(index) for index in blamed):
                 blamed = [index for index in chosen if self._is_own(index)]
             for index in blamed:
@@ -70,9 +71,10 @@ class Running:
                     self.left_out[index] = answer.failed
                 elif alone:
                     self.failed[index] = answer.failed
-            if not blamed or any(self.cells[index].grade_id in needs for index in blamed):
-                return Outcome(answer, self, chosen, needs, blamed[0] if blamed else -1, answers)
-        raise AssertionError("every round leaves a cell out")
+            needed = any(self.cells[index].grade_id in needs for index in blamed)
+            if needed or not any(index in self.left_out or index in self.failed for index in blamed):
+                break  # nothing is left that another round could do without
+        return Outcome(answer, self, chosen, needs, blamed[0] if blamed else -1, answers)
 
     def told(self, index: int) -> str:
         """A cell as people find it."""
@@ -109,7 +111,7 @@ class Running:
                 chosen.append(index)
         return chosen
 
-    def _blamed(self, answer: Answer, chosen: Sequence[int], long: Sequence[int]) -> list[int]:
+    def _blamed(self, answer: Answer, chosen: Sequence[int], long: Sequence[int], alone_runs: bool) -> list[int]:
         """The cells to run without: own ones first, where all together took too long."""
         limits = self.judge.limits
         alone = limits.cpu if answer.at in long else limits.cell
@@ -119,7 +121,13 @@ class Running:
             ]
             if own:
                 return own
-        return [chosen[answer.at]] if 0 <= answer.at < len(chosen) else []
+        if not 0 <= answer.at < len(chosen):
+            return []
+        at = chosen[answer.at]
+        if answer.failed == "died" and alone_runs and self.cells[at].use == "given" and self.cells[at].grade_id:
+            # what was released ends no process: a cell of theirs before it saw to that
+            return [index for index in chosen if index < at and self._is_own(index)] or [at]
+        return [at]
 
 
 class Outcome:

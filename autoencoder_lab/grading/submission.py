@@ -5,37 +5,34 @@ reason, never an error that stops the class. What lies in the class's folder is 
 no file can speak for another student.
 """
 
-import io
-import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
 
+from autoencoder_lab.grading.class_folder import Entry, entries_of
 from autoencoder_lab.grading.containers import (
-    ARCHIVE,
     LARGEST_FILE,
-    MOST_PEEKED,
     NOTEBOOK,
     Member,
     Unreadable,
     bounded,
-    in_archive,
-    in_folder,
-    is_archive,
-    is_junk,
-    is_lab,
-    is_marked,
-    looks_like_notebook,
-    opened_below,
-    read_file,
+    passed_over,
     refuse,
     the_notebook,
 )
-from autoencoder_lab.grading.manifest import MANIFEST, assigned, rows_of
-from autoencoder_lab.grading.names import MOODLE, is_id, platform_name, student_of
+from autoencoder_lab.grading.inert import printable
+from autoencoder_lab.grading.manifest import MANIFEST, assigned
+from autoencoder_lab.grading.names import (
+    MOODLE,
+    as_written,
+    is_id,
+    kept_apart,
+    platform_name,
+    same,
+    student_of,
+)
 
 __all__ = ["LARGEST_FILE", "Submission", "Unreadable"]
 __all__ += ["collect", "find", "is_id", "student_of"]
@@ -71,10 +68,10 @@ def collect(place: Path, lab: str) -> tuple[list[Submission], list[str]]:
     """
     if not place.exists():
         raise FileNotFoundError(f"no submissions: {place} is not there")
-    entries, rows, around, notes = _entries(place, lab)
+    entries, rows, around, notes = entries_of(place, lab)
     if not entries:
         raise FileNotFoundError(f"no submissions: {place} holds no .ipynb and no .zip")
-    groups: dict[str, list[_Entry]] = {}  # several files that a platform put down as one student's are one submission
+    groups: dict[str, list[Entry]] = {}  # several files that a platform put down as one student's are one submission
     for entry in entries:
         of = platform_name(entry.name)
         groups.setdefault(f"{student_of(entry.name, lab)}/" if of else f"/{entry.name}", []).append(entry)
@@ -82,50 +79,17 @@ def collect(place: Path, lab: str) -> tuple[list[Submission], list[str]]:
         found, left_over = assigned(rows, [[one.name for one in group] for group in groups.values()], around, lab)
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
-    students: dict[str, list[_Group]] = {}
+    students: dict[str, dict[str, list[_Group]]] = {}
     for group, row in zip(groups.values(), found, strict=True):
         student = row.student if row else student_of(group[0].name, lab)
+        written = same(student) if row else as_written(group[0].name, lab)
         one = _Group(student, group, row.timestamp if row else None)
-        students.setdefault(student.casefold(), []).append(one)  # Ann's files and ann's are one on most disks
-    submissions = [_submission(same, lab, notes) for same in students.values()]
-    return sorted(submissions, key=lambda submission: submission.student), notes + left_over
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """What lies in the class's folder. files: of a folder; opened: opens a file. One of the two is there."""
-
-    name: str
-    files: Callable[[], list[Member]] | None = None
-    opened: Callable[[], BinaryIO] | None = None
-
-    def may_hold_notebook(self) -> bool:
-        """Whether its name says so; a folder always may, but for what was typed into Moodle's own page."""
-        typed = (MOODLE.match(self.name) or ("",) * 3)[2] == "onlinetext"
-        return not typed and (self.opened is None or any(kind.search(self.name) for kind in (NOTEBOOK, ARCHIVE)))
-
-    def notebook(self, lab: str) -> bytes:
-        """The one notebook in it. Raises Unreadable."""
-        if self.opened is None:
-            return the_notebook(self.members(), lab)
-        with self.opened() as file:  # once: what is listed is what is read
-            start = file.read(512)
-            if is_archive(start):
-                return the_notebook(in_archive(lambda: _again(file), self.name), lab)
-            file.seek(0)
-            content = bounded(file)
-        if NOTEBOOK.search(self.name) or looks_like_notebook(content):
-            return content
-        if ARCHIVE.search(self.name):
-            raise Unreadable("the archive cannot be read: it is none, or was cut off")
-        kind = f"a {Path(self.name).suffix} file" if Path(self.name).suffix else "the file"
-        raise Unreadable(f"{kind} cannot be read: hand in the .ipynb")
-
-    def members(self) -> list[Member]:
-        """Its files, as if it were a folder. Raises Unreadable."""
-        if self.files is not None:
-            return self.files()
-        return [Member(self.name, lambda: self.notebook(""))]
+        students.setdefault(same(student), {}).setdefault(written, []).append(one)
+    submissions = [_submission(one, lab, notes) for them in students.values() for one in _apart(them, notes)]
+    likely = [entry.name for entry in entries if entry.name.casefold() == MANIFEST]
+    notes += [f"{name} was taken for a student's; a manifest is called {MANIFEST}, in small letters" for name in likely]
+    told = [printable(note) for note in notes + left_over]  # a file's name may hold what is no text at all
+    return sorted(submissions, key=lambda submission: submission.student), told
 
 
 @dataclass(frozen=True)
@@ -133,17 +97,23 @@ class _Group:
     """What a platform, or the manifest, puts down as one submission."""
 
     student: str
-    entries: Sequence[_Entry]
+    entries: Sequence[Entry]
     timestamp: datetime | None
 
 
-def _again(file: BinaryIO) -> BinaryIO:
-    """The same open file from its beginning, to be closed on its own."""
-    if isinstance(file, io.BytesIO):
-        return io.BytesIO(file.getbuffer())
-    other = os.fdopen(os.dup(file.fileno()), "rb")
-    other.seek(0)
-    return other
+def _apart(them: dict[str, list[_Group]], notes: list[str]) -> list[list[_Group]]:
+    """Those who have one id are one student, unless it is by signs alone that no id can hold."""
+    if len(them) == 1:
+        return list(them.values())
+    found = []
+    for written, groups in them.items():
+        student = groups[0].student
+        if written != same(student):
+            student = kept_apart(student, written)
+            names = ", ".join(entry.name for group in groups for entry in group.entries)
+            notes.append(f"{student}: {names} has that id since another's name differs by signs alone")
+        found.append([replace(group, student=student) for group in groups])
+    return found
 
 
 COUNT = {2: "two", 3: "three", 4: "four"}
@@ -161,12 +131,14 @@ def _submission(groups: Sequence[_Group], lab: str, notes: list[str]) -> Submiss
         reason = f"{files}; remove all but one, or name them in {MANIFEST}"
         return Submission(student, ", ".join(every), refuse(reason), able[0].timestamp)
     used = used or list(able[0].entries)
+    if others := _passed_over(used, lab):
+        notes.append(f"{student}: {', '.join(others[:9])} was not read; another notebook goes before it")
     if unread := [name for name in every if name not in {entry.name for entry in used}]:
         notes.append(f"{student}: {', '.join(unread)} was not read, {', '.join(entry.name for entry in used)} was")
     return Submission(student, ", ".join(entry.name for entry in used), lambda: _notebook(used, lab), able[0].timestamp)
 
 
-def _notebook(entries: Sequence[_Entry], lab: str) -> bytes:
+def _notebook(entries: Sequence[Entry], lab: str) -> bytes:
     if len(entries) == 1:
         if (MOODLE.match(entries[0].name) or ("",) * 3)[2] == "onlinetext":
             raise Unreadable("there is a text typed into Moodle, and no notebook; hand in the .ipynb")
@@ -174,7 +146,19 @@ def _notebook(entries: Sequence[_Entry], lab: str) -> bytes:
     return the_notebook(_together(entries), lab)
 
 
-def _together(entries: Sequence[_Entry]) -> list[Member]:
+def _passed_over(entries: Sequence[Entry], lab: str) -> list[str]:
+    """The notebooks of one student that are there and not read, as far as a glance tells."""
+    try:
+        if len(entries) == 1:
+            return passed_over(entries[0].listed(), lab)
+        content = _notebook(entries, lab)
+    except Unreadable:
+        return []
+    left = [one.name for one in entries if not NOTEBOOK.search(one.name) or one.notebook(lab) != content]
+    return left if any(one.name not in left for one in entries) else []
+
+
+def _together(entries: Sequence[Entry]) -> list[Member]:
     """The files of one student whom a platform gives several entries, under the names the student gave them."""
     found = []
     for entry in entries:
@@ -187,150 +171,7 @@ def _together(entries: Sequence[_Entry]) -> list[Member]:
     return found
 
 
-def _content(entry: _Entry) -> bytes:
+def _content(entry: Entry) -> bytes:
     assert entry.opened is not None
     with entry.opened() as file:
         return bounded(file)
-
-
-# --- the class's folder, or its archive ------------------------------------------------------------------------------
-
-Entries = tuple[list[_Entry], list[Any], list[str], list[str]]
-
-
-def _entries(place: Path, lab: str) -> Entries:
-    """(the entries, the manifest's rows, names of folders and archives around them, what to look at)."""
-    if place.is_dir():
-        return _in_class_folder(place, lab, [place.name])
-    place = place.resolve()  # the instructor named it: that it is a link does not matter
-
-    def opened() -> BinaryIO:
-        return opened_below(place.parent, place.name)
-
-    try:
-        with opened() as file:
-            packed = is_archive(file.read(512)) or ARCHIVE.search(place.name)
-        members = in_archive(opened, place.name) if packed else []
-    except Unreadable as error:
-        members, reason = [], str(error)
-        return [_Entry(place.name, opened=_refusing(reason))], [], [], []
-    around = [place.name]
-    outer = members
-    while top := _wrapping(members):
-        around.append(top)
-        members = _below(top, members)
-    if not _are_a_class(members, lab):
-        alone = f"{place.name} holds one submission and was taken for one student's; a class's can be unpacked, and "
-        inner = [f"{alone}its folder named"] if packed and len(outer) > 1 else []
-        return [_Entry(place.name, opened=opened)], [], [], inner
-    rows = []
-    tops: dict[str, list[Member]] = {}
-    for one in members:
-        top, _, rest = one.name.partition("/")
-        if top.casefold() == MANIFEST and not rest:
-            rows += rows_of(_text(one.read(), f"{place}: {one.name}"), f"{place}: {one.name}")
-        elif not is_junk(top):
-            tops.setdefault(top, []).append(Member(rest if rest or one.name.endswith("/") else one.name, one.read))
-    return [_of_class(top, inside) for top, inside in tops.items()], rows, around, []
-
-
-def _of_class(name: str, members: list[Member]) -> _Entry:
-    if len(members) == 1 and members[0].name == name:
-        read = members[0].read
-        return _Entry(name, opened=lambda: io.BytesIO(read()))
-    return _Entry(name, files=lambda: [member for member in members if member.name])
-
-
-def _in_class_folder(place: Path, lab: str, around: list[str]) -> Entries:
-    """The entries of a folder; of the one folder in it, where that is the class's."""
-    names = sorted(entry.name for entry in os.scandir(place))
-    manifests = [name for name in names if name.casefold() == MANIFEST]
-    rows = []
-    for name in manifests:
-        rows += rows_of(_text(read_file(place, name), str(place / name)), str(place / name))
-    names = [name for name in names if not is_junk(name) and name not in manifests]
-    folders = [name for name in names if (place / name).is_dir() and not (place / name).is_symlink()]
-    if names == folders and len(names) == 1 and not platform_name(names[0]) and _hold_a_class(place, names[0], lab):
-        inner, more, outer, notes = _in_class_folder(place / names[0], lab, [*around, names[0]])
-        return inner, rows + more, outer, notes
-    entries = [_on_disk(place, name, name in folders) for name in names]
-    return entries, rows, around, []
-
-
-def _hold_a_class(place: Path, name: str, lab: str) -> bool:
-    try:
-        members = in_folder(place, name)
-    except Unreadable:
-        return False
-    while top := _wrapping(members):
-        members = _below(top, members)
-    return _are_a_class(members, lab)
-
-
-def _below(top: str, members: Sequence[Member]) -> list[Member]:
-    inside = [Member(one.name[len(top) + 1 :], one.read) for one in members if one.name.startswith(f"{top}/")]
-    return [one for one in inside if one.name]
-
-
-def _on_disk(place: Path, name: str, is_folder: bool) -> _Entry:
-    if is_folder:
-        return _Entry(name, files=lambda: in_folder(place, name))
-    return _Entry(name, opened=lambda: opened_below(place, name))
-
-
-def _wrapping(members: Sequence[Member]) -> str:
-    """The one folder around all of them, where there is one that is no student's by its name; else ""."""
-    own = [member.name for member in members if not is_junk(member.name) and member.name.casefold() != MANIFEST]
-    tops = {name.split("/")[0] for name in own}
-    if len(tops) != 1 or not own or any("/" not in name for name in own):
-        return ""
-    top = tops.pop()
-    return "" if platform_name(top) else top
-
-
-def _are_a_class(members: Sequence[Member], lab: str) -> bool:
-    """Whether what lies in one archive or folder is many students': several of its entries are submissions.
-
-    It is one student's where LAB.ipynb lies in it by itself, and where one entry alone holds a notebook of that name,
-    one whose cells are marked, or an archive.
-    """
-    holders: dict[str, list[Member]] = {}
-    for member in members:
-        top = member.name.split("/")[0]
-        if is_junk(member.name) or member.name.endswith("/"):
-            continue
-        if platform_name(top):
-            return True
-        if NOTEBOOK.search(member.name) or ARCHIVE.search(member.name):
-            holders.setdefault(top, []).append(member)
-    named = {top for top, inside in holders.items() if any(is_lab(member.name, lab) for member in inside)}
-    if len(holders) < 2:
-        return False
-    if len(named) > 2 or any(is_lab(top, lab) and NOTEBOOK.search(top) for top in named):
-        return len(named) > 2
-    able, peeked = set(named), 0
-    for top, inside in holders.items():
-        for member in inside:
-            if len(able) > 1 or peeked == MOST_PEEKED:
-                break
-            if ARCHIVE.search(member.name) or is_lab(member.name, lab):
-                able.add(top)
-                continue
-            peeked += 1
-            if is_marked(member):
-                able.add(top)
-    return len(able) != 1
-
-
-def _text(content: bytes, where: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{where} is no UTF-8 text; save it as UTF-8") from None
-
-
-def _refusing(reason: str) -> Callable[[], BinaryIO]:
-    def opened() -> BinaryIO:
-        raise Unreadable(reason)
-
-    return opened

@@ -7,6 +7,7 @@ stopped and grades nothing twice. What a student handed in before stays where th
 import atexit
 import itertools
 import json
+import traceback
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import as_completed
@@ -17,9 +18,11 @@ from typing import Any
 from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.grade import Paper, PartResult, Result, file_of, grade, key_of, late_flags, read_paper
 from autoencoder_lab.grading.judge import Judge, load_judge
+from autoencoder_lab.grading.names import same
 from autoencoder_lab.grading.notebook_file import SourceCell, cells_of
 from autoencoder_lab.grading.sandbox import Isolation, Sandbox
 from autoencoder_lab.grading.submission import Submission
+from autoencoder_lab.grading.walls import SandboxError
 from autoencoder_lab.grading.workers import Submit, lost, pool
 
 KEPT = "the marks are those of before: "  # a flag that begins so says why
@@ -57,10 +60,10 @@ def grade_class(
     results.mkdir(parents=True, exist_ok=True)
     judge, frame = load_judge(task.judge), cells_of(task.release.read_bytes())
     task = replace(task, version=judge.version)
-    known = {file.stem.casefold(): file.stem for file in results.glob("*.json")}  # Ann and ann are one on most disks
+    known = {same(file.stem): file.stem for file in results.glob("*.json")}
     waiting = []
     for submission in submissions:
-        submission = replace(submission, student=known.get(submission.student.casefold(), submission.student))
+        submission = replace(submission, student=known.get(same(submission.student), submission.student))
         handed_in = read_paper(submission)
         stored = None if force else read_result(results / f"{submission.student}.json")
         current = stored is not None and stored.key == key_of(handed_in, judge, frame, task.seed)
@@ -118,7 +121,12 @@ def try_parts(
 
 
 def _is_older(handed_in: Paper, stored: Result) -> bool:
-    """Whether what is given now comes before what was graded last: by its time, else by having been graded before."""
+    """Whether what is given now comes before what was graded last: by its time, else by having been graded before.
+
+    The same file is never older than itself: another time for it, or none, is a correction.
+    """
+    if file_of(handed_in) == stored.file != "":
+        return False
     if handed_in.timestamp and stored.timestamp and handed_in.timestamp != stored.timestamp:
         return handed_in.timestamp < stored.timestamp
     return file_of(handed_in) in stored.earlier
@@ -161,22 +169,30 @@ def _in_flight(
         try:
             yield done.result()
         except Exception as error:
-            if not lost(error):
+            if isinstance(error, SandboxError):  # before anything ran: nobody can be graded
                 raise
-            if tried == 1:
+            if not lost(error):
+                yield _not_graded(task, submission.student, stopped_with(error))
+            elif tried == 1:
                 again.append(submission)
             else:
-                yield _not_graded(task, submission)
+                yield _not_graded(task, submission.student, "the process that graded it was killed, twice")
 
 
-def _not_graded(task: Task, submission: Submission) -> Result:
+def stopped_with(error: Exception) -> str:
+    """Why a submission could not be graded, without the error's own words, which may be the student's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"grading it stopped with {type(error).__name__}{at}"
+
+
+def _not_graded(task: Task, student: str, why: str) -> Result:
     """A row for a person to look at; it has no key, so that the next run tries again."""
-    why = "the process that graded it was killed, twice"
     parts = [
         PartResult(part.grade_id, 0.0, part.points, "not graded yet; your instructor will see to it", f"judge: {why}")
         for part in load_judge(task.judge, task.version).parts
     ]
-    return Result(submission.student, "", parts, f"{why}; grade it again", flags=[why])
+    return Result(student, "", parts, f"could not be graded: {why}; grade it again", flags=[why])
 
 
 _worker: dict[Task, tuple[Judge, list[SourceCell], Sandbox]] = {}  # of this process: the sandbox stays warm
@@ -188,7 +204,10 @@ def _grade_in_worker(task: Task, handed_in: Paper, only: Collection[str] | None 
         atexit.register(sandbox.close)
         _worker[task] = load_judge(task.judge, task.version), cells_of(task.release.read_bytes()), sandbox
     judge, frame, sandbox = _worker[task]
-    return grade(handed_in, judge, frame, task.seed, sandbox, only)
+    try:
+        return grade(handed_in, judge, frame, task.seed, sandbox, only)
+    except Exception as error:  # one submission's is a row, whatever it is
+        return _not_graded(task, handed_in.student, stopped_with(error))
 
 
 def write_result(result: Result, folder: Path) -> None:

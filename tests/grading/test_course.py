@@ -28,7 +28,7 @@ from autoencoder_lab.grading.inert import configure
 from autoencoder_lab.grading.lab_source import LabError, released, source_notebook, write
 from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.report import report
-from autoencoder_lab.grading.totals import ON_TIME, Late
+from autoencoder_lab.grading.totals import ON_TIME, Late, totals
 from autoencoder_lab.grading.whole_class import read_result, write_result
 from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB
 
@@ -253,7 +253,8 @@ def test_late_work(course: Course, policy: str, penalty: float | None) -> None:
     late = Late(datetime(2026, 11, 1, 12), policy)
     on_time = result(course, "bob", when="2026-11-01T11:59:00")
     notes = record([result(course, when="2026-11-01T14:30:00"), on_time], course, "small", late)
-    assert notes == [f"ada: 2.5 hours late, {penalty or 0:g} points taken"]
+    assert notes == [] and totals(course, "small")["ada"].penalty == (penalty or 0)
+    assert totals(course, "small")["ada"].lateness.startswith("2.5 hours late, ")
     for rows in grades(course):
         assert rows["paper"].late_submission_penalty == penalty
     for rows in grades(course, "bob"):
@@ -549,3 +550,46 @@ def test_a_locked_gradebook_is_one_line(course: Course, capfd: pytest.CaptureFix
     holder.execute("ROLLBACK")
     holder.close()
     record([result(course, points=1)], short, "small")
+
+
+# --- words that stand beside the place for them ----------------------------------------------------------------------
+
+
+def with_words(course: Course, *around: tuple[str, str, str], words: str = "") -> Result:
+    """A result with such cells (kind, source, "above" or "below") next to the text's place."""
+    one = result(course, words=words or words_released(course))
+    at = next(i for i, cell in enumerate(one.cells) if cell["grade_id"] == "words")
+    rows = [({"kind": kind, "source": source, "grade_id": ""}, where) for kind, source, where in around]
+    above, below = ([row for row, where in rows if where == side] for side in ("above", "below"))
+    return replace(one, cells=[*one.cells[:at], *above, one.cells[at], *below, *one.cells[at + 1 :]])
+
+
+def words_released(course: Course) -> str:
+    return next(cell.source for cell in cells_of(course.release("small").read_bytes()) if cell.grade_id == "words")
+
+
+@pytest.mark.parametrize(
+    ("cell", "waits"),
+    [
+        (("markdown", "My answer.", "below"), True),
+        (("markdown", "My answer.", "above"), True),
+        (("raw", "My answer.", "below"), True),
+        (("code", "My answer is this.", "below"), True),
+        (("code", "# My answer", "below"), True),
+        (("code", "x = 1", "below"), False),
+        (("markdown", "  ", "below"), False),
+    ],
+)
+def test_words_beside_their_place_are_looked_at(course: Course, cell: tuple[str, str, str], waits: bool) -> None:
+    one = with_words(course, cell)
+    record([one], course, "small")
+    for rows in grades(course):
+        assert rows["words"].needs_manual_grade == waits and (rows["words"].auto_score is None) == waits
+    if not waits:
+        return
+    marked_by_hand(course, words=3.0)
+    assert record([one], course, "small") == []
+    for rows in grades(course):
+        assert not rows["words"].needs_manual_grade
+    (note,) = record([with_words(course, ("markdown", "Other words.", "below"))], course, "small")
+    assert "words was changed after it had been marked" in note

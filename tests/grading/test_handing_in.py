@@ -221,11 +221,78 @@ def test_a_class_in_one_archive_or_folder(tmp_path: Path) -> None:
     for around in ("", "submissions/"):
         inside = {around + name: content for name, content in files.items()}
         (tmp_path / "class.zip").write_bytes(packed(inside))
-        for place in (tmp_path / "class.zip", laid(tmp_path / f"class{len(around)}", inside)):
+        folder = laid(tmp_path / f"class{len(around)}", inside)
+        for place in (tmp_path / "class.zip", folder / around):
             found = rows(place)
             assert {name: text[:5] for name, text in found.items()} == {
                 "ann": "right", "bob": "right", "cy": "right", "di": "right", "ed": "no: t", "fi": "no: a"
             }  # fmt: skip
+    found_in, notes = collect(folder, LAB)  # one folder in the folder that was named is one student's
+    assert [one.student for one in found_in] == ["submissions"]
+    assert f"one student's folder; if it is the class's, name it: {folder / 'submissions'}" in notes[0]
+
+
+ALONE: dict[str, Files] = {
+    "others' names": {f"bob/{LAB}.ipynb": RIGHT, f"carl/{LAB}.ipynb": notebook("c")},
+    "others' names deeper": {f"x/bob/{LAB}.ipynb": RIGHT, f"x/carl/{LAB}.ipynb": notebook("c"), "x/dan.ipynb": RIGHT},
+    "others' files": {"bob.ipynb": RIGHT, "carl.zip": packed({"a.ipynb": RIGHT}), "dan.ipynb": notebook("d")},
+    "a manifest": {"manifest.csv": b"file,student\na.ipynb,bob\n", "a.ipynb": RIGHT, "b.ipynb": notebook("b")},
+    "old and new": {f"old/{LAB}.ipynb": RIGHT, f"new/{LAB}.ipynb": notebook("n")},
+    "final and draft": {"final.ipynb": RIGHT, "draft.ipynb": notebook("d")},
+}
+VERSIONS: dict[str, Files] = {
+    "Moodle's names among others": {f"Bob_2_assignsubmission_file_/{LAB}.ipynb": RIGHT, "a.ipynb": notebook("a")},
+    "backups": {f"{LAB}.ipynb": RIGHT, f"old/{LAB}.ipynb": notebook("o"), f"backup/{LAB}.ipynb": notebook("b")},
+    "more of them": {f"{LAB}.ipynb": RIGHT} | {f"{name}/{LAB}.ipynb": notebook(name) for name in ("v1", "v2", "ann")},
+    "labs": {f"{LAB}/{LAB}.ipynb": RIGHT, "lab2_conv/lab2_conv.ipynb": notebook("2")},
+}
+
+
+@pytest.mark.parametrize("what", [*ALONE, *VERSIONS])
+@pytest.mark.parametrize("more", [{}, {"README.md": b""}], ids=["alone", "beside a note of ours"])
+def test_one_folder_is_one_students(tmp_path: Path, what: str, more: Files) -> None:
+    files = {f"eve/{name}": content for name, content in (ALONE | VERSIONS)[what].items()}
+    found = rows(laid(tmp_path / "in", files | more))
+    assert found.keys() - {"README"} == {"eve"} and (found["eve"] == "right") == (what in VERSIONS)
+    (tmp_path / "eve.zip").write_bytes(packed(files))
+    if (what in VERSIONS and what[0] != "M") or what[:3] in (
+        "old",
+        "fin",
+    ):  # an archive that is named by itself may be a class's
+        assert rows(tmp_path / "eve.zip").keys() == {"eve"}
+
+
+def test_backups_are_told(tmp_path: Path) -> None:
+    files = {f"ann/{name}": content for name, content in VERSIONS["backups"].items()}
+    files["bob.zip"] = packed(VERSIONS["backups"])
+    found, notes = collect(laid(tmp_path, files), LAB)
+    assert [one.student for one in found] == ["ann", "bob"] and len(notes) == 2
+    for student, note in zip(("ann", "bob"), notes, strict=True):
+        assert note.startswith(f"{student}: ") and f"old/{LAB}.ipynb" in note and f"backup/{LAB}.ipynb" in note
+
+
+@pytest.mark.parametrize(
+    "names", [("Weiß", "Weiss"), ("Strauß", "STRAUSS"), ("ﬁona", "fiona"), ("ŉandi", "ʼnandi"), ("Groß_1", "Gross_1")]
+)
+def test_two_people_are_two(tmp_path: Path, names: tuple[str, str]) -> None:
+    first, second = names
+    files = {f"{first}.ipynb": notebook("1"), f"{second}/{LAB}.ipynb": notebook("2")}
+    assert sorted(rows(laid(tmp_path / "a", files)).values()) == ["1", "2"]
+    found, notes = collect(with_manifest(tmp_path / "b", {f"{first}.ipynb": RIGHT}, f"{second}.ipynb"), LAB)
+    assert found[0].student != "s100" and len(notes) == 1
+
+
+def test_what_looks_like_canvas_and_is_not_is_two_students(tmp_path: Path) -> None:
+    names = ["g2_2026_11_tiny", "g2_2026_12_zed", "a_1_2_x", "a_1_3_y", "team_04_07_1"]
+    assert sorted(rows(laid(tmp_path, {f"{name}.ipynb": notebook(name) for name in names})).values()) == sorted(names)
+
+
+def test_what_canvas_gives_and_is_not_read_is_told(tmp_path: Path) -> None:
+    files = {f"ann_4561_7891_{LAB}.ipynb": RIGHT, "ann_4561_7892_zed.ipynb": notebook("z")}
+    files |= {"bob_4562_7893_a.ipynb": RIGHT, "bob_4562_7894_a.zip": packed({})}
+    found, notes = collect(laid(tmp_path, files), LAB)
+    assert [one.student for one in found] == ["ann_4561", "bob_4562"] and len(notes) == 2
+    assert "ann_4561_7892_zed.ipynb was not read" in notes[0] and "bob_4562_7894_a.zip was not read" in notes[1]
 
 
 # --- names -----------------------------------------------------------------------------------------------------------
@@ -265,15 +332,53 @@ def test_files_that_collide_are_all_named(tmp_path: Path) -> None:
     assert "three files are Ann's, Ann.ipynb, ann.ipynb and ann.zip" in found["Ann"]
 
 
+@pytest.mark.parametrize(
+    ("names", "apart"),
+    [
+        (["C fan", "C++ fan"], {"C_fan": 0}),
+        (["C+ fan", "C# fan", "C++ fan"], {}),
+        (["rf", "-rf"], {"rf": 0}),
+        (["...", "-", "unnamed"], {"unnamed": 2}),
+        (["con", "student_con"], {"student_con": 1}),
+        (["o'Brien", "O_Brien"], {"O_Brien": 1}),
+        (["x" * 78 + " y", "x" * 78 + "!y"], {"x" * 78 + "_y": 0}),
+    ],
+)
+def test_names_that_differ_by_signs_alone_are_two(tmp_path: Path, names: list[str], apart: dict[str, int]) -> None:
+    found, notes = collect(laid(tmp_path, {f"{name}.ipynb": notebook(name) for name in names}), LAB)
+    read = {one.student: cells_of(one.read())[0].source for one in found}
+    assert sorted(read.values()) == sorted(names) and all(map(is_id, read))
+    assert {student: names.index(text) for student, text in read.items() if student in apart} == apart
+    assert len(notes) == len(names) - len(apart)
+
+
+def test_the_same_name_written_twice_is_one_students(tmp_path: Path) -> None:
+    for number, (one, two) in enumerate([("Jane Doe", "jane_doe"), ("bob", f"bob_{LAB}"), ("C++ fan", "c++ Fan")]):
+        found = rows(laid(tmp_path / str(number), {f"{one}.ipynb": RIGHT, f"{two}.ipynb": notebook("2")}))
+        assert len(found) == 1 and "two files are" in next(iter(found.values()))
+
+
+def test_what_is_passed_over_is_told(tmp_path: Path) -> None:
+    files = {"README": RIGHT, "readme.txt": b"", f".ann/{LAB}.ipynb": RIGHT, ".bob.txt": b"", "zoe.ipynb": RIGHT}
+    files |= {"README.MD/sub/x.ipynb": RIGHT, ".DS_Store": b"", "._zoe.ipynb": b"", ".ipynb_checkpoints/a.ipynb": RIGHT}
+    files |= {"yan.ipynb": RIGHT}
+    (tmp_path / "class.zip").write_bytes(packed(files))
+    for place in (laid(tmp_path / "class", files), tmp_path / "class.zip"):
+        found, notes = collect(place, LAB)
+        assert [one.student for one in found] == ["README", "yan", "zoe"] and found[0].read() == RIGHT
+        told = {note.split(" was passed over")[0] for note in notes}
+        assert told == {"README", "readme.txt", ".ann", ".bob.txt"} and len(notes) == 4
+
+
 # --- the manifest ----------------------------------------------------------------------------------------------------
 
 
-def with_manifest(folder: Path, files: Files, *names: str, as_name: str = "manifest.csv") -> Path:
+def with_manifest(folder: Path, files: Files, *names: str) -> Path:
     text = io.StringIO()
     csv.writer(text).writerows(
         [("file", "student", "timestamp")] + [(n, "s100", "2026-12-01T10:00:00Z") for n in names]
     )
-    return laid(folder, files | {as_name: text.getvalue().encode()})
+    return laid(folder, files | {"manifest.csv": text.getvalue().encode()})
 
 
 @pytest.mark.parametrize(
@@ -295,10 +400,9 @@ def with_manifest(folder: Path, files: Files, *names: str, as_name: str = "manif
         (f"Jane Doe_1_assignsubmission_file_/{LAB}.ipynb", "Jane Doe_1_assignsubmission_file_"),
     ],
 )
-@pytest.mark.parametrize("as_name", ["manifest.csv", "Manifest.CSV"])
-def test_a_row_of_the_manifest_fits_however_it_is_written(tmp_path: Path, file: str, row: str, as_name: str) -> None:
+def test_a_row_of_the_manifest_fits_however_it_is_written(tmp_path: Path, file: str, row: str) -> None:
     content = packed({f"{LAB}.ipynb": RIGHT}) if file.endswith(".zip") else RIGHT
-    place = with_manifest(tmp_path / "handed_in", {file: content, "other.ipynb": RIGHT}, row, as_name=as_name)
+    place = with_manifest(tmp_path / "handed_in", {file: content, "other.ipynb": RIGHT}, row)
     found, notes = collect(place, LAB)
     assert [(one.student, one.timestamp) for one in found] == [("other", None), ("s100", datetime(2026, 12, 1, 10))]
     assert not notes

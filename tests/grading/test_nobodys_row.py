@@ -246,3 +246,17 @@ def test_an_older_file_is_told_by_its_time(a_class: Course, monkeypatch: pytest.
         stored = read_result(a_class.results("small") / "mallory.json")
         assert stored and stored.points == points, day
     assert book(a_class)
+
+
+def test_a_corrected_time_counts_and_one_taken_away_is_gone(a_class: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = a_class.root / "handed_in" / "manifest.csv"
+    clock = a_class.root / "submitted" / "mallory" / "small" / "timestamp.txt"
+    for when in ("2026-11-05T12:00", "2026-11-03T12:00", "2026-11-04T12:00", "", "2026-11-02T12:00"):
+        manifest.write_text(f"file,student,timestamp\nmallory.ipynb,mallory,{when}\n", encoding="utf-8")
+        notes = grade(a_class, monkeypatch)
+        stored = read_result(a_class.results("small") / "mallory.json")
+        assert stored and stored.timestamp[:16] == when and not any(KEPT in note for note in notes)
+        (row,) = [row for row in book(a_class)["submitted_assignment"] if "mallory" in row]
+        assert (when.replace("T", " ") in repr(row) if when else "2026" not in repr(row)) and clock.exists() == bool(
+            when
+        )

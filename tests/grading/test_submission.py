@@ -33,6 +33,7 @@ def notebook(*sources: str, **fields: Any) -> bytes:
         ("Jane Doe_123_assignsubmission_file_/lab1_linear.ipynb", "Jane_Doe_123"),
         ("Jane Doe_123_assignsubmission_file/x.ipynb", "Jane_Doe_123"),
         ("doejane_456_789_lab1_linear.ipynb", "doejane_456"),
+        ("g2_2026_11_tiny.ipynb", "g2_2026_11_tiny"),
         ("doejane_LATE_456_789_lab1_linear-1.ipynb", "doejane_456"),
         ("bob_lab1_linear.ipynb", "bob"),
         ("../evil/lab1_linear.ipynb", "evil"),
@@ -128,18 +129,57 @@ def test_the_manifest_prevails(tmp_path: Path) -> None:
     )
     found = [(s.student, s.timestamp) for s in find(tmp_path, LAB)]
     assert found == [("s1", datetime(2026, 1, 1, 10)), ("s2", datetime(2026, 1, 1, 9))]
-    for faulty in (
-        "file,student\n",
-        "name,id\nx,s1\n",
-        "file,student,timestamp\nx.ipynb,s1,yesterday\n",
-        "file,student\nx.ipynb,../s\n",
-    ):
-        (tmp_path / "manifest.csv").write_text(faulty)
-        if faulty == "file,student\n":
-            assert [s.student for s in find(tmp_path, LAB)] == ["x", "y"]
-            continue
-        with pytest.raises(ValueError, match=r"manifest\.csv, line 2"):
-            find(tmp_path, LAB)
+
+
+WHEN = "2026-01-01T12:00"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"file,student,timestamp\nx.ipynb,s1,{WHEN}\ny.ipynb,s2,\n",
+        f"File,STUDENT,Timestamp\r\nx.ipynb,s1,{WHEN}\r\ny.ipynb,s2\r\n",
+        f"file , student , timestamp\n x.ipynb , s1 , {WHEN} \n y.ipynb , s2 ,  \n",
+        f"timestamp;student;file;remark\n{WHEN};s1;x.ipynb;late, but ill\n;s2;y.ipynb;\n;;;\n",
+        f"\n\nfile\tstudent\ttimestamp\n\nx.ipynb\ts1\t{WHEN}\n\t\t\ny.ipynb\ts2\t\n\n",
+        f"sep=;\nfile;student;timestamp\nx.ipynb;s1;{WHEN}\ny.ipynb;s2;\n",
+        f'"file", "student", "timestamp"\n"x.ipynb", "s1", "{WHEN}"\n"y.ipynb", "s2", ""\n',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_manifest_is_read_as_programs_write_it(tmp_path: Path, text: str, encoding: str) -> None:
+    for name in ("x.ipynb", "y.ipynb"):
+        (tmp_path / name).write_bytes(notebook(name))
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    (tmp_path / "manifest.csv").write_bytes(mark + text.encode(encoding))
+    found = [(s.student, s.timestamp) for s in find(tmp_path, LAB)]
+    assert found == [("s1", datetime(2026, 1, 1, 12)), ("s2", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x.ipynb,s1\n", "line 1: expected a first line with the headings file, student .*, found 'x.ipynb,s1'"),
+        ("\nname;id\nx;s1\n", "line 2: expected a first line with the headings .*, found 'name;id'"),
+        ("file,student,timestamp\n\nx.ipynb,s1,yesterday\n", "line 3: expected a time such as .* got 'yesterday'"),
+        ("file;student;timestamp\nx;s;\nx.ipynb;s1;30.11.2026 23:59\n", "line 3: .* got '30.11.2026 23:59'"),
+        ("file,student\nx.ipynb,../s\n", "line 2: '../s' is no id"),
+        ("file,student\nx.ipynb\n", "line 2: '' is no id"),
+        ("file,student\n,s1\n", "line 2: no file is named"),
+    ],
+)
+def test_a_faulty_line_of_the_manifest_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "x.ipynb").write_bytes(notebook("x"))
+    (tmp_path / "manifest.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=said):
+        find(tmp_path, LAB)
+
+
+def test_a_manifest_of_headings_alone_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x.ipynb").write_bytes(notebook("x"))
+    for text in ("file,student\n", "", "\n"):
+        (tmp_path / "manifest.csv").write_text(text, encoding="utf-8")
+        assert [s.student for s in find(tmp_path, LAB)] == ["x"]
 
 
 def test_nothing_to_grade_is_said(tmp_path: Path) -> None:
