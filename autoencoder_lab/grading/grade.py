@@ -248,7 +248,7 @@ def derived(seed: int, *what: str) -> int:
 
 
 def names_bound(source: str) -> set[str] | None:
-    """The names that an answer's top level defines or assigns, but for imports.
+    """The names that an answer's top level defines or assigns, private ones too, but for imports, _ and __such__.
 
     None where it sets something inside something else (an attribute, an item, by a set_… function), or is no Python.
     """
@@ -272,4 +272,4 @@ def names_bound(source: str) -> set[str] | None:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
         waiting += ast.iter_child_nodes(node)
-    return {name for name in names if not name.startswith("_")}
+    return {name for name in names if name != "_" and not (name.startswith("__") and name.endswith("__"))}

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
-from autoencoder_lab.checks.question import Inputs, Question, Wrong
+from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
 # --- the best error, without a single reconstruction -----------------------------------------------------------------
 
@@ -268,11 +268,11 @@ SHARE_OFF = 0.0004  # what share_of_two may be off by
 
 def reading(images: Tensor, smallest_k: Any, share_of_two: Any) -> None:
     """Whether the two numbers are those of these images."""
-    if unfinished("reading", smallest_k, share_of_two):
+    if (given := numbers_read(smallest_k=smallest_k, share_of_two=share_of_two)) is None:
         return
-    _, said = misread(images, float(smallest_k), float(share_of_two))
+    _, said = misread(images, *given[0])
     if said:
-        raise CheckFailed(f"reading: {said}")
+        raise CheckFailed(f"reading: {given[1]}{said}")
     print("✓ reading: both numbers are right")
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
-from autoencoder_lab.checks.question import Inputs, Question, Wrong
+from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
 # --- decibels pooled -------------------------------------------------------------------------------------------------
 
@@ -557,9 +557,9 @@ def misread(images: Tensor, hardest_row: float, share_left: float) -> tuple[str,
 
 def reading(images: Tensor, hardest_row: Any, share_left: Any) -> None:
     """Whether the two numbers are those of these images."""
-    if unfinished("reading", hardest_row, share_left):
+    if (given := numbers_read(hardest_row=hardest_row, share_left=share_left)) is None:
         return
-    _, said = misread(images, float(hardest_row), float(share_left))
+    _, said = misread(images, *given[0])
     if said:
-        raise CheckFailed(f"reading: {said}")
+        raise CheckFailed(f"reading: {given[1]}{said}")
     print("✓ reading: both numbers are right")

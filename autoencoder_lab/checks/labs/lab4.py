@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from autoencoder_lab import losses
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
-from autoencoder_lab.checks.question import Inputs, Question, Wrong
+from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
 # --- the Gaussian prior with the least mean KL ------------------------------------------------------------------------
 
@@ -560,9 +560,9 @@ def _misread(name: str, given: float, wanted: float, tolerance: float, mistakes:
 
 def reading(split: Any, price: Any, saved: Any, most: Any) -> None:
     """Whether the three numbers are those of these images."""
-    if unfinished("reading", price, saved, most):
+    if (given := numbers_read(**dict(zip(READ, (price, saved, most), strict=True)))) is None:
         return
-    for said in reading_mistakes(split, float(price), float(saved), float(most)):
+    for said in reading_mistakes(split, *given[0]):
         if said:
-            raise CheckFailed(f"reading: {said}")
+            raise CheckFailed(f"reading: {given[1]}{said}")
     print("✓ reading: all three numbers are right")
