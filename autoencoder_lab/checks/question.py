@@ -65,6 +65,15 @@ class Question:
         Inputs are copied for each call. A list stands for a tensor where one is asked for. A function that changes its
         inputs is told so, and is right where its values are.
         """
+        usual = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)  # as while marking, whatever a cell has set
+        try:
+            with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+                self._check(student)
+        finally:
+            torch.set_default_dtype(usual)
+
+    def _check(self, student: Callable[..., Any]) -> None:
         cases = self.cases(torch.Generator().manual_seed(0))
         answers, advice = self._answers(self.adapt(student), cases)
         if answers is None:

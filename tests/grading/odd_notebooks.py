@@ -144,6 +144,23 @@ def _returns(centred: str, mse: str = "((x - y) ** 2).mean()") -> Answers:
     return {"mse": f"{more}def mse(x, y):\n    return {mse}", "centred": f"def centred(x):\n    return {centred}"}
 
 
+STATES = {
+    "without gradients": "torch.set_grad_enabled(False)",
+    "in inference mode": "torch.inference_mode().__enter__()",
+    "in double precision": "torch.set_default_dtype(torch.float64)",
+    "with deterministic algorithms": "torch.use_deterministic_algorithms(True)\ntorch.set_num_threads(2)",
+    "with errors of numpy": "import numpy\nnumpy.seterr(all='raise')",
+    "with warnings as errors": "import warnings\nwarnings.simplefilter('error')",
+    "with another seed": "torch.manual_seed = lambda seed: None\nimport random\nrandom.seed = print",
+    "in half precision": "torch.autocast('cpu').__enter__()",
+}  # what an own cell may leave behind
+MATRICES = {
+    "mse": "def mse(x, y):\n    w = nn.Parameter(torch.eye(7))\n    ((x - y) @ w).square().mean().backward()\n"
+    "    return torch.tensor(float(w.grad.trace()) / 2)",
+    "centred": "def centred(x):\n    return x - (torch.ones(1, len(x)) @ x)[0] / len(x)",
+}  # they need gradients, and the usual precision
+
+
 # {what: (answers, what happens to the cells, states of mse and centred)}
 ODD: dict[str, tuple[Answers, Callable[[Cells], Any], tuple[str, str]]] = {
     "right": (RIGHT, lambda made: None, (D, D)),
@@ -211,6 +228,10 @@ ODD: dict[str, tuple[Answers, Callable[[Cells], Any], tuple[str, str]]] = {
     "line ends of Windows": (RIGHT, _crlf, (D, D)),
     "sources in lines": (RIGHT, _lines, (D, D)),
     "cells' ids of another kind": (RIGHT, _without_ids, (D, D)),
+    **{
+        state: (MATRICES, _put(lambda made: place(made, "imports") + 1, code(source)), (D, D))
+        for state, source in STATES.items()
+    },
     "all moved": (RIGHT, lambda made: made.reverse(), (D, D)),
 }  # fmt: skip
 FILES: dict[str, dict[str, Any]] = {  # what may stand round the cells; the answers are right

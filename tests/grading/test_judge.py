@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from autoencoder_lab import own_collection, own_images
 from autoencoder_lab.checks.question import numbers_read
+from autoencoder_lab.classroom.lab_data import own_collection, own_images
 from autoencoder_lab.grading.grade import Paper, PartResult, Result, key_of
 from autoencoder_lab.grading.judge import Judge, Mark, Part, load_judge, reading_part
 from autoencoder_lab.grading.report import longest_literal
@@ -189,8 +189,8 @@ def read(**answers: Any) -> Mark:
         wrong = [name for name, wanted in (("a", 3.0), ("b", 0.5)) if not abs(float(given[name]) - wanted) < 1e-6]
         return Mark(1 - len(wrong) / 2, " and ".join(f"{name} is wrong" for name in wrong))
 
-    part = reading_part("test_reading", 2, (), ("a", "b"), judge)  # type: ignore[arg-type]
-    return part.judge(ask, np.random.default_rng(0))  # type: ignore[arg-type]
+    part = reading_part("test_reading", 2, (), ("a", "b"), judge)
+    return part.judge(ask, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
@@ -230,4 +230,4 @@ def test_an_ids_images_do_not_depend_on_torchs_defaults() -> None:
         assert drawn() == usual
     finally:
         torch.set_default_dtype(torch.float32)
-        torch.set_default_device(None)  # type: ignore[arg-type]
+        torch.set_default_device(None)

@@ -542,8 +542,9 @@ def reading(data: Any, nearness_a: Any, coverage_b: Any, rare_b: Any) -> None:
     rare = None if rare_b is None or rare_b is ... else 0 if isinstance(rare_b, Iterable) else rare_b
     if (given := numbers_read(nearness_A=nearness_a, coverage_B=coverage_b, rare_B=rare)) is None:
         return
-    if mistakes := reading_mistakes(data, *given[0][:2], [int(digit) for digit in digits]):
-        raise CheckFailed(f"reading: {given[1]}" + "; ".join(mistakes.values()))
+    (near, covered, _), missing = given
+    if mistakes := reading_mistakes(data, near, covered, [int(digit) for digit in digits]):
+        raise CheckFailed(f"reading: {missing}" + "; ".join(mistakes.values()))
     print("✓ reading: all three are right")
 
 
