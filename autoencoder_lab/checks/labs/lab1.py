@@ -9,6 +9,16 @@ from torch import Generator, Tensor
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+PARTS = {
+    "best_error": (4, "best_error.check(best_error)"),
+    "best_code": (4, "best_code.check(best_code)"),
+    "whitened_codes": (4, "whitened_codes.check(whitened_codes)"),
+    "nested": (4, "nested(model, data.val.images)"),
+    "reading": (3, "reading(mine.train.images, smallest_k, share_of_two)"),
+    "words": (4, ""),
+}
+"""The points of each part, and the check under it: what `autoencoder-lab check` asks where a notebook lost it."""
+
 # --- the best error, without a single reconstruction -----------------------------------------------------------------
 
 
@@ -238,6 +248,8 @@ def nested(model: Any, images: Tensor) -> None:
     with torch.no_grad():
         codes = model.encode(images)
         if unfinished("nested", codes) or unfinished("nested", model.decode(codes)):
+            return
+        if unfinished("nested", model.loss(images[:8])):
             return
         if codes.shape != (len(images), 8):
             raise CheckFailed(

@@ -10,6 +10,17 @@ from torch import Generator, Tensor
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+PARTS = {
+    "output_paddings": (3, "output_paddings.check(output_paddings)"),
+    "window": (3, "window.check(window)"),
+    "stamp_kernel": (4, "stamp_kernel.check(stamp_kernel)"),
+    "mirrored_decoder": (4, "mirrored_decoder.check(mirrored_decoder)"),
+    "map_autoencoder": (4, "map_autoencoder(model, data.val.images)"),
+    "reading": (3, "reading(mine.train.images, block_error, times)"),
+    "words": (4, ""),
+}
+"""The points of each part, and the check under it: what `autoencoder-lab check` asks where a notebook lost it."""
+
 # --- sizes there and back --------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,17 @@ from torch import Generator, Tensor
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+PARTS = {
+    "pooled_psnr": (3, "pooled_psnr.check(pooled_psnr)"),
+    "best_linear": (4, "best_linear.check(best_linear)"),
+    "scratched_pair": (4, "scratched_pair.check(scratched_pair)"),
+    "hole_error": (3, "hole_error.check(hole_error)"),
+    "row_restorer": (4, "row_restorer(model, data.val.images)"),
+    "reading": (3, "reading(mine.train.images, hardest_row, share_left)"),
+    "words": (4, ""),
+}
+"""The points of each part, and the check under it: what `autoencoder-lab check` asks where a notebook lost it."""
+
 # --- decibels pooled -------------------------------------------------------------------------------------------------
 
 

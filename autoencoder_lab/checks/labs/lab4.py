@@ -11,6 +11,16 @@ from autoencoder_lab import losses
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+PARTS = {
+    "best_prior": (4, "best_prior.check(best_prior)"),
+    "equivalent_beta": (4, "equivalent_beta.check(equivalent_beta)"),
+    "importance_bound": (4, "importance_bound.check(importance_bound)"),
+    "conditional": (4, "conditional(model, data.val)"),
+    "reading": (3, "reading(mine.train, nats_of_mean_image, nats_saved, most_for_a_perfect_model)"),
+    "words": (4, ""),
+}
+"""The points of each part, and the check under it: what `autoencoder-lab check` asks where a notebook lost it."""
+
 # --- the Gaussian prior with the least mean KL ------------------------------------------------------------------------
 
 

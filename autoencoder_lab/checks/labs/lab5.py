@@ -12,6 +12,17 @@ from autoencoder_lab import metrics
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+PARTS = {
+    "best_logit": (4, "best_logit.check(best_logit)"),
+    "divergence": (4, "divergence.check(divergence)"),
+    "mended_round": (4, "mended_round.check(mended_round)"),
+    "support_size": (3, "support_size.check(support_size)"),
+    "pictures": (4, "pictures(averaged if rounds else None, F.avg_pool2d(data.val.images, 2), small)"),
+    "reading": (3, "reading(mine, nearness_A, coverage_B, rare_B)"),
+    "words": (3, ""),
+}
+"""The points of each part, and the check under it: what `autoencoder-lab check` asks where a notebook lost it."""
+
 # --- the best critic, for two Gaussians and a share -------------------------------------------------------------------
 
 

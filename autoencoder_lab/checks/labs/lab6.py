@@ -12,6 +12,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from autoencoder_lab.checks.compare import CheckFailed, answer_of, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+PARTS = {
+    "info_nce": (4, "info_nce.check(info_nce)"),
+    "covariance_term": (4, "small_side(covariance_term)"),
+    "barlow_twins": (3, "barlow_twins.check(barlow_twins)"),
+    "diagnosis": (4, "diagnosis(diagnosis)"),
+    "halves": (4, "halves(model, *cut(data.val.images), data.val.labels)"),
+    "reading": (3, "reading(mine.train, false_negatives, left_tells, right_tells)"),
+    "words": (3, ""),
+}
+"""The points of each part, and the check under it: what `autoencoder-lab check` asks where a notebook lost it."""
+
 # --- the contrastive loss --------------------------------------------------------------------------------------------
 
 
