@@ -8,6 +8,8 @@ import torch
 
 from autoencoder_lab.protocol import NOT_DONE, PLACEHOLDER
 
+PLAIN: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}  # the same draws whatever torch's defaults are
+
 
 def own_images(student: str, name: str = "mnist-5k", n: int = 2000) -> Any:
     """The data set with n training images of this student's own, for a graded lab; val and test are everybody's.
@@ -18,7 +20,7 @@ def own_images(student: str, name: str = "mnist-5k", n: int = 2000) -> Any:
     random, data = _generator(student), _loaded(name)
     if not 1 <= n <= len(data.train):
         raise ValueError(f"n must be from 1 to the {len(data.train):,} training images of {name}, got {n}")
-    return _with_rows(data, torch.randperm(len(data.train), generator=random)[:n])
+    return _with_rows(data, torch.randperm(len(data.train), generator=random, device="cpu")[:n])
 
 
 def own_collection(student: str, name: str = "mnist-5k") -> Any:
@@ -30,14 +32,14 @@ def own_collection(student: str, name: str = "mnist-5k") -> Any:
     """
     random, data = _generator(student), _loaded(name)
     labels, classes = data.train.labels, len(data.train.classes)
-    size = int(torch.randint(150, 601, (1,), generator=random))
-    bright = float(0.6 + 0.4 * torch.rand(1, generator=random))
-    shares = torch.rand(classes, generator=random).clamp(min=1e-6).log().square()
+    size = int(torch.randint(150, 601, (1,), generator=random, device="cpu"))
+    bright = float(0.6 + 0.4 * torch.rand(1, generator=random, **PLAIN))
+    shares = torch.rand(classes, generator=random, **PLAIN).clamp(min=1e-6).log().square()
     drawn = torch.multinomial(shares, size - 4 * classes, replacement=True, generator=random)
     counts = 4 + torch.bincount(drawn, minlength=classes)
-    order = torch.randperm(len(labels), generator=random)
+    order = torch.randperm(len(labels), generator=random, device="cpu")
     rows = torch.cat([order[labels[order] == label][:count] for label, count in enumerate(counts.tolist())])
-    own = _with_rows(data, rows[torch.randperm(len(rows), generator=random)])
+    own = _with_rows(data, rows[torch.randperm(len(rows), generator=random, device="cpu")])
     return replace(own, train=replace(own.train, images=bright * own.train.images))
 
 
@@ -47,7 +49,7 @@ def _generator(student: str) -> torch.Generator:
     if student == PLACEHOLDER:
         print(f"{NOT_DONE}: put in your own id, as your course knows you")
     seed = int.from_bytes(hashlib.sha256(student.strip().casefold().encode()).digest()[:7], "big")
-    return torch.Generator().manual_seed(seed)
+    return torch.Generator("cpu").manual_seed(seed)
 
 
 def _loaded(name: str) -> Any:

@@ -214,10 +214,20 @@ class _Grader:
         return [found[part.grade_id] for part in parts]
 
     def _alone(self, needs: Sequence[str], probes: dict[str, Probe], until: str = "", **how: bool) -> Outcome:
-        """What is needed runs by itself; with all other answers too where a name is missing: one may define it."""
+        """What is needed runs by itself; with all other answers too where a name is missing: one may define it.
+
+        Where one is missing still, and an own cell stopped for want of a name, a given cell may define that: the
+        training, which runs for nobody else.
+        """
         outcome = self.running.run(needs, probes, until, **how)
         if not how.get("answers") and any(outcome.misses_a_name(name) for name in probes):
-            return self.running.run(needs, probes, until, **{**how, "answers": True})
+            outcome = self.running.run(needs, probes, until, **{**how, "answers": True})
+        if outcome.answers and any(outcome.misses_a_name(name) for name in probes):
+            wanted = outcome.stopped(any_cell=True).startswith("a cell stopped with NameError")
+            left = [cell.grade_id for cell in self.cells if cell.grade_id in self.judge.replaced]
+            if wanted and left and not set(left) <= set(needs):
+                trained = self.running.run({*needs, *left}, probes, until, **{**how, "answers": True})
+                return outcome if trained.answer.failed else trained
         return outcome
 
     def _judge_arrays(self, part: Part, inputs: Arrays) -> Callable[[Outcome], Mark]:
@@ -275,7 +285,7 @@ def derived(seed: int, *what: str) -> int:
 
 
 def names_bound(source: str) -> set[str] | None:
-    """The names that an answer's top level defines or assigns, but for imports.
+    """The names that an answer's top level defines or assigns, private ones too, but for imports, _ and __such__.
 
     None where it sets something inside something else (an attribute, an item, by a set_… function), or is no Python.
     """
@@ -299,4 +309,4 @@ def names_bound(source: str) -> set[str] | None:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             names.add(node.id)
         waiting += ast.iter_child_nodes(node)
-    return {name for name in names if not name.startswith("_")}
+    return {name for name in names if name != "_" and not (name.startswith("__") and name.endswith("__"))}

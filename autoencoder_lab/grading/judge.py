@@ -217,10 +217,17 @@ def compared(
 
 CALL = """
 def probe(names, **inputs):
+    from numbers import Real
+
     import numpy as np
     import torch
 
-    calls = {}
+    def one(value):
+        if isinstance(value, (tuple, list)):
+            return torch.stack([torch.as_tensor(one(item)).detach().double() for item in value])
+        return float(value) if isinstance(value, Real) and not isinstance(value, (int, float)) else value
+
+    calls, whole = {}, False
     for key in sorted(inputs):
         calls.setdefault(key[:2], []).append(torch.from_numpy(inputs[key]) if inputs[key].ndim else inputs[key].item())
     results = {}
@@ -228,7 +235,13 @@ def probe(names, **inputs):
         answer = names[FUNCTION](*arguments)
         if answer is None or answer is ...:
             raise NotImplementedError("the function returns None")
-        for place, value in enumerate(answer if isinstance(answer, (tuple, list)) else [answer]):
+        several = isinstance(answer, (tuple, list))
+        try:
+            results |= {call: one(answer)} if several and whole else {}
+        except (TypeError, ValueError, RuntimeError):
+            pass  # no array: its items may be what is asked for
+        for place, value in enumerate(answer if several else [answer]):
+            value = one(value)
             results[f"{call}{place:02}"] = value.detach() if isinstance(value, torch.Tensor) else np.asarray(value)
     return results
 """
@@ -238,7 +251,7 @@ def function_part(grade_id: str, points: float, needs: Sequence[str], question: 
     """A part that asks for one function: called on the question's cases, drawn anew for every student.
 
     Full marks for the right values in every case, a mistake's share and sentence where it gives these values, none for
-    anything else.
+    anything else. A list or tuple stands for one array where the right answer is one array.
     """
 
     def inputs(generator: np.random.Generator) -> Arrays:
@@ -254,12 +267,14 @@ def function_part(grade_id: str, points: float, needs: Sequence[str], question: 
         for name, wrong in question.mistakes.items():
             if _agree(given, _called(wrong.function, inputs), question.tolerance):
                 return Mark(wrong.share, wrong.said, name)
-        if given.keys() != wanted.keys():
+        if _as_wanted(given, wanted).keys() != wanted.keys():
             return Mark(0.0, "the function returns another number of values than asked for", "wrong shape")
+        given = _as_wanted(given, wanted)
         off = next(key for key in wanted if not matches(given[key], wanted[key], question.tolerance))
         return compared(given[off], wanted[off], {}, question.tolerance)
 
-    return Part(grade_id, points, needs, CALL.replace("FUNCTION", repr(question.name)), judge, inputs)
+    probe = CALL.replace("whole = {}, False", "whole = {}, True").replace("FUNCTION", repr(question.name))
+    return Part(grade_id, points, needs, probe, judge, inputs)
 
 
 # --- numbers that a student reads off images of their own ----------------------------------------------------------
@@ -267,12 +282,28 @@ def function_part(grade_id: str, points: float, needs: Sequence[str], question: 
 READ = """
 def probe(names):
     import numpy as np
-    read = {name: names[name] for name in NAMES}
-    if any(value is None for value in read.values()):
+    import torch
+
+    def number(value):
+        if isinstance(value, (set, frozenset, list, tuple)):
+            return np.sort(np.array([float(number(item)) for item in value]))
+        if isinstance(value, torch.Tensor):
+            value = value.detach().cpu().double().numpy()
+        kind = getattr(value, "dtype", np.dtype("f8")).kind
+        if value is None or isinstance(value, (str, bytes)) or kind not in "biuf":
+            return np.array(np.nan)
+        return np.array(value, dtype="f8")
+
+    def read(value):
+        try:
+            found = number(value)
+        except (TypeError, ValueError, RuntimeError, OverflowError):
+            return np.array(np.nan)
+        return found.reshape(()) if found.size == 1 else found
+
+    if all(names[name] is None or names[name] is ... for name in NAMES):
         raise NotImplementedError("the numbers are still None")
-    read = {name: np.array(sorted(value) if isinstance(value, (set, list, tuple)) else value, dtype="f8")
-            for name, value in read.items()}
-    return {"STUDENT": np.array(str(names["STUDENT"]))} | read
+    return {"STUDENT": np.array(str(names["STUDENT"]))} | {name: read(names[name]) for name in NAMES}
 """
 STATED = """
 def probe(names):
@@ -288,10 +319,11 @@ ANOTHER_ID = (
 def reading_part(
     grade_id: str, points: float, needs: Sequence[str], names: Sequence[str], judge: Callable[[str, Arrays], Mark]
 ) -> StagedPart:
-    """A part whose answers are numbers, read off the images that belong to the student's id.
+    """A part whose answers are numbers, read off the images that belong to the student's id; each earns its own share.
 
-    names: of the answers; judge: (the id, {name: the answer, float64}) → Mark. The id is the value that STUDENT has
-    after the cell "student"; a notebook in which it is another one when the numbers are there gets no points.
+    names: of the answers; judge: (the id, {name: the answer, float64}) → Mark; nan stands for one that is not there,
+    or is no number. The id is the value that STUDENT has after the cell "student"; a notebook in which it is another
+    one when the numbers are there gets no points.
     """
 
     def judged(ask: Ask, _: np.random.Generator) -> Mark:
@@ -299,9 +331,20 @@ def reading_part(
         stated = str(ask(STATED, until="student")["STUDENT"])
         if str(read["STUDENT"]) != stated:
             return Mark(0.0, ANOTHER_ID, "another id", stated=stated)
-        return replace(judge(stated, {name: read[name] for name in names}), stated=stated)
+        given = {name: read[name] for name in names}
+        try:
+            mark = judge(stated, given)
+        except (TypeError, ValueError):  # several numbers where one is asked for
+            mark = judge(stated, {name: np.array(np.nan) if value.ndim else value for name, value in given.items()})
+        said = ". ".join([*no_number({name: float(given[name].sum()) for name in names}), mark.said])
+        return replace(mark, said=said, stated=stated)
 
     return StagedPart(grade_id, points, needs, judged)
+
+
+def no_number(given: Mapping[str, float]) -> list[str]:
+    """What to say of answers that are not there."""
+    return [f"{name} is not done yet, or no number" for name, value in given.items() if np.isnan(value)]
 
 
 def _called(function: Callable[..., Any], inputs: Arrays) -> Arrays:
@@ -312,5 +355,14 @@ def _called(function: Callable[..., Any], inputs: Arrays) -> Arrays:
     return {key: np.asarray(value) for key, value in place["probe"]({"ours": function}, **copies).items()}
 
 
+def _as_wanted(given: Arrays, wanted: Arrays) -> Arrays:
+    """What came back of each call: a list as one array where one is wanted, its items where several are."""
+    several = {key[:2] for key in wanted if key[2:] != "00"}
+    lists = {key for key in given if len(key) == 2 and key not in several}
+    items = {key: value for key, value in given.items() if len(key) > 2 and key[:2] not in lists}
+    return items | {f"{key}00": given[key] for key in lists}
+
+
 def _agree(given: Arrays, wanted: Arrays, tolerance: float) -> bool:
+    given = _as_wanted(given, wanted)
     return given.keys() == wanted.keys() and all(matches(given[key], wanted[key], tolerance) for key in wanted)

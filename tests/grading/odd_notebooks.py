@@ -134,6 +134,33 @@ IMPORTED = {
     "centred": "def centred(x):\n    return x - F.relu(x).mean(dim=0)",
 }
 SUM = {"mse": "def mse(x, y):\n    return ((x - y) ** 2).sum()"}
+ONE = "def _over(x):\n    return x.mean()\n\ndef mse(x, y):\n    return _over((x - y) ** 2)"
+ALL = "def _over(x):\n    return x.mean(dim=0)\n\ndef centred(x):\n    return x - _over(x)"
+IN_PLACE = "def mse(x, y):\n    x -= y\n    x *= x\n    return x."
+
+
+def _returns(centred: str, mse: str = "((x - y) ** 2).mean()") -> Answers:
+    more = "import numpy\nfrom fractions import Fraction\n\n"
+    return {"mse": f"{more}def mse(x, y):\n    return {mse}", "centred": f"def centred(x):\n    return {centred}"}
+
+
+STATES = {
+    "without gradients": "torch.set_grad_enabled(False)",
+    "in inference mode": "torch.inference_mode().__enter__()",
+    "in double precision": "torch.set_default_dtype(torch.float64)",
+    "with deterministic algorithms": "torch.use_deterministic_algorithms(True)\ntorch.set_num_threads(2)",
+    "with errors of numpy": "import numpy\nnumpy.seterr(all='raise')",
+    "with warnings as errors": "import warnings\nwarnings.simplefilter('error')",
+    "with another seed": "torch.manual_seed = lambda seed: None\nimport random\nrandom.seed = print",
+    "in half precision": "torch.autocast('cpu').__enter__()",
+}  # what an own cell may leave behind
+MATRICES = {
+    "mse": "def mse(x, y):\n    w = nn.Parameter(torch.eye(7))\n    ((x - y) @ w).square().mean().backward()\n"
+    "    return torch.tensor(float(w.grad.trace()) / 2)",
+    "centred": "def centred(x):\n    return x - (torch.ones(1, len(x)) @ x)[0] / len(x)",
+}  # they need gradients, and the usual precision
+
+
 # {what: (answers, what happens to the cells, states of mse and centred)}
 ODD: dict[str, tuple[Answers, Callable[[Cells], Any], tuple[str, str]]] = {
     "right": (RIGHT, lambda made: None, (D, D)),
@@ -142,6 +169,23 @@ ODD: dict[str, tuple[Answers, Callable[[Cells], Any], tuple[str, str]]] = {
     "a usual mistake": (RIGHT | SUM, lambda made: None, (W, D)),
     "no Python": (RIGHT | {"mse": "def mse(x, y)\n    return x"}, lambda made: None, (W, D)),
     "an error": (RIGHT | {"centred": "def centred(x):\n    return 1 / 0"}, lambda made: None, (D, W)),
+    "a list of tensors": (_returns("[row - x.mean(dim=0) for row in x]"), lambda made: None, (D, D)),
+    "lists of numbers": (_returns("(x - x.mean(dim=0)).tolist()"), lambda made: None, (D, D)),
+    "tuples of lists of tensors": (_returns("tuple([*row] for row in x - x.mean(dim=0))"), lambda made: None, (D, D)),
+    "a list of too few": (_returns("[row - x.mean(dim=0) for row in x[1:]]"), lambda made: None, (D, W)),
+    "a tuple of one": (_returns("(x - x.mean(dim=0),)", "[((x - y) ** 2).mean()]"), lambda made: None, (W, W)),
+    "a list of unequal rows": (_returns("[x[0], x[1, :3]]"), lambda made: None, (D, W)),
+    "an empty list": (_returns("[]", "()"), lambda made: None, (W, W)),
+    "a fraction": (_returns("x - x.mean(dim=0)", "Fraction(((x - y) ** 2).mean().item())"), lambda made: None, (D, D)),
+    "arrays": (_returns("(x - x.mean(dim=0)).numpy()", "numpy.mean((x - y).numpy() ** 2)"), lambda made: None, (D, D)),
+    "complex numbers": (_returns("x - x.mean(dim=0) + 1j * x", "((x - y) ** 2).mean() + 0j"), lambda _: None, (W, W)),
+    "text": (_returns("x - x.mean(dim=0)", "str(((x - y) ** 2).mean().item())"), lambda made: None, (W, D)),
+    "in place": (RIGHT | {"mse": f"{IN_PLACE}mean()"}, lambda made: None, (D, D)),
+    "in place and wrong": (RIGHT | {"mse": f"{IN_PLACE}sum()"}, lambda made: None, (W, D)),
+    "two private helpers of one name": ({"mse": ONE, "centred": ALL}, lambda made: None, (D, D)),
+    "two helpers of one name": (
+        {"mse": ONE.replace("_over", "over"), "centred": ALL.replace("_over", "over")}, lambda made: None, (D, D)
+    ),
     "another name": (RIGHT | {"mse": "def MSE(x, y):\n    return ((x - y) ** 2).mean()"}, lambda made: None, (W, D)),
     "not implemented": (RIGHT | {"mse": "def mse(x, y):\n    raise NotImplementedError"}, lambda made: None, (M, D)),
     "a helper of an earlier answer": (HELPER, lambda made: None, (D, D)),
@@ -184,6 +228,10 @@ ODD: dict[str, tuple[Answers, Callable[[Cells], Any], tuple[str, str]]] = {
     "line ends of Windows": (RIGHT, _crlf, (D, D)),
     "sources in lines": (RIGHT, _lines, (D, D)),
     "cells' ids of another kind": (RIGHT, _without_ids, (D, D)),
+    **{
+        state: (MATRICES, _put(lambda made: place(made, "imports") + 1, code(source)), (D, D))
+        for state, source in STATES.items()
+    },
     "all moved": (RIGHT, lambda made: made.reverse(), (D, D)),
 }  # fmt: skip
 FILES: dict[str, dict[str, Any]] = {  # what may stand round the cells; the answers are right

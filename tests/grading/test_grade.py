@@ -16,6 +16,7 @@ from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.sandbox import Limits, Sandbox
 from autoencoder_lab.grading.submission import find
 from autoencoder_lab.grading.whole_class import Task, grade_class, read_result
+from grading import odd_notebooks
 from grading.small_lab import POINTS, RIGHT, STUBS, cell, notebook
 
 JUDGE = Path(__file__).parent / "small_lab" / "judge.py"
@@ -130,6 +131,26 @@ def mse(x, y): return torch.tensor(0.0)
 def test_an_attack_earns_nothing(judge: Judge, sandbox: Sandbox, name: str) -> None:
     short = replace(judge, limits=Limits(cell=4))  # one of them looks through all there is
     assert graded(notebook({"mse": HOSTILE[name]}), short, sandbox).points == 0
+
+
+@pytest.mark.parametrize(
+    ("own", "reached"),
+    [
+        ("print(model + 1)\n\ndef over(x):\n    return x.mean()", 2),
+        ("best = model\nover = torch.mean", 2),
+        ("print(modle)\nover = torch.mean", 0),
+    ],
+)
+def test_what_an_own_cell_defines_after_the_training_is_there(own: str, reached: float, sandbox: Sandbox) -> None:
+    answers = odd_notebooks.RIGHT | {"mse": "def mse(x, y):\n    return over((x - y) ** 2)"}
+    frame = odd_notebooks.cells({})
+    frame.insert(2, odd_notebooks.code("model = 3", "train", "given"))
+    made = odd_notebooks.cells(answers)
+    made[2:2] = [odd_notebooks.code("model = 3", "train", "given"), odd_notebooks.code(own)]
+    judge = replace(odd_notebooks.judge(), replaced=["train"])
+    released = cells_of(odd_notebooks.written(frame))
+    result = grading.grade(Paper("student", odd_notebooks.written(made)), judge, released, 7, sandbox)
+    assert points(result) == {"test_mse": reached, "test_centred": 3}
 
 
 def test_a_decoder_that_never_saw_the_images_cannot_return_them(judge: Judge, sandbox: Sandbox) -> None:

@@ -7,7 +7,17 @@ import torch
 from torch import Generator, Tensor
 
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
-from autoencoder_lab.checks.question import Inputs, Question, Wrong
+from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
+
+PARTS = {
+    "best_error": (4, "best_error.check(best_error)"),
+    "best_code": (4, "best_code.check(best_code)"),
+    "whitened_codes": (4, "whitened_codes.check(whitened_codes)"),
+    "nested": (4, "nested(model, data.val.images)"),
+    "reading": (3, "reading(mine.train.images, smallest_k, share_of_two)"),
+    "words": (4, ""),
+}
+"""The points of each part, and the check under it: what `autoencoder-lab check` asks where a notebook lost it."""
 
 # --- the best error, without a single reconstruction -----------------------------------------------------------------
 
@@ -239,6 +249,8 @@ def nested(model: Any, images: Tensor) -> None:
         codes = model.encode(images)
         if unfinished("nested", codes) or unfinished("nested", model.decode(codes)):
             return
+        if unfinished("nested", model.loss(images[:8])):
+            return
         if codes.shape != (len(images), 8):
             raise CheckFailed(
                 f"nested: encode must return one row of 8 numbers for each image, got {tuple(codes.shape)}"
@@ -268,11 +280,11 @@ SHARE_OFF = 0.0004  # what share_of_two may be off by
 
 def reading(images: Tensor, smallest_k: Any, share_of_two: Any) -> None:
     """Whether the two numbers are those of these images."""
-    if unfinished("reading", smallest_k, share_of_two):
+    if (given := numbers_read(smallest_k=smallest_k, share_of_two=share_of_two)) is None:
         return
-    _, said = misread(images, float(smallest_k), float(share_of_two))
+    _, said = misread(images, *given[0])
     if said:
-        raise CheckFailed(f"reading: {said}")
+        raise CheckFailed(f"reading: {given[1]}{said}")
     print("✓ reading: both numbers are right")
 
 

@@ -8,7 +8,18 @@ import torch
 from torch import Generator, Tensor
 
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
-from autoencoder_lab.checks.question import Inputs, Question, Wrong
+from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
+
+PARTS = {
+    "pooled_psnr": (3, "pooled_psnr.check(pooled_psnr)"),
+    "best_linear": (4, "best_linear.check(best_linear)"),
+    "scratched_pair": (4, "scratched_pair.check(scratched_pair)"),
+    "hole_error": (3, "hole_error.check(hole_error)"),
+    "row_restorer": (4, "row_restorer(model, data.val.images)"),
+    "reading": (3, "reading(mine.train.images, hardest_row, share_left)"),
+    "words": (4, ""),
+}
+"""The points of each part, and the check under it: what `autoencoder-lab check` asks where a notebook lost it."""
 
 # --- decibels pooled -------------------------------------------------------------------------------------------------
 
@@ -557,9 +568,9 @@ def misread(images: Tensor, hardest_row: float, share_left: float) -> tuple[str,
 
 def reading(images: Tensor, hardest_row: Any, share_left: Any) -> None:
     """Whether the two numbers are those of these images."""
-    if unfinished("reading", hardest_row, share_left):
+    if (given := numbers_read(hardest_row=hardest_row, share_left=share_left)) is None:
         return
-    _, said = misread(images, float(hardest_row), float(share_left))
+    _, said = misread(images, *given[0])
     if said:
-        raise CheckFailed(f"reading: {said}")
+        raise CheckFailed(f"reading: {given[1]}{said}")
     print("✓ reading: both numbers are right")

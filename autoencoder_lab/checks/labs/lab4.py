@@ -9,7 +9,17 @@ from torch import Generator, Tensor
 
 from autoencoder_lab import losses
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
-from autoencoder_lab.checks.question import Inputs, Question, Wrong
+from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
+
+PARTS = {
+    "best_prior": (4, "best_prior.check(best_prior)"),
+    "equivalent_beta": (4, "equivalent_beta.check(equivalent_beta)"),
+    "importance_bound": (4, "importance_bound.check(importance_bound)"),
+    "conditional": (4, "conditional(model, data.val)"),
+    "reading": (3, "reading(mine.train, nats_of_mean_image, nats_saved, most_for_a_perfect_model)"),
+    "words": (4, ""),
+}
+"""The points of each part, and the check under it: what `autoencoder-lab check` asks where a notebook lost it."""
 
 # --- the Gaussian prior with the least mean KL ------------------------------------------------------------------------
 
@@ -560,9 +570,9 @@ def _misread(name: str, given: float, wanted: float, tolerance: float, mistakes:
 
 def reading(split: Any, price: Any, saved: Any, most: Any) -> None:
     """Whether the three numbers are those of these images."""
-    if unfinished("reading", price, saved, most):
+    if (given := numbers_read(**dict(zip(READ, (price, saved, most), strict=True)))) is None:
         return
-    for said in reading_mistakes(split, float(price), float(saved), float(most)):
+    for said in reading_mistakes(split, *given[0]):
         if said:
-            raise CheckFailed(f"reading: {said}")
+            raise CheckFailed(f"reading: {given[1]}{said}")
     print("✓ reading: all three numbers are right")

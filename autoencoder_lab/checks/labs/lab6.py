@@ -10,7 +10,18 @@ from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from autoencoder_lab.checks.compare import CheckFailed, answer_of, unfinished
-from autoencoder_lab.checks.question import Inputs, Question, Wrong
+from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
+
+PARTS = {
+    "info_nce": (4, "info_nce.check(info_nce)"),
+    "covariance_term": (4, "small_side(covariance_term)"),
+    "barlow_twins": (3, "barlow_twins.check(barlow_twins)"),
+    "diagnosis": (4, "diagnosis(diagnosis)"),
+    "halves": (4, "halves(model, *cut(data.val.images), data.val.labels)"),
+    "reading": (3, "reading(mine.train, false_negatives, left_tells, right_tells)"),
+    "words": (3, ""),
+}
+"""The points of each part, and the check under it: what `autoencoder-lab check` asks where a notebook lost it."""
 
 # --- the contrastive loss --------------------------------------------------------------------------------------------
 
@@ -588,10 +599,10 @@ def _nearest_hints(images: Tensor, labels: Tensor, name: str, wanted: dict[str, 
 
 def reading(split: Any, false_negatives: Any, left_tells: Any, right_tells: Any) -> None:
     """Whether the three numbers are those of these images."""
-    given = dict(zip(READ, (false_negatives, left_tells, right_tells), strict=True))
-    if unfinished("reading", *given.values()):
+    given = numbers_read(**dict(zip(READ, (false_negatives, left_tells, right_tells), strict=True)))
+    if given is None:
         return
-    wrong = reading_mistakes(split.images, split.labels, {name: float(value) for name, value in given.items()})
+    wrong = reading_mistakes(split.images, split.labels, dict(zip(READ, given[0], strict=True)))
     if wrong:
-        raise CheckFailed("reading: " + ". ".join(f"{name}: {said}" for name, said in wrong.items()))
+        raise CheckFailed(f"reading: {given[1]}" + ". ".join(f"{name}: {said}" for name, said in wrong.items()))
     print("✓ reading: all three numbers are right")

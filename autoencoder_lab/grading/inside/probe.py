@@ -9,7 +9,7 @@ import contextlib
 import io
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ def run_cells(job: dict[str, Any], begin: Callable[[], None]) -> tuple[dict[str,
     for name, content in job["files"].items():
         Path(Path(name).name).write_bytes(base64.b64decode(content))
     sys.path.insert(0, str(Path.cwd()))
+    SEEDS.extend((place, name, getattr(place, name)) for place, names in _draws() for name in names)
     return _run_cells(job["cells"], job["limits"]["output"], begin)
 
 
@@ -55,6 +56,43 @@ def answer(names: dict[str, Any], probes: dict[str, Any], begin: Callable[[], No
         begin()
         answers[name] = _probe(names, given)
     return answers
+
+
+SEEDS: list[tuple[Any, str, Any]] = []  # what draws by chance: where it stands, and what it was before any cell
+
+
+def _draws() -> list[tuple[Any, tuple[str, ...]]]:
+    import random
+
+    import numpy as np
+    import torch
+
+    drawn = ("manual_seed", "seed", "Generator", "rand", "randn", "randint", "randperm", "multinomial")
+    return [(torch, drawn), (torch.random, drawn[:2]), (np.random, ("seed", "default_rng")), (random, ("seed",))]
+
+
+@contextlib.contextmanager
+def _as_at_first() -> Iterator[None]:
+    """Torch, numpy and Python as they are in a new process, for the time of a probe, whatever the cells have set."""
+    import warnings
+
+    import numpy as np
+    import torch
+
+    for place, name, first in SEEDS:
+        setattr(place, name, first)
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)  # type: ignore[arg-type]
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(False)
+    torch.autograd.set_detect_anomaly(False)
+    np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
+    sys.setrecursionlimit(max(3000, sys.getrecursionlimit()))
+    plain = torch.autocast("cpu", enabled=False)
+    with torch.inference_mode(False), torch.enable_grad(), plain, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def shell() -> Any:
@@ -104,7 +142,7 @@ def _probe(names: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
     printed = _Capped(0)
     try:
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _as_at_first():
             inputs = {
                 key: np.load(io.BytesIO(base64.b64decode(value)), allow_pickle=False)
                 for key, value in given["inputs"].items()
