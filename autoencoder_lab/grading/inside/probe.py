@@ -82,7 +82,7 @@ def _as_at_first() -> Iterator[None]:
     for place, name, first in SEEDS:
         setattr(place, name, first)
     torch.set_default_dtype(torch.float32)
-    torch.set_default_device(None)  # type: ignore[arg-type]
+    torch.set_default_device(None)
     torch.use_deterministic_algorithms(False)
     torch.set_num_threads(1)
     torch.set_flush_denormal(False)
