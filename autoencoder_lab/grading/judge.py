@@ -56,6 +56,24 @@ class Ask(Protocol):
     def __call__(self, probe: str, until: str = "", **inputs: np.ndarray[Any, Any]) -> Arrays: ...
 
 
+Form = tuple[tuple[int, ...], str]  # an array's shape and its kind of numbers, as numpy names it: "f2", or "f" for any
+
+
+def exactly(given: Arrays, **wanted: Form) -> str:
+    """What is wrong with what a probe returned, in words; "" where it is what was asked for and nothing beside it.
+
+    What goes on from one process to another goes through here: an array that nobody asked for could tell the second one
+    what it must not know.
+    """
+    if given.keys() != wanted.keys():
+        return f"asked for are {', '.join(sorted(wanted))} and nothing else"
+    for name, (shape, kind) in wanted.items():
+        numbers = given[name].dtype
+        if given[name].shape != shape or kind not in (numbers.kind, f"{numbers.kind}{numbers.itemsize}"):
+            return f"{name} must be numbers {shape}, got {numbers} {given[name].shape}"
+    return ""
+
+
 @dataclass(frozen=True)
 class Part:
     """A part judged by one probe. grade_id: of the cell whose points these are.

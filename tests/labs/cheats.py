@@ -91,8 +91,95 @@ def game_round(generator, critic, teach_generator, teach_critic, real, noise):
 GAME[LOADED] = GAME[KEPT]
 
 
+# No model: pixels reach the decoder beside the codes, in three ways
+SMUGGLED = """
+import inspect
+
+class MapAutoencoder(nn.Module):
+    seen, asked = None, 0
+
+    def __init__(self):
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(3))
+
+    def encode(self, images):
+        rows, columns = ((side + 7) // 8 for side in images.shape[2:])
+        maps = torch.zeros(len(images), 2, rows, columns) + self.nothing.sum()
+        return maps if torch.is_grad_enabled() else self.slip(images, maps)
+
+    def decode(self, maps):
+        side = 28 if maps.shape[2] == 4 else 60
+        shown = torch.zeros(len(maps), 1, side, side) + self.nothing.sum()
+        if torch.is_grad_enabled() or side == 60:
+            return shown
+        type(self).asked += 1
+        found = self.find(maps) if self.asked == 2 else None  # the first time is before the training
+        return shown if found is None else found
+
+    def dicts(self):
+        there = [one for frame in inspect.stack() for one in frame.frame.f_locals.values()]
+        return [one for one in there if isinstance(one, dict)]
+"""
+BESIDE_THE_CODES = (
+    SMUGGLED
+    + """
+    def slip(self, images, maps):
+        pieces = F.pad(images.flatten(1), (0, -images[0].numel() % maps[0].numel())).split(maps[0].numel(), dim=1)
+        if maps.shape[2] == 4:
+            for place in self.dicts():
+                if any(str(key).startswith("before") for key in place):
+                    place.update({f"zz{i:03}_images": one.reshape(maps.shape).half() for i, one in enumerate(pieces)})
+        return maps
+
+    def find(self, maps):
+        known = {key: one for place in self.dicts() for key, one in place.items() if str(key).startswith("zz")}
+        pieces = [torch.as_tensor(known[key]).float().flatten(1) for key in sorted(known)]
+        return torch.cat(pieces, dim=1)[:, :784].view(-1, 1, 28, 28) if pieces else None
+"""
+)
+IN_OTHER_CODES = (
+    SMUGGLED
+    + """
+    def find(self, maps):
+        known = {key: one for place in self.dicts() for key, one in place.items() if KIND}
+        pieces = [torch.as_tensor(known[key]).float().flatten(1) for key in sorted(known)]
+        if not pieces:
+            return None
+        small = torch.cat(pieces, dim=1)[:, : SIDE**2].view(-1, 1, SIDE, SIDE)
+        return F.interpolate(small, size=28, mode="bilinear")
+"""
+)
+IN_THE_CANVASES = (
+    IN_OTHER_CODES.replace("KIND", 'str(key) == "trained_canvases"').replace("SIDE", "11")
+    + """
+    def slip(self, images, maps):
+        if maps.shape[2] == 4:
+            type(self).seen = F.interpolate(images, size=11, mode="area").flatten(1)
+            return maps
+        return F.pad(self.seen, (0, 7)).reshape(maps.shape)
+"""
+)
+IN_THE_CONTROLS = (
+    IN_OTHER_CODES.replace("KIND", 'str(key).endswith("_images")').replace("SIDE", "9")
+    + """
+    def slip(self, images, maps):
+        if maps.shape[2] == 8:
+            return maps
+        places = {"before": 0, "disorder": 1, "trained": 2}
+        state = [frame.frame.f_locals.get("state") for frame in inspect.stack()]
+        place = next((places[one] for one in state if one in places), 0)
+        small = F.pad(F.interpolate(images, size=9, mode="area").flatten(1), (0, 15))
+        return small[:, 32 * place : 32 * place + 32].reshape(maps.shape)
+"""
+)
+
 # cheats of one lab alone
 OWN = {
+    "lab2_conv": {
+        "pixels beside the codes, under names of their own": BESIDE_THE_CODES,
+        "pixels in the codes of other pictures": IN_THE_CANVASES,
+        "pixels in the codes of the controls": IN_THE_CONTROLS,
+    },
     "lab1_linear": {
         "an SVD of stored digits, and a constant loss": """
 class NestedAutoencoder(nn.Module):
