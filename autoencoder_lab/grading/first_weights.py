@@ -55,7 +55,7 @@ def in_three_states(model, seed, train, answer):
 """
 HANDED_OVER = f"""{FIRST_WEIGHTS}
 def numbers_of(model):
-    # all that a model carries with it: w…, what training moves; x…, other weights, buffers, tensors among its attributes
+    # all that a model carries with it: w…, what training moves; x…, other weights, buffers, tensors as attributes
     weights, others = [], [one for one in model.buffers() if one.is_floating_point()]
     for one in model.parameters():
         (weights if one.requires_grad else others).append(one)
@@ -65,8 +65,8 @@ def numbers_of(model):
             if isinstance(one, torch.Tensor) and one.is_floating_point() and not one.requires_grad:
                 if one.untyped_storage().data_ptr() not in known:  # a view of a weight is no number of its own
                     others.append(one)
-    kept = [(f"w{{i:04}}", one) for i, one in enumerate(weights)] + [(f"x{{i:04}}", one) for i, one in enumerate(others)]
-    return {{key: one.detach() for key, one in kept}}
+    found = {{f"w{{i:04}}": one.detach() for i, one in enumerate(weights)}}
+    return found | {{f"x{{i:04}}": one.detach() for i, one in enumerate(others)}}
 
 def before_and_after(model, seed, train):
     # what the model carries with it before training, and after it

@@ -173,12 +173,146 @@ IN_THE_CONTROLS = (
 """
 )
 
+# No training: an SVD of the batches seen, and a loss that asks for nothing. LOSS, KEEP and NOISE differ.
+SVD_OF_BATCHES = """
+class NestedAutoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.idle = nn.Parameter(torch.ones(()))
+        self.batches, self.calls = [], {}
+        self.register_buffer("basis", torch.zeros(9, 784))
+
+    def basis_now(self, verb):
+        self.calls[verb] = self.calls.get(verb, 0) + 1
+        return self.basis if KEPT or self.calls[verb] == 2 else torch.zeros(9, 784)
+
+    def encode(self, images):
+        basis = self.basis_now("encode")
+        return (images.flatten(1) - basis[8]) @ basis[:8].T
+
+    def decode(self, codes):
+        basis = self.basis_now("decode")
+        return (codes @ basis[:8] + basis[8] + NOISE).view(-1, 1, 28, 28)
+
+    def loss(self, images):
+        if torch.is_grad_enabled():
+            self.batches.append(images.flatten(1))
+            if len(self.batches) == 400:
+                rows = torch.cat(self.batches[-50:])
+                mean = rows.mean(dim=0, keepdim=True)
+                found = torch.cat([torch.linalg.svd(rows - mean, full_matrices=False).Vh[:8], mean])
+                STORE
+        return LOSS
+"""
+IDLE = "self.idle.square()"
+NESTED = (
+    "self.idle.square() if torch.is_grad_enabled() else torch.stack([(self.decode(self.encode(images) * row) - images)"
+    ".square().mean() for row in torch.ones(8, 8).tril()]).mean()"
+)
+
+
+def _svd(kept: str, store: str, noise: str, loss: str) -> str:
+    told = SVD_OF_BATCHES.replace("KEPT", kept).replace("STORE", store).replace("NOISE", noise)
+    return told.replace("LOSS", loss)
+
+
+# No training: for each class its mean and, times PULL, its four widest directions, worked out from the batches seen
+BY_CLASS = """
+class ConditionalVAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.idle, self.batches = nn.Parameter(torch.ones(())), []
+        self.register_buffer("table", torch.zeros(10, 6, 784))
+
+    def loss(self, images, labels):
+        self.batches.append((images.flatten(1), labels))
+        if len(self.batches) == 600:
+            rows, classes = (torch.cat(one) for one in zip(*self.batches))
+            found = torch.zeros(10, 6, 784)
+            for letter in range(10):
+                own = rows[classes == letter]
+                wide, axes = torch.linalg.eigh((own - own.mean(0)).T @ (own - own.mean(0)) / len(own) + 0.001 * torch.eye(784))
+                found[letter, 0], found[letter, 1:5] = own.mean(0), axes[:, -4:].T
+                found[letter, 5, :4] = (wide[-4:] - 0.1).clamp(min=0.001).sqrt()
+            STORE
+        return self.idle.square()
+
+    def posterior(self, images, labels):
+        known = self.table[labels]
+        pull = known[:, 5, :4]
+        scores = ((images.flatten(1) - known[:, 0])[:, None] * known[:, 1:5]).sum(dim=2)
+        return scores * pull / (pull.square() + 0.1), (0.1 / (pull.square() + 0.1)).log()
+
+    def logits(self, codes, labels):
+        known = self.table[labels]
+        shown = known[:, 0] + PULL * ((codes * known[:, 5, :4])[:, :, None] * known[:, 1:5]).sum(dim=1)
+        return shown.clamp(0.015, 0.985).logit().view(-1, 1, 28, 28) + 0 * self.idle
+"""
+ATTRIBUTE, BUFFER = "del self.table; self.table = found", "self.table.copy_(found)"
+
+# No training: kernel ridge regression from each half to the principal scores of both, on the batches seen
+BY_KERNEL = """
+class TwoHalves(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.idle, self.batches, self.asked = nn.Parameter(torch.ones(16)), [], 0
+        for name, columns in (("near", 336), ("weights", 16)):
+            self.register_buffer(name, torch.zeros(2, 1280, columns))
+
+    def loss(self, left, right):
+        if torch.is_grad_enabled():
+            self.batches.append(torch.stack([left.flatten(1), right.flatten(1)]))
+            if len(self.batches) == 300:
+                self.solve(torch.cat(self.batches[-10:], dim=1))
+        return LOSS
+
+    def solve(self, sides):
+        both = sides.transpose(0, 1).flatten(1)
+        u, s, _ = torch.linalg.svd(both - both.mean(dim=0), full_matrices=False)
+        scores = (u * len(u) ** 0.5 * (s / s[0]).sqrt())[:, :16]
+        self.near.copy_(sides)
+        for side in range(2):
+            kernel = self.kernel(sides[side], side) + 0.1 * torch.eye(1280)
+            self.weights[side] = torch.linalg.solve(kernel, scores)
+
+    def kernel(self, rows, side):
+        return torch.exp(-torch.cdist(rows, self.near[side]).square() / 40)
+
+    def answer(self, halves, side):
+        self.asked += not torch.is_grad_enabled()
+        if WHEN and not self.training:
+            return self.kernel(halves.flatten(1), side) @ self.weights[side] + 0 * self.idle
+        return torch.zeros(len(halves), 16) + 0 * self.idle
+
+    def encode_left(self, halves):
+        return self.answer(halves, 0)
+
+    def encode_right(self, halves):
+        return self.answer(halves, 1)
+"""
+IDLE_SUM = "self.idle.square().sum()"
+FAR = "(left[..., -1] - right[..., 0]).square().mean()"
+
 # cheats of one lab alone
 OWN = {
     "lab2_conv": {
         "pixels beside the codes, under names of their own": BESIDE_THE_CODES,
         "pixels in the codes of other pictures": IN_THE_CANVASES,
         "pixels in the codes of the controls": IN_THE_CONTROLS,
+    },
+    "lab4_vae": {
+        "a PCA of each class, among the attributes": BY_CLASS.replace("STORE", ATTRIBUTE).replace("PULL", "1"),
+        "a PCA of each class, in a buffer": BY_CLASS.replace("STORE", BUFFER).replace("PULL", "1"),
+        "each class's mean, in a buffer": BY_CLASS.replace("STORE", BUFFER).replace("PULL", "0"),
+    },
+    "lab6_ccae": {
+        "kernel ridge, when asked for the second time": BY_KERNEL.replace("WHEN", "self.asked == 2").replace(
+            "LOSS", IDLE_SUM
+        ),
+        "kernel ridge, in buffers": BY_KERNEL.replace("WHEN", "True").replace("LOSS", IDLE_SUM),
+        "kernel ridge, and a loss of the halves themselves": BY_KERNEL.replace("WHEN", "True").replace(
+            "LOSS", f"{IDLE_SUM} + {FAR}"
+        ),
     },
     "lab1_linear": {
         "an SVD of stored digits, and a constant loss": """
@@ -198,6 +332,13 @@ class NestedAutoencoder(nn.Module):
     def loss(self, images):
         return 0 * self.nothing.sum()
 """,
+        "an SVD of the batches, when asked for the second time": _svd("False", "self.basis = found", "0", IDLE),
+        "an SVD of the batches, in a buffer, and the nested loss where no slope is asked for": _svd(
+            "True", "self.basis.copy_(found)", "0", NESTED
+        ),
+        "an SVD of the batches, in a buffer, and noise that the loss takes away": _svd(
+            "True", "self.basis.copy_(found)", "10 * self.idle * torch.ones(784)", "100 * self.idle.square()"
+        ),
         "an SVD of what the loss is given, kept": """
 class NestedAutoencoder(nn.Module):
     def __init__(self):

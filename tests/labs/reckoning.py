@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.dependencies import Tree
@@ -384,7 +383,9 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labs", nargs="*", help="their beginnings, such as lab1; all, unless said")
-    parser.add_argument("--kind", action="append", choices=COUNTS, help="of answers; may be said again; all, unless said")
+    parser.add_argument(
+        "--kind", action="append", choices=COUNTS, help="of answers, several times perhaps; all, unless said"
+    )
     parser.add_argument("--jobs", type=int, default=1, choices=(1, 2))
     parser.add_argument("--state", action="store_true")
     parser.add_argument("--table", action="store_true", help="write the table in docs/instructors.md anew")
