@@ -89,9 +89,7 @@ def measure_map(ask: Ask, generator: np.random.Generator) -> dict[str, float] | 
     canvases = lab2.canvases(scribbles(generator, 300), torch.from_numpy(generator.integers(0, 3, (300, 2))))
     states = states_of(ask(TRAIN, **given), given["seed"])
     seed = given["seed"]
-    codes = {
-        state: ask(ENCODE, seed=seed, given=images.numpy(), **numbers) for state, numbers in states.items()
-    }
+    codes = {state: ask(ENCODE, seed=seed, given=images.numpy(), **numbers) for state, numbers in states.items()}
     # what is not of that size, or not alone, is not decoded
     wrong = [said for one in codes.values() if (said := exactly(one, answer=((len(images), *lab2.CODE), "f2")))]
     if wrong:

@@ -297,6 +297,7 @@ def probe(names):
     import numpy as np
     return {"STUDENT": np.array(str(names["STUDENT"]))}
 """
+MOST_ID, MOST_READ = 200, 100  # characters of an id; numbers in one answer that is read
 ANOTHER_ID = (
     "STUDENT is another id here than at the top of the notebook, where you put in your own: the numbers have to be "
     "those of your own images"
@@ -314,12 +315,24 @@ def reading_part(
 
     def judged(ask: Ask, _: np.random.Generator) -> Mark:
         read = ask(READ.replace("NAMES", repr(list(names))))
-        stated = str(ask(STATED, until="student")["STUDENT"])
+        told = ask(STATED, until="student")["STUDENT"]
+        if any(
+            one.ndim or one.dtype.kind != "U" or one.dtype.itemsize > 4 * MOST_ID for one in (told, read["STUDENT"])
+        ):
+            return Mark(0.0, f"STUDENT must be one text of at most {MOST_ID} characters", "another id")
+        stated = str(told)
+        if odd := [name for name in names if not _few_numbers(read[name])]:
+            return Mark(0.0, f"{odd[0]} must be a number, or a few", "not a number", stated=stated)
         if str(read["STUDENT"]) != stated:
             return Mark(0.0, ANOTHER_ID, "another id", stated=stated)
         return replace(judge(stated, {name: read[name] for name in names}), stated=stated)
 
     return StagedPart(grade_id, points, needs, judged)
+
+
+def _few_numbers(given: np.ndarray[Any, Any]) -> bool:
+    """Whether these are as many numbers as somebody reads off, of the kind that READ returns."""
+    return given.dtype == np.float64 and given.ndim <= 1 and given.size <= MOST_READ
 
 
 def _called(function: Callable[..., Any], inputs: Arrays) -> Arrays:
