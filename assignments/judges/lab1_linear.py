@@ -28,7 +28,7 @@ UNLIKE, ANOTHER_LOSS = 0.1, 0.6  # how far the loss is from a multiple of the ne
 UNTRAINED = 1.6  # with all 8 numbers; a plain loss at the same steps comes out at 1.4, the mean image at 1.8
 
 # Trained here as in the lab, on images that nobody has: stored digits, warped, their pixels in an order of this one
-# training. To a linear model any order is as good as another; what it kept of digits elsewhere is of no use. One process
+# training. To a linear model any order is as good as another; what it kept of digits is of no use here. One process
 # trains; encoder and decoder are asked in others, which get its weights and no picture that it saw.
 TRAIN = f"""{HANDED_OVER}
 def probe(names, pictures, seed):

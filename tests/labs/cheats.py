@@ -231,7 +231,8 @@ class ConditionalVAE(nn.Module):
             found = torch.zeros(10, 6, 784)
             for letter in range(10):
                 own = rows[classes == letter]
-                wide, axes = torch.linalg.eigh((own - own.mean(0)).T @ (own - own.mean(0)) / len(own) + 0.001 * torch.eye(784))
+                spread = (own - own.mean(0)).T @ (own - own.mean(0)) / len(own)
+                wide, axes = torch.linalg.eigh(spread + 0.001 * torch.eye(784))
                 found[letter, 0], found[letter, 1:5] = own.mean(0), axes[:, -4:].T
                 found[letter, 5, :4] = (wide[-4:] - 0.1).clamp(min=0.001).sqrt()
             STORE
