@@ -8,9 +8,21 @@ import torch
 from autoencoder_lab import own_collection
 from autoencoder_lab.checks import lab2
 from autoencoder_lab.grading.drawings import scribbles
-from autoencoder_lab.grading.first_weights import FIRST_WEIGHTS, learnt_elsewhere, seed_of
-from autoencoder_lab.grading.judge import Ask, Figures, Judge, Mark, StagedPart, Trained, function_part, reading_part
-from autoencoder_lab.grading.sandbox import Arrays
+from autoencoder_lab.grading.first_weights import HANDED_OVER, learnt_elsewhere, seed_of, states_of
+from autoencoder_lab.grading.judge import (
+    Ask,
+    Figures,
+    Judge,
+    Mark,
+    ProbeFailed,
+    StagedPart,
+    Trained,
+    exactly,
+    function_part,
+    reading_part,
+)
+from autoencoder_lab.grading.running import OutOfTime
+from autoencoder_lab.grading.sandbox import Arrays, Limits
 
 # The squared error as a share of the pictures' own squares, on scribbles of 28×28 and on canvases of 60×60 with four
 # of them each: the largest that pass. The rows in tests/labs/reckoned hold what right and wrong models reach;
@@ -25,10 +37,10 @@ NOISE = 0.05
 
 # The class is trained here as in the lab, from first weights and on batches of this one training, and on scribbles that
 # exist nowhere: whatever a submission has kept of other pictures is of no use. At a third of the lab's rate, at which a
-# model without nonlinearity diverges on them. Encoder and decoder are asked in two forks, each of which trains; one
-# thread, one seed, so both have the same weights.
-TRAINED = f"""{FIRST_WEIGHTS}
-def trained(names, pictures, seed, answer):
+# model without nonlinearity diverges on them. One process trains; encoder and decoder are asked in others, which get
+# its weights and no picture that it saw.
+TRAIN = f"""{HANDED_OVER}
+def probe(names, pictures, seed):
     pictures = torch.from_numpy(pictures).float() / 255
     model = made(names["MapAutoencoder"], seed)
     for stage, given in (("encode", pictures[:8]), ("decode", torch.zeros(8, 2, 4, 4))):
@@ -49,32 +61,20 @@ def trained(names, pictures, seed, answer):
             optimiser.step()
             schedule.step()
 
-    return in_three_states(model, seed, train, lambda state: answer(model, state))
+    return before_and_after(model, seed, train)
+"""
+ASKED = f"""{HANDED_OVER}
+def first_call(model):
+    model.decode(model.encode(torch.zeros(8, 1, 28, 28)))
 
-def shown(stage, given):
-    # what a stage makes of either size; where the larger one stops the model, there is no answer for it
-    found = {{}}
-    for key in sorted(given, reverse=True):
-        try:
-            found[key] = stage(torch.from_numpy(given[key]).float())
-        except Exception:
-            if key == "images":
-                raise
-    return found
+def probe(names, seed, given, **numbers):
+    model = with_numbers(names["MapAutoencoder"], seed, numbers, first_call)
+    with torch.no_grad():
+        return {{"answer": model.STAGE(torch.from_numpy(given).float())HALF}}
 """
-ENCODE = f"""{TRAINED}
-def probe(names, pictures, seed, **given):
-    def answer(model, state):
-        return {{key: codes.half() for key, codes in shown(model.encode, given).items()}}
-    return trained(names, pictures, seed, answer)
-"""
-DECODE = f"""{TRAINED}
-def probe(names, pictures, seed, **codes):
-    def answer(model, state):
-        given = {{key.split("_")[1]: value for key, value in codes.items() if key.startswith(state)}}
-        return shown(model.decode, given)
-    return trained(names, pictures, seed, answer)
-"""
+ENCODE, DECODE = (
+    ASKED.replace("STAGE", stage).replace("HALF", half) for stage, half in (("encode", ".half()"), ("decode", ""))
+)
 
 
 def with_noise(codes: np.ndarray[Any, Any], generator: np.random.Generator) -> np.ndarray[Any, Any]:
@@ -87,23 +87,40 @@ def measure_map(ask: Ask, generator: np.random.Generator) -> dict[str, float] | 
     given = {"pictures": (255 * scribbles(generator, 2000)).byte().numpy(), "seed": seed_of(generator)}
     images = scribbles(generator, 300)
     canvases = lab2.canvases(scribbles(generator, 300), torch.from_numpy(generator.integers(0, 3, (300, 2))))
-    codes = ask(ENCODE, **given, images=images.numpy(), canvases=canvases.numpy())
-    wanted = {"images": (len(images), *lab2.CODE), "canvases": (len(canvases), 2, 8, 8)}
-    # 8 × 8 places for 60 × 60 pixels, and no more: what does not keep to that is not decoded
-    whole = {
-        key: one for key, one in codes.items() if one.shape == wanted[key.split("_")[1]] and one.dtype == np.float16
+    states = states_of(ask(TRAIN, **given), given["seed"])
+    seed = given["seed"]
+    codes = {state: ask(ENCODE, seed=seed, given=images.numpy(), **numbers) for state, numbers in states.items()}
+    # what is not of that size, or not alone, is not decoded
+    wrong = [said for one in codes.values() if (said := exactly(one, answer=((len(images), *lab2.CODE), "f2")))]
+    if wrong:
+        return Mark(0.0, f"encode must return maps (N, 2, 4, 4) for images of 28×28: {wrong[0]}", "wrong shape")
+    wide = _answer(ask, ENCODE, seed, canvases.numpy(), states["trained"])
+    # 8 × 8 places for 60 × 60 pixels, and no more
+    fits = not exactly(wide, answer=((len(canvases), 2, 8, 8), "f2"))
+    noisy = {state: with_noise(one["answer"], generator) for state, one in codes.items()}
+    wide_codes = with_noise(wide["answer"], generator) if fits else None
+    # each process draws from one set of codes, and is shown no other
+    shown = {
+        state: ask(DECODE, seed=seed, given=noisy[state], **numbers)["answer"] for state, numbers in states.items()
     }
-    if not {f"{state}_images" for state in ("before", "trained", "disorder")} <= whole.keys():
-        said = f"encode must return maps (N, 2, 4, 4) for images of 28×28, got {codes['trained_images'].shape}"
-        return Mark(0.0, said, "wrong shape")
-    shown = ask(DECODE, **given, **{key: with_noise(maps, generator) for key, maps in whole.items()})
-    if shown["trained_images"].shape != tuple(images.shape):
-        said = f"decode must return images of 28×28 for maps of 4×4, got {shown['trained_images'].shape}; which output"
+    if shown["trained"].shape != tuple(images.shape):
+        said = f"decode must return images of 28×28 for maps of 4×4, got {shown['trained'].shape}; which output"
         return Mark(0.0, f"{said} paddings lead from 4 back to 7, 14 and 28?", "wrong shape")
-    lost = {key: _lost(shown.get(f"{key}_images"), images) for key in ("before", "trained", "disorder")}
-    signs = {"negative": float(codes["trained_images"].min() < 0)}
+    lost = {state: _lost(one, images) for state, one in shown.items()}
+    signs = {"negative": float(codes["trained"]["answer"].min() < 0)}
     figures = {"28": lost["trained"], "before_28": lost["before"], "disorder_28": lost["disorder"]} | signs
-    return figures | {"60": _lost(shown.get("trained_canvases"), canvases)}
+    drawn = {} if wide_codes is None else _answer(ask, DECODE, seed, wide_codes, states["trained"])
+    return figures | {"60": _lost(drawn.get("answer"), canvases)}
+
+
+def _answer(ask: Ask, probe: str, seed: np.ndarray, given: np.ndarray, numbers: Arrays) -> Arrays:
+    """Of the larger size; nothing where that stops the model."""
+    try:
+        return ask(probe, seed=seed, given=given, **numbers)
+    except OutOfTime:
+        raise
+    except ProbeFailed:
+        return {}
 
 
 def _lost(shown: np.ndarray | None, images: torch.Tensor) -> float:
@@ -158,5 +175,6 @@ JUDGE = Judge(
             "test_reading", 3, ("student", "data", "collection", "reading"), ("block_error", "times"), judge_reading
         ),
     ],
-    replaced=["train"],  # by TRAINED
+    replaced=["train"],  # by TRAIN
+    limits=Limits(result=96 << 20),  # a model's weights, before training and after it
 )

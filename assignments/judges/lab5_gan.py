@@ -171,7 +171,7 @@ def pictures_verdict(found: Figures) -> Mark:
 
 
 def judge_reading(student: str, given: Arrays) -> Mark:
-    rare = [int(digit) for digit in given["rare_B"].flatten() if np.isfinite(digit)]
+    rare = [int(digit) for digit in given["rare_B"].flatten() if abs(digit) < 100]  # nan is none of them
     data = own_collection(student)
     wrong = lab5.reading_mistakes(data, float(given["nearness_A"]), float(given["coverage_B"]), rare)
     guessed = "coverage_B" in wrong and "rare_B" not in wrong  # the digits alone can be guessed: they earn nothing

@@ -9,7 +9,15 @@ import torch
 from autoencoder_lab import own_collection
 from autoencoder_lab.checks import lab6
 from autoencoder_lab.grading.drawings import alphabet, handwritten
-from autoencoder_lab.grading.first_weights import FIRST_WEIGHTS, learnt_elsewhere, seed_of
+from autoencoder_lab.grading.first_weights import (
+    HANDED_OVER,
+    LEAST_CHANGE,
+    STEP,
+    UNHEARD,
+    learnt_elsewhere,
+    seed_of,
+    states_of,
+)
 from autoencoder_lab.grading.judge import (
     CALL,
     Ask,
@@ -19,10 +27,11 @@ from autoencoder_lab.grading.judge import (
     Part,
     StagedPart,
     Trained,
+    exactly,
     function_part,
     reading_part,
 )
-from autoencoder_lab.grading.sandbox import Arrays
+from autoencoder_lab.grading.sandbox import Arrays, Limits
 
 # Twins found, effective rank, letters read: the least that passes. The rows in tests/labs/reckoned hold what right and
 # wrong models reach; docs/instructors.md has the reckoning.
@@ -87,17 +96,18 @@ def judge_diagnosis(given: Arrays, inputs: Arrays) -> Mark:
     return Mark(*lab6.diagnosed(pairs, [given.get(f"{call}00") for call in calls]))
 
 
-# --- the trained model: each encoder in a fork of its own, its halves in an order of its own -------------------------
+# --- the trained model: each encoder in a process of its own, its halves in an order of its own ----------------------
 
 # The class is trained here as in the lab, from first weights and on batches of this one training, and on the halves of
-# an alphabet that exists nowhere: which right half goes with which left one can be learnt here alone.
-ENCODE = f"""{FIRST_WEIGHTS}
+# an alphabet that exists nowhere: which right half goes with which left one can be learnt here alone. One process
+# trains; the encoders are asked in others, which get its weights and no letter that it saw.
+TRAIN = f"""{HANDED_OVER}
 import autoencoder_lab as lab
 
 def parted(images):
     return images[..., :12], images[..., 16:]
 
-def probe(names, letters, seed, halves):
+def probe(names, letters, seed):
     letters = torch.from_numpy(letters).float() / 255
     model = made(names["TwoHalves"], seed)
     if model.loss(*parted(letters[:8])) is None:
@@ -116,13 +126,38 @@ def probe(names, letters, seed, halves):
             optimiser.step()
             schedule.step()
 
-    def answer(state):
-        codes = model.encode_SIDE(torch.from_numpy(halves))
-        if codes is None:
-            raise NotImplementedError("encode_SIDE returns None")
-        return {{"codes": codes.half()}}
+    return before_and_after(model, seed, train)
+"""
+ENCODE = f"""{HANDED_OVER}
+def first_call(model):
+    model.loss(torch.rand(8, 1, 28, 12), torch.rand(8, 1, 28, 12))
 
-    return in_three_states(model, seed, train, answer)
+def probe(names, seed, halves, **numbers):
+    model = with_numbers(names["TwoHalves"], seed, numbers, first_call)
+    with torch.no_grad():
+        codes = model.encode_SIDE(torch.from_numpy(halves))
+    if codes is None:
+        raise NotImplementedError("encode_SIDE returns None")
+    return {{"codes": codes.half()}}
+"""
+# What the loss asks for, with the weights that were learnt: it must tell which halves belong together, and a step down
+# its slope must change the codes.
+LOSS = f"""{HANDED_OVER}{STEP}
+def first_call(model):
+    model.loss(torch.rand(8, 1, 28, 12), torch.rand(8, 1, 28, 12))
+
+def probe(names, seed, left, right, **numbers):
+    model = with_numbers(names["TwoHalves"], seed, numbers, first_call)
+    left, right = torch.from_numpy(left), torch.from_numpy(right)
+    with torch.no_grad():
+        values = [float(model.loss(left, one)) for one in (right, right.roll(1, dims=0))]
+
+    def codes():
+        with torch.no_grad():
+            return [model.encode_left(left), model.encode_right(right)]
+
+    changes = changed(model, lambda: model.loss(left, right), codes)
+    return {{"values": torch.tensor(values), "changes": torch.stack(changes)}}
 """
 
 
@@ -132,21 +167,37 @@ def measure_halves(ask: Ask, generator: np.random.Generator) -> dict[str, float]
     pictures, images = (handwritten(letters[which], generator, UNSTEADY) for which in (labels, shown))
     given = {"letters": (255 * pictures).byte().numpy(), "seed": seed_of(generator)}
     order = torch.from_numpy(generator.permutation(len(images)))
-    codes: dict[str, dict[str, torch.Tensor]] = {"before": {}, "trained": {}, "disorder": {}}
+    seed, states = given["seed"], states_of(ask(TRAIN, **given), given["seed"])
+    codes: dict[str, dict[str, torch.Tensor]] = {state: {} for state in states}
     for side, halves in (("left", images[..., :12]), ("right", images[order][..., 16:])):
-        answer = ask(ENCODE.replace("SIDE", side), **given, halves=halves.contiguous().numpy())
         for state, kept in codes.items():
-            found = answer[f"{state}_codes"]
-            if found.shape != (len(images), lab6.CODE) or found.dtype != np.float16:
-                said = f"encode_{side} must return {lab6.CODE} numbers for each image, got an array {found.shape}"
+            asked = {"seed": seed, "halves": halves.contiguous().numpy()} | states[state]
+            answer = ask(ENCODE.replace("SIDE", side), **asked)
+            if said := exactly(answer, codes=((len(images), lab6.CODE), "f2")):
+                said = f"encode_{side} must return {lab6.CODE} numbers for each image: {said}"
                 return Mark(0.0, said, "wrong shape")
+            found = answer["codes"]
             if not np.isfinite(found).all():
                 said = f"the codes of {side} halves must be finite numbers below 65,000"
                 return Mark(0.0, said, "not finite", measured=True)
             kept[side] = torch.from_numpy(found.astype("f4"))
             kept[side] = kept[side][order.argsort()] if side == "right" else kept[side]
+    if said := _deaf(ask, images, seed, states["trained"]):
+        return Mark(0.0, said, "another loss", measured=True)
     by_state = {state: lab6.measures(kept["left"], kept["right"], shown) for state, kept in codes.items()}
     return by_state["trained"] | {f"{state}_twins": by_state[state]["twins"] for state in ("before", "disorder")}
+
+
+def _deaf(ask: Ask, images: torch.Tensor, seed: np.ndarray, numbers: Arrays) -> str:
+    """What is wrong with the loss where it has nothing to do with the codes; "" for any that has, whatever its form."""
+    left, right = (images[:128, ..., some].contiguous().numpy() for some in (slice(0, 12), slice(16, 28)))
+    given = ask(LOSS, seed=seed, left=left, right=right, **numbers)
+    if exactly(given, values=((2,), "f"), changes=((2,), "f")):
+        return UNHEARD
+    if not (given["changes"] > LEAST_CHANGE).all():
+        return UNHEARD
+    same = abs(given["values"][0] - given["values"][1]) <= 1e-6 * abs(given["values"]).max()
+    return "your loss does not tell which halves belong together: with other twins it is as large" if same else ""
 
 
 def halves_verdict(found: Figures) -> Mark:
@@ -185,5 +236,6 @@ JUDGE = Judge(
             judge_reading,
         ),
     ],
-    replaced=["train"],  # by ENCODE
+    replaced=["train"],  # by TRAIN
+    limits=Limits(result=96 << 20),  # a model's weights, before training and after it
 )

@@ -56,6 +56,24 @@ class Ask(Protocol):
     def __call__(self, probe: str, until: str = "", **inputs: np.ndarray[Any, Any]) -> Arrays: ...
 
 
+Form = tuple[tuple[int, ...], str]  # an array's shape and its kind of numbers, as numpy names it: "f2", or "f" for any
+
+
+def exactly(given: Arrays, **wanted: Form) -> str:
+    """What is wrong with what a probe returned, in words; "" where it is what was asked for and nothing beside it.
+
+    What goes on from one process to another goes through here: an array that nobody asked for could tell the second one
+    what it must not know.
+    """
+    if given.keys() != wanted.keys():
+        return f"asked for are {', '.join(sorted(wanted))} and nothing else"
+    for name, (shape, kind) in wanted.items():
+        numbers = given[name].dtype
+        if given[name].shape != shape or kind not in (numbers.kind, f"{numbers.kind}{numbers.itemsize}"):
+            return f"{name} must be numbers {shape}, got {numbers} {given[name].shape}"
+    return ""
+
+
 @dataclass(frozen=True)
 class Part:
     """A part judged by one probe. grade_id: of the cell whose points these are.
@@ -310,6 +328,7 @@ def probe(names):
     import numpy as np
     return {"STUDENT": np.array(str(names["STUDENT"]))}
 """
+MOST_ID, MOST_READ = 200, 100  # characters of an id; numbers in one answer that is read
 ANOTHER_ID = (
     "STUDENT is another id here than at the top of the notebook, where you put in your own: the numbers have to be "
     "those of your own images"
@@ -328,7 +347,14 @@ def reading_part(
 
     def judged(ask: Ask, _: np.random.Generator) -> Mark:
         read = ask(READ.replace("NAMES", repr(list(names))))
-        stated = str(ask(STATED, until="student")["STUDENT"])
+        told = ask(STATED, until="student")["STUDENT"]
+        if any(
+            one.ndim or one.dtype.kind != "U" or one.dtype.itemsize > 4 * MOST_ID for one in (told, read["STUDENT"])
+        ):
+            return Mark(0.0, f"STUDENT must be one text of at most {MOST_ID} characters", "another id")
+        stated = str(told)
+        if odd := [name for name in names if not _few_numbers(read[name])]:
+            return Mark(0.0, f"{odd[0]} must be a number, or a few", "not a number", stated=stated)
         if str(read["STUDENT"]) != stated:
             return Mark(0.0, ANOTHER_ID, "another id", stated=stated)
         given = {name: read[name] for name in names}
@@ -345,6 +371,11 @@ def reading_part(
 def no_number(given: Mapping[str, float]) -> list[str]:
     """What to say of answers that are not there."""
     return [f"{name} is not done yet, or no number" for name, value in given.items() if np.isnan(value)]
+
+
+def _few_numbers(given: np.ndarray[Any, Any]) -> bool:
+    """Whether these are as many numbers as somebody reads off, of the kind that READ returns."""
+    return given.dtype == np.float64 and given.ndim <= 1 and given.size <= MOST_READ
 
 
 def _called(function: Callable[..., Any], inputs: Arrays) -> Arrays:

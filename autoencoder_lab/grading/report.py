@@ -33,6 +33,8 @@ def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> st
         lines += _parts(graded)
     if shared := _shared_ids(graded):
         lines += ["", "one id in several notebooks, so one draw of images:", *shared]
+    if others := _other_ids(graded):
+        lines += ["", "an id that is not the row's own, where most state theirs:", *others]
     if groups := _equal_answers(graded):
         lines += ["", "the same answers in every part, word for word:", *groups]
     if literals := _long_literals(graded):
@@ -82,6 +84,14 @@ def _shared_ids(graded: Sequence[Result]) -> list[str]:
         if stated := next((part.stated for part in result.parts if part.stated), ""):
             groups.setdefault(same(stated.strip()), []).append(result.student)
     return [f"  {name}: {', '.join(students)}" for name, students in groups.items() if len(students) > 1]
+
+
+def _other_ids(graded: Sequence[Result]) -> list[str]:
+    """Students who state another id than their row has, where more than half of those who state one state theirs."""
+    stated = {one.student: next((part.stated for part in one.parts if part.stated), "") for one in graded}
+    told = {student: name.strip() for student, name in stated.items() if name}
+    others = {student: name for student, name in told.items() if name.casefold() != student.casefold()}
+    return [f"  {student}: {name}" for student, name in others.items()] if 2 * len(others) < len(told) else []
 
 
 def _equal_answers(graded: Sequence[Result]) -> list[str]:

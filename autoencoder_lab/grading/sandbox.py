@@ -34,6 +34,7 @@ from autoencoder_lab.grading.walls import MEND, SandboxError, Worker, bare_comma
 from autoencoder_lab.protocol import CELL_SECONDS, RUN_SECONDS
 
 MOST_ITEMS = 2_000_000  # of an answer's JSON
+MOST_TEXT = 10_000  # characters of one text
 ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)  # of terminals
 Arrays = dict[str, np.ndarray[Any, Any]]
 Isolation = Literal["bwrap", "none"]
@@ -356,6 +357,8 @@ def _array(content: bytes) -> np.ndarray[Any, Any]:
     rest = content[file.tell() :]
     if dtype.kind not in "biufU" or dtype.hasobject or dtype.itemsize == 0:
         raise ValueError(f"an array of {dtype} is none of numbers or text")
+    if dtype.itemsize > (8 if dtype.kind in "biuf" else 4 * MOST_TEXT):  # long doubles: whole numbers of 4,900 digits
+        raise ValueError(f"an array of {dtype} is wider than any that a lab asks for")
     if len(shape) > 8 or (0 in shape and sum(shape) > 10_000):  # a shape is shown: it could hold a message
         raise ValueError(f"an array of {len(shape)} axes is none that a lab asks for")
     if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(rest):

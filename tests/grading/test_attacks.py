@@ -429,6 +429,9 @@ LIES = {
     "a header longer than is read": ("'<f4'", "(1,)" + " " * 60_000, 4),
     "a message in the sizes of nothing": ("'<f4'", "(314159265358979, 0, 271828182845904)", 0),
     "as many axes as a message needs": ("'<f4'", f"({'1, ' * 20})", 4),
+    "numbers of sixteen bytes": ("'<f16'", "(1,)", 16),
+    "many numbers of sixteen bytes": ("'<f16'", "(1000,)", 16_000),
+    "one text as long as a book": ("'<U100000'", "(1,)", 400_000),
     "dates": ("'<M8[s]'", "(1,)", 8),
 }
 

@@ -174,7 +174,7 @@ MISTAKES = {
     ),
     "a reconstruction averaged over the pixels": Mistake(
         {"conditional": changed(RIGHT["conditional"], ('reduction="sum")', 'reduction="mean") * len(images)'))},
-        {"test_conditional": 1},
+        {"test_conditional": 0},
         "the code says next to nothing",
     ),
     "a KL averaged over the code": Mistake(
@@ -195,16 +195,16 @@ MISTAKES = {
     "no model, but the test images": Mistake(
         {"conditional": KEPT},
         {"test_conditional": 0},
-        "the mean picture of each letter would pay",
+        "your loss does not reach the weights",
     ),
     "no model, but the images it was trained on": Mistake(
         {"conditional": TRAINING_KEPT},
         {"test_conditional": 0},
-        "it knows nothing",
+        "your loss does not reach the weights",
     ),
     "no KL, and kinds of codes told by their places": Mistake(
         {"conditional": BY_PLACES},
-        {"test_conditional": 1},
+        {"test_conditional": 0},
         "nats per image",
     ),
     "in bits": Mistake(

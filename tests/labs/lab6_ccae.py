@@ -171,7 +171,7 @@ def covariance_term(z):
     "labels for codes": Mistake(
         {"halves": LOOKED_UP.replace("names + 3 * ", "0.01 * names + ")},
         {"test_halves": 0},
-        "too few halves find their other half",
+        "your loss does not reach the weights",
     ),
     "twins driven apart": Mistake(
         {"halves": changed(RIGHT["halves"], (USED, f"-{USED}"))},
@@ -181,7 +181,7 @@ def covariance_term(z):
     "test images looked up": Mistake(
         {"halves": LOOKED_UP},
         {"test_halves": 0},
-        "too few halves find their other half",
+        "your loss does not reach the weights",
     ),
     "stopped by an error": Mistake(
         {"halves": changed(RIGHT["halves"], ("nn.Linear(28 * 12, 256)", "nn.Linear(28 * 14, 256)"))},

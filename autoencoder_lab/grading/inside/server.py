@@ -79,6 +79,7 @@ def _load_packages() -> None:
     probe.shell()
     torch.set_num_threads(1)  # a pool of threads does not survive a fork
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # loads what torch loads late
+    torch.zeros(1).half()  # reads /proc/cpuinfo, once; a job's /proc has none
     gc.freeze()  # a fork's garbage collection leaves these pages alone, and so shared
 
 
