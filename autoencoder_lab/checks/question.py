@@ -117,13 +117,15 @@ class Question:
 
 
 def as_asked(answer: Any, wanted: Any) -> Any:
-    """The answer as it is judged: a list or tuple as one tensor where one is wanted, a fraction as a number."""
+    """The answer as it is judged: a list or tuple as the tensor that is wanted, if it is as large; a fraction as a number."""
     if isinstance(wanted, tuple) and isinstance(answer, tuple | list) and len(answer) == len(wanted):
         return tuple(as_asked(*pair) for pair in zip(answer, wanted, strict=True))
     if isinstance(answer, Tensor | np.ndarray) and torch.as_tensor(answer).is_complex():
         raise CheckFailed("the result is made of complex numbers; take the real part")
     try:
-        return answer if isinstance(wanted, tuple | str) else _one(answer)
+        one = answer if isinstance(wanted, tuple | str) else _one(answer)
+        several = isinstance(answer, tuple | list) and one.shape != torch.as_tensor(wanted).shape
+        return answer if several else one
     except (TypeError, ValueError, RuntimeError):
         return answer
 

@@ -151,7 +151,7 @@ from pathlib import Path
 import autoencoder_lab.commands.cli, autoencoder_lab.commands.grading
 import autoencoder_lab.grading as grading
 for file in sorted(Path(grading.__file__).parent.glob("*.py")):
-    if file.stem not in ("__init__", "drawings"):  # drawings are for judges alone
+    if file.stem not in ("__init__", "drawings", "first_weights"):  # which are for judges alone
         __import__(f"autoencoder_lab.grading.{{file.stem}}")
 from autoencoder_lab.grading.judge import load_judge
 load_judge(Path({str(judge)!r}))
