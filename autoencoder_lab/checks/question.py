@@ -117,7 +117,7 @@ class Question:
 
 
 def as_asked(answer: Any, wanted: Any) -> Any:
-    """The answer as it is judged: a list or tuple as the tensor that is wanted, if it is as large; a fraction as a number."""
+    """The answer as it is judged: a list as the tensor that is wanted, if it is as large; a fraction as a number."""
     if isinstance(wanted, tuple) and isinstance(answer, tuple | list) and len(answer) == len(wanted):
         return tuple(as_asked(*pair) for pair in zip(answer, wanted, strict=True))
     if isinstance(answer, Tensor | np.ndarray) and torch.as_tensor(answer).is_complex():
