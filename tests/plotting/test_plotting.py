@@ -302,6 +302,7 @@ def test_live_curve_is_silent_where_nothing_displays(tiny: lab.ImageData, capsys
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_no_pyplot() -> None:
     program = (
         "import sys, torch, autoencoder_lab as lab\n"

@@ -99,6 +99,7 @@ def test_the_history_names_the_format_and_the_model_comes_back_as_it_was(process
     assert (history.settings["precision"], history.settings["memory_format"]) == ("float32", "contiguous")
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_itself_in_either_format(processor: bool, tiny28) -> None:
     models = [LinkedAutoencoder(), LinkedAutoencoder()]
     first, second = (lab.fit(model, tiny28, steps=3, seed=1, progress=False) for model in models)

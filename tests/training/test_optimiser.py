@@ -88,6 +88,7 @@ def test_goes_on_from_a_state_of_torch_optim() -> None:
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 def test_training_does_not_load_the_compiler() -> None:
     """It takes almost as long as importing PyTorch, in every process that trains."""
     code = (
