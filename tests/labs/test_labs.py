@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ ANSWERS: Any = {lab: importlib.import_module(f"labs.{lab}") for lab in LABS}
 OTHER_WAYS = [(lab, name) for lab in LABS for name in ANSWERS[lab].OTHER_WAYS]
 
 
+@cache  # its hash takes a second, and every test asks
 def judge_of(lab: str) -> Judge:
     return load_judge(ASSIGNMENTS / "judges" / f"{lab}.py")
 
