@@ -171,6 +171,7 @@ def test_the_two_halves_of_the_course_have_a_limit_each() -> None:
     assert [row.name for row in course.together({"06": 1.0})] == ["notebooks 00 to 06 together"]
 
 
+@pytest.mark.slow
 def test_the_gpu_s_measurement_runs_where_there_is_none(tiny28: lab.ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the CPU, at a size that says nothing: no kernels of a GPU, and a ratio."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

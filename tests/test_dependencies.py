@@ -108,6 +108,7 @@ def test_words_and_what_is_shown_on_the_way_make_nothing_stale(copy: Path) -> No
     assert stale(copy) == set()
 
 
+@pytest.mark.slow
 def test_a_data_set_counts_for_those_who_name_it(copy: Path) -> None:
     file = file_of(copy, lab.load)
     edit(file, '    "kmnist": _Set(\n', '    "kmnist": _Set(\n        1,\n')

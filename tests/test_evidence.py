@@ -272,6 +272,7 @@ def test_band_takes_in_every_stored_row_and_leaves_out_a_change(results: Path) -
     assert runner.outside_band("C13", {"mse": 0.0075})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("minutes", "jobs"), [(5, 1), (3, 2)])
 def test_every_claim_and_seed_takes_its_turn_within_the_minutes(minutes: int, jobs: int) -> None:
     days = [date(2024, 1, 1) + timedelta(days=i) for i in range(len(runner.IDS) * len(runner.SEEDS))]

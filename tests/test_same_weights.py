@@ -13,6 +13,7 @@ from evidence.same_weights import all_checksums, checksums, differences
 QUICK = ("PCA", "LinearAutoencoder", "VAE, learned sigma")
 
 
+@pytest.mark.slow
 def test_a_model_trained_twice_is_the_same_and_its_names_are_those_of_its_state() -> None:
     threads = torch.get_num_threads()
     try:

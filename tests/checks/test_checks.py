@@ -23,6 +23,7 @@ def fresh(code: str, place: Path) -> str:
     return run.stdout
 
 
+@pytest.mark.slow
 def test_a_name_loads_its_own_file_alone() -> None:
     loaded = json.loads(
         fresh(

@@ -324,6 +324,7 @@ def test_factors_that_cannot_be_drawn_are_named() -> None:
 # --- what the packages bring is checked ------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:loadtxt")
 def test_altered_or_truncated_digits_are_named_and_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import gzip

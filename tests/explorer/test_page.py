@@ -446,6 +446,7 @@ def test_without_javascript_a_picture_and_its_words_are_left(browser: Any, tiny:
     context.close()
 
 
+@pytest.mark.slow
 def test_the_size_of_a_page(mnist: lab.ImageData, tmp_path: Path) -> None:
     """≤ 2.5 MB for one 28×28 model, encoder and decoder at their full default sizes."""
     few = lab.ImageData("few", mnist.train[:320], mnist.val[:50], mnist.test)
