@@ -18,7 +18,16 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:  # the public names, each once: editors and mypy read them here, and so does `_homes`
     from autoencoder_lab import checks, classroom, losses, metrics, models
     from autoencoder_lab import plotting as plot
-    from autoencoder_lab.classroom import calibration, outcome, own_images, predict, quiz, setup, show_source
+    from autoencoder_lab.classroom import (
+        calibration,
+        outcome,
+        own_collection,
+        own_images,
+        predict,
+        quiz,
+        setup,
+        show_source,
+    )
     from autoencoder_lab.comparison import compare
     from autoencoder_lab.data import augmentations as augment
     from autoencoder_lab.data import corruptions as corrupt

@@ -8,6 +8,7 @@ for the file system to say.
 
 import errno
 import os
+import re
 import secrets
 import stat
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 
 READ_AND_WRITE = 0o666  # for everybody, less what the umask takes away: what `open` gives a new file
 ON_WINDOWS = os.name == "nt"
+SURROGATE = re.compile("[\ud800-\udfff]")
 PAUSES = (0.01, 0.05, 0.25, 1.0)  # seconds; on Windows a file that somebody reads cannot be replaced
 
 
@@ -47,7 +49,10 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 
 def write_whole(path: str | Path, content: bytes | str) -> None:
-    """Let `content` be what stands at `path`; text is written as UTF-8, its line ends as they are. See `whole`."""
+    """Let `content` be what stands at `path`; text is written as UTF-8, its line ends as they are. See `whole`.
+
+    Half a surrogate pair in it becomes U+FFFD.
+    """
     with whole(path) as part:
         part.write_bytes(_bytes(content))
 
@@ -75,8 +80,13 @@ def create_whole(path: str | Path, content: bytes | str, mode: int = READ_AND_WR
         part.unlink(missing_ok=True)
 
 
+def encodable(text: str) -> str:
+    """The text as UTF-8 can hold it: half a surrogate pair, of an odd file name or out of JSON, becomes U+FFFD."""
+    return SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def _bytes(content: bytes | str) -> bytes:
-    return content.encode() if isinstance(content, str) else content
+    return encodable(content).encode() if isinstance(content, str) else content
 
 
 def _error(number: int, path: str | Path, said: str = "") -> OSError:

@@ -27,7 +27,7 @@ def processors() -> int:
     Affinity (taskset) counts whole ones; a control group's quota is rounded, so 1.5 processors are 2.
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    shares = [round(share) for group in _groups("cpu") if (share := _share(group)) is not None]
+    shares = [round(share) for group in groups("cpu") if (share := _share(group)) is not None]
     return max(1, min([count, *shares]))
 
 
@@ -40,7 +40,7 @@ def memory() -> Memory:
 
     machine = psutil.virtual_memory()
     available, total = int(machine.available), int(machine.total)
-    for group in _groups("memory"):
+    for group in groups("memory"):
         limit, used = (_first_number(group, *names) for names in LIMIT_AND_USAGE)
         if limit is not None:
             total = min(total, limit)
@@ -51,7 +51,7 @@ def memory() -> Memory:
 LIMIT_AND_USAGE = (("memory.max", "memory.limit_in_bytes"), ("memory.current", "memory.usage_in_bytes"))  # v2, v1
 
 
-def _groups(controller: str) -> Iterator[Path]:
+def groups(controller: str) -> Iterator[Path]:
     """The folders of this process's group and of all above it, as far as they can be seen from here.
 
     In a container the path may be the host's and lead nowhere; the container's own limit then stands in the root.

@@ -25,13 +25,15 @@ from typing import Any
 import nbformat
 
 from autoencoder_lab.grading.folders import Course
-from autoencoder_lab.grading.grade import Paper, Task, grade, grade_class
+from autoencoder_lab.grading.grade import Paper, grade
 from autoencoder_lab.grading.gradebook import prepare, record
 from autoencoder_lab.grading.inert import configure
 from autoencoder_lab.grading.judge import load_judge
 from autoencoder_lab.grading.lab_source import released, source_notebook, write
+from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.sandbox import Sandbox
-from autoencoder_lab.grading.submission import cells_of, find
+from autoencoder_lab.grading.submission import find
+from autoencoder_lab.grading.whole_class import Task, grade_class
 
 AT_LEAST, LAB_SECONDS = 200, 20  # a minute; for one submission of a lab
 ASSIGNMENTS = Path(__file__).resolve().parent.parent / "assignments"

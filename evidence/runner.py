@@ -25,9 +25,9 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from autoencoder_lab.files import write_whole
+from autoencoder_lab.grading.dependencies import Tree
 from evidence.checkout import checked_out, full_hash
 from evidence.common import SEEDS
-from evidence.dependencies import Tree
 
 Row = dict[str, Any]
 

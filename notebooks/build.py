@@ -2,7 +2,7 @@
 
 notebooks/source/NN_name.py (jupytext py:percent, the only thing one edits) becomes notebooks/NN_name.ipynb without its
 solutions, executed from top to bottom and stored with its outputs. Only what changed is built: a notebook keeps a hash
-of its source and one of all that its code reaches in the library (evidence/dependencies.py says how). If only prose
+of its source and one of all that its code reaches in the library (grading/dependencies.py says how). If only prose
 changed, the outputs stay.
 
 --check runs nothing: it fails where a notebook's cells are not what its source gives now, and warns where something it
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # run as a script, Python looks beside this file alone
 from autoencoder_lab.commands.notebook_runner import CellFailed, run_cells  # noqa: E402
 from autoencoder_lab.files import write_whole  # noqa: E402
-from evidence.dependencies import Tree  # noqa: E402
+from autoencoder_lab.grading.dependencies import Tree  # noqa: E402
 from notebooks.read_sources import built_path, core_cells, notebook_sources, reckoned_minutes  # noqa: E402
 
 BUILDER_VERSION = 2  # raise it when the builder would now store something else for the same source

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import autoencoder_lab as lab
-from autoencoder_lab.grading.sandbox import Sandbox, SandboxError
+from autoencoder_lab.grading.sandbox import Sandbox
+from autoencoder_lab.grading.walls import SandboxError
 
 pytest_plugins = ["long_tests"]
 

@@ -38,7 +38,7 @@ from typing import Any
 import pytest
 
 from autoencoder_lab.files import write_whole
-from evidence.dependencies import ROOT, Tree
+from autoencoder_lab.grading.dependencies import ROOT, Tree
 
 TESTS = Path(__file__).parent
 RESULTS = TESTS / "long_results.jsonl"

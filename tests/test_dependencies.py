@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import autoencoder_lab as lab
+from autoencoder_lab.grading.dependencies import ROOT, Tree
+from autoencoder_lab.grading.project_names import BY_ENTRY, NO_FIGURE
 from evidence import runner
-from evidence.dependencies import BY_ENTRY, NO_FIGURE, ROOT, Tree
 
 NOTEBOOKS = sorted((ROOT / "notebooks" / "source").glob("[0-9][0-9]*_*.py"))
 TRAINED = ("C08", "C13", "C31", "C33", "C42")

@@ -304,7 +304,7 @@ def test_it_comes_without_torch() -> None:
 
 
 def test_nothing_in_the_package_writes_a_file_for_keeps_in_a_way_of_its_own() -> None:
-    """But for what runs in the sandbox, where nothing is kept."""
+    """But for what runs in the sandbox, where nothing is kept, and the kernel's own files of a control group."""
     package, own_ways = Path(files.__file__).parent, {"write_text", "write_bytes", "mkstemp", "NamedTemporaryFile"}
     found = {
         (path.relative_to(package).as_posix(), node.func.attr)
@@ -313,4 +313,5 @@ def test_nothing_in_the_package_writes_a_file_for_keeps_in_a_way_of_its_own() ->
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in own_ways
     }
-    assert found == {("grading/sandbox.py", "NamedTemporaryFile")}, "which a probe tries to read; see `prove`"
+    found.remove(("grading/sandbox.py", "NamedTemporaryFile"))  # which a probe tries to read; see `prove`
+    assert found == {("grading/control_group.py", "write_text")}

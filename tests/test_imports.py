@@ -16,10 +16,12 @@ ROWS = (
     ("training",),
     ("metrics",),
     ("comparison",),
-    ("plotting", "classroom"),
+    ("plotting",),
     ("explorer", "checks"),
+    ("classroom",),
     ("grading",),
     ("commands",),
+    ("__main__",),
 )
 LEVEL = {part: number for number, row in enumerate(ROWS) for part in row}
 PARTS = sorted({path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PACKAGE.rglob("*.py")})

@@ -6,14 +6,17 @@ twice: while grading, the judge draws other inputs from a private seed and compa
 name the same mistakes, in the same words.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, answer_of, differs, show, wrong_form
+from autoencoder_lab.checks.compare import CheckFailed, answer_of, differs, show, unfinished, wrong_form
 
 Inputs = tuple[Any, ...]
 """The arguments of one call."""
@@ -59,18 +62,35 @@ class Question:
     def check(self, student: Callable[..., Any]) -> None:
         """Pass, print "not done yet", or raise CheckFailed with the mistake's sentence.
 
-        Inputs are copied for each call, and a function that changes them is told so.
+        Inputs are copied for each call. A list stands for a tensor where one is asked for. A function that changes its
+        inputs is told so, and is right where its values are.
         """
+        usual = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float32)  # as while marking, whatever a cell has set
+        try:
+            with torch.inference_mode(False), torch.enable_grad(), torch.autocast("cpu", enabled=False):
+                self._check(student)
+        finally:
+            torch.set_default_dtype(usual)
+
+    def _check(self, student: Callable[..., Any]) -> None:
         cases = self.cases(torch.Generator().manual_seed(0))
-        answers = self._answers(self.adapt(student), cases)
+        answers, advice = self._answers(self.adapt(student), cases)
         if answers is None:
             return
         expected = _results(self.right, cases)
+        try:
+            answers = [as_asked(*pair) for pair in zip(answers, expected, strict=True)]
+            self._compare(answers, expected, cases)
+        except CheckFailed as error:
+            raise CheckFailed(f"{error}{advice and f'. Besides, {advice}'}") from None
+        print(f"✓ {self.name}: correct{advice and f'; but {advice}'}")
+
+    def _compare(self, answers: Sequence[Any], expected: Sequence[Any], cases: Sequence[Inputs]) -> None:
         for answer, wanted in zip(answers, expected, strict=True):
             if complaint := wrong_form(answer, wanted):
                 raise CheckFailed(f"{self.name}: {complaint}")
         if self._agree(answers, expected):
-            print(f"✓ {self.name}: correct")
             return
         for wrong in self.mistakes.values():
             if self._agree(answers, _results(wrong.function, cases)):
@@ -79,23 +99,62 @@ class Question:
         answer, wanted = next(pair for pair in pairs if differs(*pair, self.tolerance))
         raise CheckFailed(f"{self.name}: expected {show(wanted)}, got {show(answer)}")
 
-    def _answers(self, student: Callable[..., Any], cases: Sequence[Inputs]) -> list[Any] | None:
-        """What the student's function returns in each case, None for a stub."""
-        answers = []
+    def _answers(self, student: Callable[..., Any], cases: Sequence[Inputs]) -> tuple[list[Any] | None, str]:
+        """What the student's function returns in each case, None for a stub; advice where it changes its inputs."""
+        answers, advice = [], ""
         for case in cases:
             inputs = _copies(case)
             answer = answer_of(self.name, student, *inputs)
             if answer is None:
-                return None
+                return None, ""
             if any(differs(given, kept, 0.0) for given, kept in zip(inputs, case, strict=True)):
-                raise CheckFailed(
-                    f"{self.name}: your function changes its input in place; work on a copy, or use x = x + … instead"
-                )
+                advice = "your function changes its input in place; work on a copy, or use x = x + … instead"
             answers.append(answer)
-        return answers
+        return answers, advice
 
     def _agree(self, answers: Sequence[Any], wanted: Sequence[Any]) -> bool:
         return not any(differs(*pair, self.tolerance) for pair in zip(answers, wanted, strict=True))
+
+
+def as_asked(answer: Any, wanted: Any) -> Any:
+    """The answer as it is judged: a list as the tensor that is wanted, if it is as large; a fraction as a number."""
+    if isinstance(wanted, tuple) and isinstance(answer, tuple | list) and len(answer) == len(wanted):
+        return tuple(as_asked(*pair) for pair in zip(answer, wanted, strict=True))
+    if isinstance(answer, Tensor | np.ndarray) and torch.as_tensor(answer).is_complex():
+        raise CheckFailed("the result is made of complex numbers; take the real part")
+    try:
+        one = answer if isinstance(wanted, tuple | str) else _one(answer)
+        several = isinstance(answer, tuple | list) and one.shape != torch.as_tensor(wanted).shape
+        return answer if several else one
+    except (TypeError, ValueError, RuntimeError):
+        return answer
+
+
+def _one(answer: Any) -> Any:
+    if isinstance(answer, tuple | list):
+        return torch.stack([torch.as_tensor(_one(item)).detach().double() for item in answer])
+    return float(answer) if isinstance(answer, Real) and not isinstance(answer, int | float) else answer
+
+
+def numbers_read(**given: Any) -> tuple[list[float], str] | None:
+    """The numbers of a reading, nan for what is none, and what to say of these; None where nothing is done yet."""
+    if all(value is None or value is Ellipsis for value in given.values()):
+        unfinished("reading", None)
+        return None
+    numbers = {name: _number(value) for name, value in given.items()}
+    missing = [f"{name} is not done yet, or no number. " for name, value in numbers.items() if math.isnan(value)]
+    return list(numbers.values()), "".join(missing)
+
+
+def _number(value: Any) -> float:
+    """A number, also one alone in a list, an array or a tensor; nan for anything else, and for text."""
+    while isinstance(value, tuple | list | set | frozenset) and len(value) == 1:
+        (value,) = value
+    try:
+        value = value.item() if isinstance(value, Tensor | np.ndarray) else value
+        return math.nan if isinstance(value, str | bytes) else float(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return math.nan
 
 
 def _results(function: Callable[..., Any], cases: Sequence[Inputs]) -> list[Any]:

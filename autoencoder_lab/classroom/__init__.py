@@ -5,10 +5,20 @@ Everything here works without a front end too: in a script, under nbclient and u
 Size: at most 350 lines of code, 180 a file.
 """
 
-from autoencoder_lab.classroom.lab_data import own_images
+from autoencoder_lab.classroom.lab_data import own_collection, own_images
 from autoencoder_lab.classroom.prediction import Calibration, calibration, outcome, predict
 from autoencoder_lab.classroom.questions import quiz
 from autoencoder_lab.classroom.session import setup
 from autoencoder_lab.classroom.source import show_source
 
-__all__ = ["Calibration", "calibration", "outcome", "own_images", "predict", "quiz", "setup", "show_source"]
+__all__ = [
+    "Calibration",
+    "calibration",
+    "outcome",
+    "own_collection",
+    "own_images",
+    "predict",
+    "quiz",
+    "setup",
+    "show_source",
+]

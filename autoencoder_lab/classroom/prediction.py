@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from autoencoder_lab.classroom.display import escaped, show_page
 from autoencoder_lab.files import write_whole
@@ -19,7 +20,8 @@ CLAIMED = {"guess": None, "likely": 0.7, "sure": 0.95}  # confidence -> claimed 
 _asked: dict[str, tuple[str, ...]] = {}  # key -> options of the predictions shown in this session
 
 
-_shown: dict[str, Any] = {}  # key -> the widget on the page, so that a second run of the cell can close it
+# key -> the form on the page: its outcome locks it, a second form for it closes it
+_shown: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
 
 _lock = threading.RLock()  # widget callbacks may run on another thread than the cells
@@ -133,11 +135,30 @@ def _prediction_form(question: str, options: tuple[str, ...], key: str) -> Any:
         except OSError as error:
             form.status = f"Not recorded: {PREDICTIONS} cannot be written ({error.strerror})."
 
+    def leave(_change: Any = None) -> None:
+        form.leave(*_at_rest(form))
+
     form.observe(keep, names=["guess", "confidence"])
+    form.observe(leave, names=["guess", "confidence", "status", "locked"])
+    leave()
     if key in _shown:  # a closed widget frees its page; without this every re-run of the cell would leave one behind
         _shown[key].close()
     _shown[key] = form
     return form
+
+
+def _at_rest(form: Any) -> tuple[str, str]:
+    """(the form as HTML, what to run) for a notebook that is opened after its kernel has ended."""
+    items = "".join(
+        f"<li><strong>{escaped(option)} (your guess)</strong></li>"
+        if option == form.guess
+        else f"<li>{escaped(option)}</li>"
+        for option in form.options
+    )
+    sure = f"<p>How sure you were: {escaped(form.confidence)}.</p>" if form.confidence else ""
+    run = "Run the cells above and then this one to see the form" + ("." if form.locked else " and to choose.")
+    said = f"<p>{escaped(form.status.splitlines()[0])}</p>" if form.guess or form.locked else ""
+    return f"<p><strong>{escaped(form.question)}</strong></p><ul>{items}</ul>{sure}{said}", run
 
 
 def _status(entry: Mapping[str, Any]) -> tuple[str, bool]:
@@ -151,13 +172,15 @@ def _status(entry: Mapping[str, Any]) -> tuple[str, bool]:
 
 @cache
 def _form_class() -> Any:
-    import anywidget
     import traitlets
 
-    class PredictionForm(anywidget.AnyWidget):
+    from autoencoder_lab.explorer import bundle
+    from autoencoder_lab.explorer.course_widget import CourseWidget
+
+    class PredictionForm(CourseWidget):
         """Radio buttons with a legend. Its repr is stable, where the default one holds a memory address."""
 
-        _esm = Path(__file__).with_name("prediction.js")
+        _esm = bundle.javascript("prediction", Path(__file__).parent)
         _css = """
         .autoencoder-lab-prediction { color: var(--jp-content-font-color1, inherit); max-width: 60em; }
         .autoencoder-lab-prediction fieldset { border: 0; margin: 0; padding: 0.25em 0; }

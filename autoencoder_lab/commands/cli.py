@@ -68,8 +68,8 @@ def check(notebook: Annotated[Path, typer.Argument(help="Your lab, e.g. lab1_lin
     from autoencoder_lab.commands import check_lab
 
     with _errors_in_a_line():
-        states = check_lab.check(notebook)
-    typer.echo(check_lab.summary(states))
+        states, warnings = check_lab.look(notebook)
+    typer.echo(check_lab.summary(states, warnings))
     if any(state.state != "done" for state in states):
         raise typer.Exit(1)
 
@@ -85,7 +85,7 @@ ASSIGNMENTS = Path("assignments")
 @contextmanager
 def _errors_in_a_line() -> Iterator[None]:
     """Errors a person can mend, in one line and with exit status 1."""
-    from autoencoder_lab.grading.sandbox import SandboxError
+    from autoencoder_lab.grading.walls import SandboxError
 
     try:
         yield
@@ -98,16 +98,18 @@ def _errors_in_a_line() -> Iterator[None]:
 
 
 @app.command()
-def release(lab: Lab, course: CourseFolder = ASSIGNMENTS) -> None:
-    """Make the students' notebook of a lab, without solutions, in release/LAB."""
+def release(lab: Lab, course: CourseFolder = ASSIGNMENTS, db: Database = "") -> None:
+    """Make the students' notebook of a lab, without solutions, in release/LAB; the gradebook is not asked for it."""
     with _errors_in_a_line():
         from autoencoder_lab.grading import lab_source
         from autoencoder_lab.grading.folders import Course
+        from autoencoder_lab.grading.judge import load_judge
 
-        place = Course(course)
+        place = Course(course, db)
         source = lab_source.source_notebook(place.text(lab))
         lab_source.write(source, place.source(lab))
-        lab_source.write(lab_source.released(source), place.release(lab))
+        limits = load_judge(place.judge(lab)).limits
+        lab_source.write(lab_source.released(source, limits), place.release(lab))
     typer.echo(f"Hand out {place.release(lab)}")
 
 
@@ -124,28 +126,47 @@ def grade(
     due: Annotated[str, typer.Option(help="Until when, ISO 8601; times come from manifest.csv.")] = "",
     late: Annotated[str, typer.Option(help="none: late ones count in full; zero: they count nothing.")] = "none",
     allow_root: Annotated[bool, typer.Option(help="Grade as root, who is bound by fewer limits.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Grade once more what is graded already.")] = False,
+    part: Annotated[list[str] | None, typer.Option(help="With --dry-run: a part to try; may be repeated.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be graded; store nothing.")] = False,
     db: Database = "",
 ) -> None:
     """Run and mark a class's notebooks in a sandbox, and enter the points into nbgrader's gradebook.
 
-    A run that was stopped goes on where it was: what is graded already is not graded again.
+    A run that was stopped goes on where it was: what is graded already is not graded again, unless what was handed in,
+    the judge, or code that the judge reaches has changed.
     """
     with _errors_in_a_line():
         from autoencoder_lab.commands import grading
         from autoencoder_lab.grading.folders import Course
 
-        typer.echo(
-            grading.grade(
+        if part and not dry_run:
+            raise ValueError("--part goes with --dry-run; marks are made anew for all parts together, by --force")
+        place, walls, by_when = Course(course, db), grading.isolation_of(isolation), grading.late_of(due, late)
+        if dry_run:
+            said = grading.dry_run(
                 lab,
                 submissions,
-                Course(course, db),
+                place,
+                part or (),
                 workers=jobs,
                 scheduler=scheduler,
-                isolation=grading.isolation_of(isolation),
-                late=grading.late_of(due, late),
+                isolation=walls,
                 allow_root=allow_root,
             )
-        )
+        else:
+            said = grading.grade(
+                lab,
+                submissions,
+                place,
+                workers=jobs,
+                scheduler=scheduler,
+                isolation=walls,
+                late=by_when,
+                allow_root=allow_root,
+                force=force,
+            )
+        typer.echo(said)
 
 
 @app.command()
@@ -174,13 +195,13 @@ def export(
 
 
 @app.command()
-def report(lab: Lab, course: CourseFolder = ASSIGNMENTS) -> None:
+def report(lab: Lab, course: CourseFolder = ASSIGNMENTS, db: Database = "") -> None:
     """Show how a class did: the distribution, the parts most missed, and the misconceptions behind them."""
     with _errors_in_a_line():
         from autoencoder_lab.commands import grading
         from autoencoder_lab.grading.folders import Course
 
-        typer.echo(grading.report(lab, Course(course)))
+        typer.echo(grading.report(lab, Course(course, db)))
 
 
 def main() -> None:

@@ -1,22 +1,27 @@
 """What the instructor's commands do, as functions: each returns what is printed."""
 
-import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
-from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading import report as reporting
 from autoencoder_lab.grading.folders import Course
-from autoencoder_lab.grading.grade import Result, Task, grade_class, read_result
-from autoencoder_lab.grading.gradebook import Late, prepare, record
+from autoencoder_lab.grading.grade import Result, read_paper
+from autoencoder_lab.grading.gradebook import prepare, record
+from autoencoder_lab.grading.inert import printable
+from autoencoder_lab.grading.judge import load_judge
 from autoencoder_lab.grading.lab_source import LabError
-from autoencoder_lab.grading.sandbox import Isolation, Sandbox, SandboxError
-from autoencoder_lab.grading.submission import find, naive_utc
+from autoencoder_lab.grading.manifest import naive_utc
+from autoencoder_lab.grading.notebook_file import cells_of
+from autoencoder_lab.grading.notes import keep_notes, notes_on
+from autoencoder_lab.grading.sandbox import Isolation, Sandbox
+from autoencoder_lab.grading.submission import Submission, Unreadable, collect
+from autoencoder_lab.grading.totals import ON_TIME, POLICIES, Late, totals
+from autoencoder_lab.grading.walls import SandboxError
+from autoencoder_lab.grading.whole_class import Task, grade_class, read_result, try_parts
 
-ON_TIME = Late()
 UNPROTECTED = """\
 WARNING: --isolation none runs every notebook as an ordinary program of yours: it can read and change your files, the
 gradebook among them, and reach the network. Only for notebooks that you would run by hand."""
@@ -31,7 +36,7 @@ def isolation_of(text: str) -> Isolation:
 
 def late_of(due: str, policy: str) -> Late:
     """What --due and --late say. Raises LabError."""
-    if policy not in ("none", "zero"):
+    if policy not in POLICIES:
         raise LabError(f"--late is none or zero, got {policy!r}")
     try:
         return Late(naive_utc(due) if due else None, policy)
@@ -49,40 +54,115 @@ def grade(
     isolation: Isolation = "bwrap",
     late: Late = ON_TIME,
     allow_root: bool = False,
+    force: bool = False,
 ) -> str:
     """Grade a class, enter the points, sum up.
 
     submissions: a folder or a .zip. workers: processes on this machine; scheduler: the address of a Dask scheduler
-    whose workers are used instead, "" for none. allow_root: grade although root is bound by fewer limits.
-    Raises ValueError, OSError or SandboxError for what can be mended.
+    whose workers are used instead, "" for none. allow_root: grade although root is bound by fewer limits. force: grade
+    what is graded already once more. Raises ValueError, OSError or SandboxError for what can be mended.
     """
-    from tqdm import tqdm
+    task = Task(course.judge(lab), course.released(lab), course.seed(), isolation)
+    _may_run(isolation, allow_root)
+    found, unread = collect(submissions, lab)
+    _prove(isolation, scheduler)
+    prepare(course)
+    graded = grade_class(task, found, course.results(lab), workers, scheduler or None, force)
+    results = sorted(_shown(graded, len(found), lab), key=lambda result: result.student)
+    keep_notes(_notes(course, lab), results, record(results, course, lab, late), unread)
+    return reporting.report(results, lab, _to_look_at(course, lab, results))
 
+
+def dry_run(
+    lab: str,
+    submissions: Path,
+    course: Course,
+    parts: Collection[str] = (),
+    *,
+    workers: int = 1,
+    scheduler: str = "",
+    isolation: Isolation = "bwrap",
+    allow_root: bool = False,
+) -> str:
+    """Say whose each file is taken for, whether it can be read and what is ignored; store nothing.
+
+    parts: of these, also what they would give now, beside what is stored; none, and no code is run.
+    Raises LabError for a part that the judge does not have, and what `grade` raises.
+    """
+    task = Task(course.judge(lab), course.released(lab), course.seed() if parts else 0, isolation)
+    known = [part.grade_id for part in load_judge(task.judge).parts]
+    names = [name if name in known else f"test_{name}" for name in parts]
+    if unknown := [name for name, full in zip(parts, names, strict=True) if full not in known]:
+        raise LabError(f"{lab} has no part {unknown[0]}; there are {', '.join(known)}")
+    found, unread = collect(submissions, lab)
+    lines = [f"{one.origin} → {one.student} → {_readable(one)}" for one in found]
+    lines += [f"ignored: {note}" for note in unread]
+    if parts:
+        _may_run(isolation, allow_root)
+        _prove(isolation, scheduler)
+        tried = _shown(try_parts(task, found, names, workers, scheduler or None), len(found), lab)
+        lines += ["", f"what {', '.join(names)} would give now:"]
+        for result in sorted(tried, key=lambda result: result.student):
+            lines += _compared(result, read_result(course.results(lab) / f"{result.student}.json"), names)
+    lines += ["", "nothing was stored"]
+    return "\n".join(printable(line) for line in lines)
+
+
+def _readable(submission: Submission) -> str:
+    handed_in = read_paper(submission)
+    try:
+        cells = [] if handed_in.reason else cells_of(handed_in.content)
+    except Unreadable as error:
+        return f"cannot be read: {error}"
+    if handed_in.reason:
+        return f"cannot be read: {handed_in.reason}"
+    named = sum(bool(cell.grade_id) for cell in cells)
+    return f"readable, {named} of the lab's cells" if named else "readable, but none of the lab's cells is in it"
+
+
+def _compared(now: Result, before: Result | None, names: Collection[str]) -> list[str]:
+    """A line a part: the points now, the points stored, what the judge says."""
+    if now.reason:
+        return [f"  {now.student}: not graded: {now.reason}"]
+    stored = {part.grade_id: f"{part.points:g}" for part in (before.parts if before else [])}
+    points = [(part, f"{part.points:g} of {part.of:g}") for part in now.parts if part.grade_id in names]
+    return [
+        f"  {now.student}: {part.grade_id}: {given} (stored: {stored.get(part.grade_id, 'none')})"
+        f"{f', {part.said}' if part.said else ''}"
+        for part, given in points
+    ]
+
+
+def _may_run(isolation: Isolation, allow_root: bool) -> None:
     if hasattr(os, "geteuid") and os.geteuid() == 0 and not allow_root:
         raise SandboxError(
             "grading runs as root, whom some limits do not bind; grade as an ordinary user, or say --allow-root"
         )
-    task = Task(course.judge(lab), course.released(lab), course.seed(), isolation)
-    found = find(submissions, lab)
     if isolation == "none":
         print(UNPROTECTED, file=sys.stderr)
-    elif not scheduler:
-        Sandbox().close()  # proves that isolation holds, before anything is run
-    prepare(course)
-    graded = grade_class(task, found, course.results(lab), workers, scheduler or None)
-    bar = tqdm(graded, total=len(found), desc=lab, unit="submission", disable=not sys.stderr.isatty())
-    results = sorted(bar, key=lambda result: result.student)
-    notes = record(results, course, lab, late)
-    write_whole(_notes(course, lab), json.dumps(notes, ensure_ascii=False, indent=1))
-    return reporting.report(results, lab, notes)
+
+
+def _prove(isolation: Isolation, scheduler: str) -> None:
+    """Let the sandbox prove that it isolates, before anything is run."""
+    if isolation != "none" and not scheduler:
+        with Sandbox() as sandbox:
+            print(sandbox.bounds, file=sys.stderr)
+
+
+def _shown(graded: Iterable[Result], of: int, lab: str) -> Iterable[Result]:
+    """The results as they come, under a bar where there is a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(graded, total=of, desc=lab, unit="submission", disable=not sys.stderr.isatty())
 
 
 def feedback(lab: str, course: Course) -> str:
     """Write the students' pages."""
     from autoencoder_lab.grading.feedback import write_feedback
 
-    written = write_feedback(stored(course, lab), course, lab)
-    return f"{len(written)} pages in {course.root / 'feedback'}"
+    results = stored(course, lab)
+    written = write_feedback(results, course, lab)
+    return _with_those_apart(f"{len(written)} pages in {course.root / 'feedback'}", results, course, lab)
 
 
 def export(lab: str, form: str, course: Course) -> str:
@@ -93,28 +173,43 @@ def export(lab: str, form: str, course: Course) -> str:
     folder.mkdir(exist_ok=True)
     if form == "csv":
         exporting.write_csv(course, lab, folder / f"{lab}.csv")
-        return f"Marks in {folder / f'{lab}.csv'}"
+        return _with_those_apart(f"Marks in {folder / f'{lab}.csv'}", _results(course, lab), course, lab)
     if form == "gradescope":
-        exporting.write_gradescope(stored(course, lab), course, lab, folder / lab)
-        return f"Marks in {folder / lab}, one file a student"
+        results = stored(course, lab)
+        exporting.write_gradescope(results, course, lab, folder / lab)
+        return _with_those_apart(f"Marks in {folder / lab}, one file a student", results, course, lab)
     raise LabError(f"--format is csv or gradescope, got {form!r}")
 
 
 def report(lab: str, course: Course) -> str:
     """How the class did."""
-    file = _notes(course, lab)
-    notes: Sequence[str] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else []
-    return reporting.report(stored(course, lab), lab, notes)
+    results = stored(course, lab)
+    return reporting.report(results, lab, _to_look_at(course, lab, results))
+
+
+def _to_look_at(course: Course, lab: str, results: Sequence[Result]) -> list[str]:
+    """The notes on these students, and what the gradebook says now: who is late, and who is not in it."""
+    marks = totals(course, lab)
+    late = [f"{one.student}: {marks[one.student].lateness}" for one in results if one.student in marks]
+    late = [note for note in late if not note.endswith(": ")]
+    return notes_on(_notes(course, lab), results) + late + reporting.apart(results, marks, lab)
+
+
+def _with_those_apart(said: str, results: Sequence[Result], course: Course, lab: str) -> str:
+    return "\n".join([said, *reporting.apart(results, totals(course, lab), lab)])
 
 
 def stored(course: Course, lab: str) -> list[Result]:
     """The results there are. Raises LabError where there are none."""
     course.text(lab)
+    if results := _results(course, lab):
+        return results
+    raise LabError(f"nothing of {lab} has been graded; autoencoder-lab grade {lab} SUBMISSIONS")
+
+
+def _results(course: Course, lab: str) -> list[Result]:
     files = sorted(course.results(lab).glob("*.json"))
-    results = [result for path in files if (result := read_result(path)) is not None]
-    if not results:
-        raise LabError(f"nothing of {lab} has been graded; autoencoder-lab grade {lab} SUBMISSIONS")
-    return results
+    return [result for path in files if (result := read_result(path)) is not None]
 
 
 def _notes(course: Course, lab: str) -> Path:

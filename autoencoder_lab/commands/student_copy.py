@@ -1,5 +1,6 @@
 """The course in a folder of the student's own: copied once, updated where untouched, never overwritten where changed.
 
+The copy has no outputs: the course's own notebooks have them, and in them the answer stands below its question.
 `.course.json` in that folder remembers, for each notebook, the SHA-256 of the version last laid there and of the
 version last laid beside a changed one. Without it nothing is lost: a notebook that differs then counts as changed.
 """
@@ -52,7 +53,10 @@ def lay_out(folder: Path, source: Path | None = None) -> list[str]:
         manifest: Manifest = {name: dict(entry) for name, entry in before.items()}
         said = []
         for original in sorted(source.glob("*.ipynb")):
-            said += _lay_one(folder / original.name, original.read_bytes(), manifest.setdefault(original.name, {}))
+            built = original.read_bytes()
+            entry = manifest.setdefault(original.name, {})
+            _forget_outputs(entry, built, folder / original.name)
+            said += _lay_one(folder / original.name, without_outputs(built), entry)
         if manifest != before:
             write_whole(folder / MANIFEST, json.dumps(manifest, indent=1))
     except (FileExistsError, NotADirectoryError) as error:
@@ -60,6 +64,29 @@ def lay_out(folder: Path, source: Path | None = None) -> list[str]:
     except OSError as error:
         raise CourseError(f"cannot write to {folder} ({error.strerror}); choose another folder with --dir") from error
     return said
+
+
+def without_outputs(notebook: bytes) -> bytes:
+    """A notebook as it is before anything has run. What is no notebook is left as it is."""
+    try:
+        content = json.loads(notebook)
+        cells = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError):
+        return notebook
+    for cell in cells:
+        cell["outputs"], cell["execution_count"] = [], None
+        cell.get("metadata", {}).pop("execution", None)
+    content.get("metadata", {}).pop("widgets", None)
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _forget_outputs(entry: dict[str, str], built: bytes, target: Path) -> None:
+    """An earlier version of the course laid `built` with its outputs: without them it is no new one to offer."""
+    with_outputs, bare = _sha256(built), _sha256(without_outputs(built))
+    if entry.get("beside") == with_outputs:
+        entry["beside"] = bare
+    if entry.get("laid") == with_outputs != _digest(target):
+        entry["laid"] = bare
 
 
 def _lay_one(target: Path, content: bytes, entry: dict[str, str]) -> list[str]:

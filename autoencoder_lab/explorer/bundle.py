@@ -14,10 +14,10 @@ from autoencoder_lab.plotting import palette
 
 HERE = Path(__file__).parent
 FORMS = (
-    'one line `import { a, b } from "./file.js";`, `export` before a function, a class or one const, '
-    "`export default …` in the entry alone"
+    'one line `import { a, b } from "./file.js";` or "../folder/file.js", `export` before a function, a class or one '
+    "const, `export default …` in the entry alone"
 )
-IMPORT = re.compile(r'import \{ (\w+(?:, \w+)*) \} from "\./(\w+)\.js";')
+IMPORT = re.compile(r'import \{ (\w+(?:, \w+)*) \} from "(\./|\.\./\w+/)(\w+)\.js";')
 EXPORT = re.compile(r"export (?=(?:(?:async )?function|class|const) (\w+))")
 NAME = re.compile(r"(?:async )?(?:function|class|const|let) (\w+)")
 MADE_HERE = {  # files that are none: names of plotting/palette.py as constants
@@ -27,11 +27,11 @@ MADE_HERE = {  # files that are none: names of plotting/palette.py as constants
 
 
 @cache
-def javascript(entry: str = "explorer") -> str:
+def javascript(entry: str = "explorer", folder: Path = HERE) -> str:
     """One ES module: `entry`.js and all that it imports, with one export, at the end. Raises ValueError as `joined`."""
-    source = re.sub(r"^\s+", "", joined(entry), flags=re.MULTILINE)
-    # spaces around punctuation, on lines without a template, a pattern or a sign (a - -b needs its space)
-    return re.sub(r"^[^'`/\\+\n-]+$", _closer, source, flags=re.MULTILINE)
+    source = re.sub(r"^\s+", "", joined(entry, folder=folder), flags=re.MULTILINE)
+    # spaces around punctuation, on lines without a template or a pattern; signs keep theirs (a - -b needs it)
+    return re.sub(r"^[^'`/\\\n]+$", _closer, source, flags=re.MULTILINE)
 
 
 def _closer(line: re.Match[str]) -> str:
@@ -55,19 +55,19 @@ def joined(*entries: str, folder: Path = HERE) -> str:
     done: dict[str, _File] = {}
     owners: dict[str, str] = {}
 
-    def add(name: str, above: tuple[str, ...]) -> "_File":
+    def add(name: str, folder: Path, above: tuple[str, ...]) -> "_File":
         if name in above:
             raise ValueError(f"these files import each other in a circle: {' → '.join([*above, name])}")
         if name not in done:
             file = _File(name, folder, entry=name in entries)
-            for number, other, wanted in file.imports:
-                if missing := wanted - add(other, (*above, name)).exports:
+            for number, place, other, wanted in file.imports:
+                if missing := wanted - add(other, folder / place, (*above, name)).exports:
                     raise file.unreadable(number, f"{other}.js exports no {', '.join(sorted(missing))}")
             done[name] = file  # after those that it imports
         return done[name]
 
     for entry in entries:
-        add(entry, ())
+        add(entry, folder, ())
     for file in done.values():
         for own in file.names:
             if owners.setdefault(own, file.name) != file.name:
@@ -81,13 +81,13 @@ class _File:
     def __init__(self, name: str, folder: Path, entry: bool) -> None:
         self.name = name
         self.lines: list[str] = []
-        self.imports: list[tuple[int, str, set[str]]] = []  # line, file, names
+        self.imports: list[tuple[int, str, str, set[str]]] = []  # line, folder, file, names
         self.exports: set[str] = set()
         self.names: set[str] = set()
         source = constants(name) if name in MADE_HERE else folder.joinpath(f"{name}.js").read_text(encoding="utf-8")
         for number, line in enumerate(self.without_comments(source), start=1):
             if found := IMPORT.fullmatch(line):
-                self.imports.append((number, found[2], set(found[1].split(", "))))
+                self.imports.append((number, found[2], found[3], set(found[1].split(", "))))
                 continue
             if found := EXPORT.match(line):
                 self.exports.add(found[1])

@@ -3,6 +3,7 @@
 import { button, captioned, choice, element, errorBytes, normalNumbers, picture } from "./parts.js";
 import { slider, squaredError, uniformNumbers } from "./parts.js";
 import { imageField, liveView, modelPart, nearestClass, row } from "./morph.js";
+import { withModifier } from "./widget.js";
 
 /** Across and down: where what is a quarter bright begins and ends, centre of mass; `side`: the longer extent. */
 function inkBox(data, stride, width) {
@@ -160,6 +161,7 @@ function drawingPad(app, change) {
 		onlostpointercapture: lift,
 		onblur: lift,
 		onkeydown(event) {
+			if (withModifier(event)) return;
 			const act = {
 				ArrowLeft: () => go(x - 1, y),
 				ArrowRight: () => go(x + 1, y),

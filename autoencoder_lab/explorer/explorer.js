@@ -6,7 +6,7 @@ import { latentMap } from "./map.js";
 import { inflated } from "./network.js";
 import { axisCount, mapped, nearestShown, sameStanding, trailOf } from "./space.js";
 import { button, captioned, choice, colourOf, element, errorBytes, inWords, squaredError, traceMarker } from "./parts.js";
-import { uniqueId } from "./parts.js";
+import { keepKeys, leaveAtRest, uniqueId, withModifier } from "./widget.js";
 import { slidersView } from "./sliders.js";
 import { morphView, row } from "./morph.js";
 import { sampleView } from "./sample.js";
@@ -316,8 +316,8 @@ function tabs(views) {
 		views[i].show?.();
 	};
 	const key = (event, i) => {
-		const to = { ArrowRight: i + 1, ArrowLeft: i - 1 }[event.key];
-		if (to === undefined) return;
+		const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: -1 }[event.key];
+		if (to === undefined || withModifier(event)) return;
 		event.preventDefault();
 		const target = (to + views.length) % views.length;
 		show(target);
@@ -329,15 +329,15 @@ function tabs(views) {
 		const panel = element("div", { role: "tabpanel", id: own, "aria-labelledby": id, class: "panel" }, view.element);
 		return { tab: button(view.title, () => show(i), use), panel };
 	});
-	const bar = element("div", { role: "tablist", class: "row tabs" }, ...parts.map(({ tab }) => tab));
+	const bar = element("div", { role: "tablist", "aria-label": "Tools", class: "row tabs" }, ...parts.map(({ tab }) => tab));
 	return { elements: [bar, ...parts.map(({ panel }) => panel)], show, close: () => views[open]?.hide?.() };
 }
 
 /** Build the explorer in `host`; makeEngine(app, say) decides who computes. */
 async function build(scene, host, makeEngine) {
 	const root = element("div", { class: "autoencoder-lab-explorer", role: "group", "aria-label": scene.title });
-	// JupyterLab must not take our arrow keys for its own
-	Object.assign(root.dataset, { lmSuppressShortcuts: true, engine: scene.engine });
+	root.dataset.engine = scene.engine;
+	keepKeys(root);
 	const app = (root.explorer = new App(scene, root));
 	const notice = (text, kind) => element("p", { class: `notice ${kind}` }, text);
 	const state = notice("", "");
@@ -374,12 +374,16 @@ async function build(scene, host, makeEngine) {
 		clearTimeout(app.speech);
 		tools.close();
 		app.engine.close();
+		host.replaceChildren(); // JupyterLab holds some for good
+		root.replaceChildren();
+		root.explorer = null;
 	};
 	return app;
 }
 
 /** anywidget's first entry, once a widget: snapshots join the scene, so that views opened later have them too. */
 function initialize({ model }) {
+	leaveAtRest(model);
 	model.on("change:news", () => {
 		const { model: index, snapshot } = model.get("news");
 		model.get("scene").models[index].snapshots.push(snapshot);
@@ -388,7 +392,7 @@ function initialize({ model }) {
 
 /** anywidget's second entry, once a view. */
 async function render({ model, el }) {
-	const view = uniqueId() + Math.random();
+	const view = uniqueId();
 	const scene = model.get("scene");
 	const app = await build(scene, el, (made, say) =>
 		scene.engine === "kernel" ? kernelEngine(model, view, say) : browserEngine(made.models),

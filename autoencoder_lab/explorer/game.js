@@ -1,6 +1,7 @@
 // The game in the plane, recorded: the critic's belief, real points and the generator's, a moment at a time.
 
 import { button, choice, element, slider } from "./parts.js";
+import { keepKeys, leaveAtRest } from "./widget.js";
 import { MADE_POINT, MADE_UP, REAL, REAL_POINT, UNDECIDED, UNSURE } from "./belief.js";
 
 const SIDE = 840; // backing pixels of the picture, drawn at half that size
@@ -185,6 +186,7 @@ function renderGame(packed, el) {
 				swatch(REAL, "D: real"), swatch(MADE_UP, "D: made up"), element("span", {}, "line: D is undecided"))),
 			element("div", { class: "controls" }, element("div", { class: "row" }, play, back, forward, speed.element), scrub.element, facts, spoken)),
 	);
+	keepKeys(root);
 	root.game = { draws: 0, now };
 	el.append(root);
 	show(0);
@@ -192,8 +194,16 @@ function renderGame(packed, el) {
 	return halt;
 }
 
-function render({ model, el }) {
-	return renderGame(model.get("scene"), el);
+function initialize({ model }) {
+	leaveAtRest(model);
 }
 
-export default { render, renderGame };
+function render({ model, el }) {
+	const halt = renderGame(model.get("scene"), el);
+	return () => {
+		halt();
+		el.replaceChildren(); // JupyterLab holds on to `el` for good
+	};
+}
+
+export default { initialize, render, renderGame };

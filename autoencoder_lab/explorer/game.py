@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import traitlets
 from matplotlib.colors import LinearSegmentedColormap
 from torch import Generator, Tensor
 
@@ -80,10 +79,10 @@ class GamePlayer(StandaloneWidget):
 
     _esm = bundle.javascript("game")
     _css = bundle.stylesheet("explorer", "views", "game")
-    scene = traitlets.Dict().tag(sync=True)  # a GameScene of scene_keys.py
 
     def __init__(self, moments: list[Moment], title: str) -> None:
-        self.moments, self.title = moments, title
+        self.moments, self.title = list(moments), title
+        self._repr = f"GamePlayer({title}; {len(moments)} moments)"
         super().__init__(scene=scene(moments, title))
 
     def figure(self) -> Figure:
@@ -98,7 +97,12 @@ class GamePlayer(StandaloneWidget):
 
     def __repr__(self) -> str:
         """Stable, where the default one holds a memory address."""
-        return f"GamePlayer({self.title}; {len(self.moments)} moments)"
+        return self._repr
+
+    def forget(self) -> None:
+        """Let go of the game."""
+        super().forget()
+        self.moments.clear()
 
 
 def scene(moments: list[Moment], title: str) -> GameScene:

@@ -1,7 +1,8 @@
 // The map of one model: codes of real images in a plane of the code space, a point to drag, and what stands round it.
 
-import { along, axisCount, axisOf, mapped, movedAlong, trailOf } from "./space.js";
+import { along, axisCount, axisOf, mapped, movedAlong, nearestShown, trailOf } from "./space.js";
 import { colourOf, element, toRgba, traceMarker } from "./parts.js";
+import { withModifier } from "./widget.js";
 
 const SIDE = 320; // CSS pixels
 const TILES = 14; // decoded pictures in a row of the background
@@ -14,9 +15,10 @@ const HELP =
 
 export function latentMap(app, model) {
 	const canvas = element("canvas", { class: "map", tabindex: 0, role: "application" });
-	const [background, tiles] = [element("canvas"), element("canvas")];
+	const background = element("canvas");
+	let [tiles, fresh] = [element("canvas"), element("canvas")];
 	const context = canvas.getContext("2d");
-	let frame, axes, names, low, span, places, pressed, painted, job;
+	let frame, axes, names, low, span, places, pressed, painted, job, standing;
 
 	/** CSS pixels of a code. A code of one number has lanes of classes for its second axis; `image` tells which. */
 	const placeOf = (code, image) => {
@@ -27,13 +29,19 @@ export function latentMap(app, model) {
 	/** A code of this model in the coordinates of the map. */
 	const inFrame = (code) => (frame === model ? code : mapped(app.align.backward, code));
 	// after Again each point goes its own way
-	const here = () => placeOf(trailOf(model)[1] ? inFrame(model.code) : frame.code);
-	/** The present code moved to a place of the map. */
-	const codeAt = (place) => {
+	const point = () => (trailOf(model)[1] ? inFrame(model.code) : frame.code);
+	const here = () => placeOf(point());
+	/** A code moved to a place of the map. */
+	const codeAt = (place, from = frame.code) => {
 		const move = (code, axis, i) => axis
 			? movedAlong(axis, code, low[i] + ((i ? SIDE - place[1] : place[0]) / SIDE) * span[i])
 			: code;
-		return axes.reduce(move, frame.code);
+		return axes.reduce(move, from);
+	};
+	/** Whether the plane that the tiles show no longer holds the point: it left it by another way than this map. */
+	const leftTheirPlane = () => {
+		const [there, now] = [standing, point()].map((code) => codeAt([0, 0], code));
+		return nearestShown(there, frame.size, now).distance > 1e-3 * Math.hypot(...frame.snapshot.spread);
 	};
 
 	/** Everything but the point: after a new snapshot, another plane, other layers, another theme. */
@@ -58,8 +66,8 @@ export function latentMap(app, model) {
 			return placeOf(inFrame(code), j);
 		});
 		painted = false;
-		job = {};
-		if (app.tiled) paintTiles(job);
+		job = null;
+		if (app.tiled) paintTiles();
 		drawBackground();
 		paint();
 	}
@@ -128,15 +136,18 @@ export function latentMap(app, model) {
 		pen.setLineDash([]);
 	}
 
-	/** What the places of a grid decode to, a row at a time, so that a drag is never held up. */
-	function paintTiles(mine, r = 0) {
+	/** What the places of a grid decode to, a row at a time, so that a drag is never held up; anew if it left the plane. */
+	function paintTiles(mine = (job = {}), r = 0) {
 		const [channels, height, width] = app.shape;
-		const pen = tiles.getContext("2d");
-		if (!r) [tiles.width, tiles.height] = [TILES * width, TILES * height];
+		if (!r) {
+			standing = point();
+			[fresh.width, fresh.height] = [TILES * width, TILES * height];
+		}
+		const pen = fresh.getContext("2d");
 		const image = pen.createImageData(width, height);
 		const codes = Array.from({ length: TILES }, (_, c) => {
 			const place = [c, r].map((i) => ((i + 0.5) / TILES) * SIDE);
-			return [...app.counterpart(frame, model, codeAt(place))];
+			return [...app.counterpart(frame, model, codeAt(place, standing))];
 		});
 		model.decode(Float32Array.from(codes.flat()), "tiles", (bytes) => {
 			if (job !== mine) return;
@@ -145,7 +156,7 @@ export function latentMap(app, model) {
 				pen.putImageData(image, c * width, r * height);
 			}
 			if (r + 1 < TILES) return setTimeout(() => job === mine && paintTiles(mine, r + 1));
-			painted = true;
+			[tiles, fresh, job, painted] = [fresh, tiles, null, true];
 			drawBackground();
 			paint();
 		});
@@ -153,6 +164,7 @@ export function latentMap(app, model) {
 
 	/** The background, the trail and the point. */
 	function paint() {
+		if (painted && !job && leftTheirPlane()) paintTiles();
 		const outline = (trace, dash = []) => {
 			context.setLineDash(dash);
 			for (const [strokeStyle, lineWidth] of [["#000", 4], ["#fff", 1.6]]) {
@@ -202,6 +214,7 @@ export function latentMap(app, model) {
 		},
 		onkeydown(event) {
 			const { key, shiftKey } = event;
+			if (withModifier(event) || (shiftKey && key === "Enter")) return;
 			const direction = KEYS[key];
 			const next = { n: 1, p: -1 }[key.toLowerCase()];
 			if (direction) goTo(here().map((v, k) => v + (shiftKey ? 24 : 4) * direction[k]));
@@ -212,7 +225,6 @@ export function latentMap(app, model) {
 			else if (next && app.count) app.select((Math.max(app.selected, next < 0 ? 0 : -1) + next + app.count) % app.count);
 			else return;
 			event.preventDefault();
-			event.stopPropagation();
 		},
 	});
 	return { canvas, refresh, paint };

@@ -18,11 +18,6 @@ export function inWords(value, digits = 2) {
 	return (Math.round(value * 10 ** digits) / 10 ** digits + 0).toFixed(digits).replace("-", "−");
 }
 
-let ids = 0;
-
-/** An id for labels and descriptions. */
-export const uniqueId = () => `explorer-${(ids += 1)}`;
-
 /** A labelled slider; `say` turns its number into text, shown and spoken. */
 export function slider(text, { min = 0, max = 1, step = 1, value = 0, say = (v) => inWords(v), input = () => {} }) {
 	const output = element("output", { "aria-hidden": "true" });

@@ -12,16 +12,56 @@ import ipywidgets
 import torch
 from matplotlib.image import imsave
 
+from autoencoder_lab.explorer import bundle
+from autoencoder_lab.explorer.course_widget import CourseWidget, close_former_of_this_cell
 from autoencoder_lab.explorer.explored import ExploredModel
 from autoencoder_lab.explorer.scene import pixel_bytes, snapshot
+from autoencoder_lab.explorer.sheet import contact_sheet
+from autoencoder_lab.explorer.standalone import RUN, image_tag, png_of
+from autoencoder_lab.plotting.figure import Figure
 
 MOST_SLIDERS = 8
 
 
-def plain_explorer(models: Mapping[str, Any], split: Any) -> ipywidgets.Widget:
+class PlainExplorer(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
+    """Ordinary widgets in a box; a widget of ours without a view leaves its picture in a saved notebook."""
+
+    def __init__(self, parts: list[ipywidgets.Widget], figure: Figure) -> None:
+        super().__init__(parts)
+        self.add_class("autoencoder-lab-plain")
+        self._rest = _Rest()
+        self._rest.leave_for(self, image_tag(png_of(figure), figure.alt), RUN)
+        close_former_of_this_cell(self)
+
+    def close(self) -> None:
+        """Take all of it off the page; closed widgets hold on to nothing."""
+        if self.comm is None:
+            return
+        super().close()
+        inner: list[Any] = list(self.children)
+        while inner:
+            one = inner.pop()
+            inner += getattr(one, "children", ())
+            for part in (one, one.layout, getattr(one, "style", None)):
+                if part is not None:
+                    part.unobserve_all()
+                    part.close()
+        self.set_trait("children", ())
+        self.layout.close()
+        self._rest.close()
+
+
+class _Rest(CourseWidget):
+    """Has no view: where its script can run, it does for a widget without one what widget.js does for ours."""
+
+    _esm = bundle.javascript("rest")
+
+
+def plain_explorer(models: Mapping[str, Any], split: Any) -> PlainExplorer:
     """For each model a choice of image, sliders (code values up to 8, else principal directions), a picture."""
-    parts = [_one(ExploredModel(name, model, split.images), split) for name, model in models.items()]
-    return ipywidgets.VBox(parts)
+    explored = [ExploredModel(name, model, split.images) for name, model in models.items()]
+    figure = contact_sheet(explored, split, f"Latent explorer: {' and '.join(models)}")
+    return PlainExplorer([_one(model, split) for model in explored], figure)
 
 
 def _one(model: ExploredModel, split: Any) -> ipywidgets.Widget:

@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
-import threading
 from pathlib import Path
 from typing import Any
 
-import anywidget
+import traitlets
 
 from autoencoder_lab.explorer import page
+from autoencoder_lab.explorer.course_widget import CourseWidget
 from autoencoder_lab.plotting.figure import Figure
 
-_open: dict[str, tuple[int, list[Any]]] = {}  # cell -> (its execution count, its widgets)
-_lock = threading.RLock()  # messages may arrive on another thread than the cells
+IMAGE = '<img style="max-width: 100%" alt="{alt}" src="data:image/png;base64,{png}">'
+RUN = "This is a picture of it. To use it, run the cells above and then this one."
 
 
-class StandaloneWidget(anywidget.AnyWidget):
+def png_of(figure: Figure) -> bytes:
+    """The figure as a PNG, which says in words what it shows."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None, "Description": figure.alt})
+    return buffer.getvalue()
+
+
+def image_tag(png: bytes, alt: str) -> str:
+    """A picture as HTML."""
+    return IMAGE.format(alt=html.escape(alt, quote=True), png=base64.b64encode(png).decode())
+
+
+class StandaloneWidget(CourseWidget):
     """A subclass says what stands where nothing runs (`figure`), and the text of its page (`page_text`)."""
 
+    scene = traitlets.Dict().tag(sync=True)  # of scene_keys.py: all that the page needs
     _png: bytes | None = None
     _alt = ""
-
-    def __init__(self, **traits: Any) -> None:
-        super().__init__(**traits)
-        close_former_of_this_cell(self)
 
     def figure(self) -> Figure:
         """What it shows where nothing can be dragged or played."""
@@ -38,12 +48,12 @@ class StandaloneWidget(anywidget.AnyWidget):
     def to_png(self, path: str | Path | None = None) -> bytes:
         """The picture that stands for it where no script runs. Writes it to `path` if given.
 
-        Raises FileExistsError rather than replace a file that is not a PNG.
+        Raises FileExistsError rather than replace a file that is not a PNG, RuntimeError after `close`.
         """
+        self._refuse_if_closed()
         if self._png is None:
-            figure, buffer = self.figure(), io.BytesIO()
-            figure.savefig(buffer, format="png", metadata={"Software": None, "Description": figure.alt})
-            self._png, self._alt = buffer.getvalue(), figure.alt
+            figure = self.figure()
+            self._png, self._alt = png_of(figure), figure.alt
         if path is not None:
             page.write(Path(path), self._png, b"\x89PNG")
         return self._png
@@ -52,8 +62,9 @@ class StandaloneWidget(anywidget.AnyWidget):
         """Write one page that holds everything: no network, no kernel; all but live training works. Returns the path.
 
         Raises FileExistsError rather than replace a file that is not such a page, ValueError for a model with a layer
-        that no browser can run.
+        that no browser can run, RuntimeError after `close`.
         """
+        self._refuse_if_closed()
         return page.write(Path(path), self.page_text().encode(), page.BEGINNING)
 
     @property
@@ -66,28 +77,18 @@ class StandaloneWidget(anywidget.AnyWidget):
         """The live widget, and the picture for GitHub, PDF and readers without JavaScript."""
         live = super()._repr_mimebundle_(**kwargs)
         data, metadata = live if isinstance(live, tuple) else (live or {}, {})
+        self.leave_picture()
         png = base64.b64encode(self.to_png()).decode()
         return {**data, "text/plain": repr(self), "image/png": png}, {**metadata, "image/png": {"alt": self.alt}}
 
-    def close(self) -> None:
-        """Take the widget off the page and free what it holds; the layout that comes with every widget too."""
-        self.layout.close()
-        super().close()
+    def leave_picture(self) -> None:
+        """Leave the picture in the saved notebook."""
+        self.leave(image_tag(self.to_png(), self.alt), RUN)
 
+    def forget(self) -> None:
+        """Let go of scene and picture."""
+        self.scene, self._png = {}, None
 
-def close_former_of_this_cell(widget: StandaloneWidget) -> None:
-    """Close what an earlier run of the same cell left: a widget that is only forgotten stays alive for good."""
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    if shell is None or not hasattr(shell, "kernel"):
-        return
-    metadata = shell.get_parent().get("metadata", {})
-    cell = str(metadata.get("cellId") or hash(shell.user_ns.get("In", [""])[-1]))
-    with _lock:
-        execution, widgets = _open.get(cell, (-1, []))
-        if execution != shell.execution_count:
-            for former in widgets:
-                former.close()
-            widgets = []
-        _open[cell] = (shell.execution_count, [*widgets, widget])
+    def _refuse_if_closed(self) -> None:
+        if self.comm is None:
+            raise RuntimeError(f"{self!r} was closed, for its cell ran again; use what that made")

@@ -25,7 +25,6 @@ class Explorer(StandaloneWidget):
 
     _esm = bundle.javascript()
     _css = bundle.stylesheet()
-    scene = traitlets.Dict().tag(sync=True)  # a Scene of scene_keys.py
     news = traitlets.Dict().tag(sync=True)  # a News: the newest snapshot of a training
     training = traitlets.Dict().tag(sync=True)  # a TrainingState
 
@@ -33,8 +32,9 @@ class Explorer(StandaloneWidget):
         self, models: Mapping[str, Any], images: Any, *, align: bool, engine: str, title: str | None = None
     ) -> None:
         self.originals = list(models.values())
-        self.images = images
+        self.images: Any = images  # a Split
         self.title = title or f"Latent explorer: {' and '.join(models)}"
+        self._repr = f"Explorer({', '.join(models)}; {len(images)} images)"
         self._steering = Steering()
         explored = [ExploredModel(name, model, images.images) for name, model in models.items()]
         self.engine, self.why, self.programs = choice = choose_engine(explored, engine)
@@ -47,21 +47,12 @@ class Explorer(StandaloneWidget):
         super().__init__(scene=scene)
         self.on_msg(self._answer)
 
-    # --- the kernel engine ------------------------------------------------------------------------
-
     def run(self, index: int, moment: int, what: str, rows: np.ndarray) -> list[bytes]:
         """Compute for the browser. what: "decode" rows (m, size), or "reconstruct" rows (m, C·H·W) in [0, 1].
 
         Returns [pixels uint8, codes float32]; the codes are empty for "decode" and for models without them.
         """
-        model = self.moments[index][moment]
-        x = torch.from_numpy(np.array(rows, dtype="<f4"))
-        with torch.inference_mode():
-            if what == "decode":
-                return [pixel_bytes(model.decode(x.view(-1, model.size))).tobytes(), b""]
-            images = x.view(-1, *self.images.images.shape[1:])
-            codes = f32(model.encode(images)) if model.encodes and model.decodes else b""
-            return [pixel_bytes(model.reconstruct(images)).tobytes(), codes]
+        return computed(self.moments[index][moment], what, torch.from_numpy(np.array(rows, dtype="<f4")))
 
     def _answer(self, _widget: Any, message: dict[str, Any], buffers: Sequence[Any]) -> None:
         """A message from a view, which hears of every failure here."""
@@ -77,10 +68,9 @@ class Explorer(StandaloneWidget):
             self._steering.ask(message["action"])
             self._tell_training()
 
-    # --- while a model trains ---------------------------------------------------------------------
-
     def __call__(self, model: Any, history: Any) -> bool:
         """The callback of `fit`: keeps the weights of this moment, shows them, and obeys pause, step and stop."""
+        self._refuse_if_closed()
         index = next((i for i, one in enumerate(self.originals) if one is model), None)
         if index is None:
             names = " and ".join(moments[0].name for moments in self.moments)
@@ -113,6 +103,8 @@ class Explorer(StandaloneWidget):
     def _training_is_over(self) -> None:
         self._steering.end()
         self._tell_training()
+        if self.at_rest and self._png is None:  # on the page, and no longer what the picture of it shows
+            self.leave_picture()
 
     def _tell_training(self) -> None:
         self.training = dict(self._steering.state())
@@ -129,7 +121,25 @@ class Explorer(StandaloneWidget):
 
     def __repr__(self) -> str:
         """Stable, where the default one holds a memory address."""
-        return f"Explorer({', '.join(moments[0].name for moments in self.moments)}; {len(self.images)} images)"
+        return self._repr
+
+    def forget(self) -> None:
+        """Let go of scene, moments and models."""
+        super().forget()
+        self.news = {}
+        for kept in (self.originals, self.moments, self.snapshots, self.programs):
+            kept.clear()
+        self.images = None
+
+
+@torch.inference_mode()
+def computed(model: ExploredModel, what: str, rows: torch.Tensor) -> list[bytes]:
+    """What `Explorer.run` returns."""
+    if what == "decode":
+        return [pixel_bytes(model.decode(rows.view(-1, model.size))).tobytes(), b""]
+    images = rows.view(-1, *model.images.shape[1:])
+    codes = f32(model.encode(images)) if model.encodes and model.decodes else b""
+    return [pixel_bytes(model.reconstruct(images)).tobytes(), codes]
 
 
 def is_due(steps: Sequence[int], total: int) -> bool:

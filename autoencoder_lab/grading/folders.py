@@ -71,13 +71,19 @@ class Course:
         return self.database or f"sqlite:///{(self.root / 'gradebook.db').resolve()}?timeout=30"
 
     def seed(self) -> int:
-        """The course's private seed, which draws what the probes are asked; made once, kept in private_seed."""
+        """The course's private seed, which draws what the probes are asked; made once, kept in private_seed.
+
+        256 bits of the system's; an earlier version drew 31, which are read as ever.
+        """
         path = self.root / "private_seed"
         if not path.exists():
             with suppress(FileExistsError):  # another run made one a moment ago: that one counts
-                create_whole(path, f"{secrets.randbelow(2**31)}\n", mode=0o600)
+                create_whole(path, f"{secrets.randbits(256)}\n", mode=0o600)
         try:
-            return int(path.read_text(encoding="utf-8"))
+            seed = int(path.read_text(encoding="utf-8"))
+            if seed < 0:
+                raise ValueError
+            return seed
         except ValueError:
             raise LabError(
                 f"{path} must hold one whole number; restore it, or old results cannot be repeated"

@@ -1,52 +1,60 @@
-"""Grade one submission, and a class of them: as many at a time as there are workers, on one machine or on many.
+"""Grade one submission: run what is needed, ask the probes, judge the answers.
 
-Each submission ends as one JSON file, named by its student and written whole; a run that was killed goes on where it
-stopped and grades nothing twice. The key of a result is a hash of the submission's cells, the judge and the seed.
+The key of a result is a hash of all that its marks depend on: what was handed in, the release, the judge with the code
+that it reaches, and the seed. whole_class.py grades many.
 """
 
-import atexit
+import ast
 import hashlib
-import itertools
+import hmac
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
-from pathlib import Path
+import traceback
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from autoencoder_lab.files import write_whole
-from autoencoder_lab.grading.judge import Judge, Mark, Part, ProbeFailed, StagedPart, load_judge
-from autoencoder_lab.grading.sandbox import Answer, Arrays, Isolation, Job, Probe, Sandbox
-from autoencoder_lab.grading.submission import SourceCell, Submission, Unreadable, cells_of
+from autoencoder_lab.files import encodable
+from autoencoder_lab.grading.assembling import assemble
+from autoencoder_lab.grading.containers import Unreadable
+from autoencoder_lab.grading.inert import printable
+from autoencoder_lab.grading.judge import Judge, Mark, Part, ProbeFailed, StagedPart
+from autoencoder_lab.grading.notebook_file import SourceCell, cells_of, without_outputs
+from autoencoder_lab.grading.pictures import pasted
+from autoencoder_lab.grading.running import Outcome, OutOfTime, Running
+from autoencoder_lab.grading.sandbox import Arrays, Probe, Sandbox
+from autoencoder_lab.grading.submission import Submission
 from autoencoder_lab.protocol import NOT_DONE
 
-Submit = Callable[..., Any]
-
-FAILURES = {
-    "time": "your code did not end in time",
-    "result": "your code returned more data than can be taken",
-    "died": "your code ended the process it ran in",
-}
+MOST_FLAGS = 20  # on one submission
+OUT_OF_TIME = "out of time"  # the mistake of a part that no mark is final for: the next run tries it again
 
 
 @dataclass(frozen=True)
 class PartResult:
-    """points reached, of so many; said: the sentence for the student; mistake: the short name for the instructor."""
+    """points reached, of so many; said: the sentence for the student; mistake: the short name for the instructor.
+
+    stated: the id that the notebook gave as its student's, where the part asked for it.
+    """
 
     grade_id: str
     points: float
     of: float
     said: str = ""
     mistake: str = ""
+    stated: str = ""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one submission came to. reason: "" or why it could not be graded at all; then every part has 0 points."""
+    """What one submission came to. reason: "" or why it could not be graded at all; then every part has 0 points.
+
+    flags: plain sentences for the instructor, each something to look at; no mark depends on them.
+    cells: what students wrote: kind, source, grade_id, and pictures (JPEGs in base64) where they pasted some in.
+    file: a hash of what was handed in, "" where nothing could be read; earlier: those of files graded before this one.
+    """
 
     student: str
     key: str
@@ -54,12 +62,36 @@ class Result:
     reason: str = ""
     seconds: float = 0.0
     timestamp: str = ""
-    cells: list[dict[str, Any]] = field(default_factory=list)  # what students wrote: kind, source, grade_id
+    cells: list[dict[str, Any]] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+    file: str = ""
+    earlier: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Words of the submission may stand in every text: none of them may stop a file, a database or a page."""
+        parts = [
+            replace(part, said=plain(part.said), mistake=plain(part.mistake), stated=plain(part.stated))
+            for part in self.parts
+        ]
+        cells = [{**cell, "source": encodable(cell["source"])} for cell in self.cells]
+        texts = {"reason": plain(self.reason), "flags": [plain(flag) for flag in self.flags]}
+        for name, value in {"parts": parts, "cells": cells, **texts}.items():
+            object.__setattr__(self, name, value)
 
     @property
     def points(self) -> float:
         """The sum over the parts."""
         return sum(part.points for part in self.parts)
+
+    @property
+    def late_parts(self) -> list[str]:
+        """The grade_ids of the parts that ran out of time: to be tried again."""
+        return [part.grade_id for part in self.parts if part.mistake == OUT_OF_TIME]
+
+
+def plain(text: str) -> str:
+    """The text without characters that act: control characters but for new lines, and half surrogate pairs."""
+    return printable(text, "\n\t") if not text.isprintable() else text
 
 
 @dataclass(frozen=True)
@@ -76,9 +108,11 @@ def read_paper(submission: Submission) -> Paper:
     """Read a submission; what cannot be read is a reason."""
     when = submission.timestamp.isoformat() if submission.timestamp else ""
     try:
-        return Paper(submission.student, submission.read(), "", when)
+        return Paper(submission.student, without_outputs(submission.read()), "", when)
     except Unreadable as error:
         return Paper(submission.student, b"", str(error), when)
+    except Exception as error:  # whatever a disk or an archive thinks of: one student's, never the class's
+        return Paper(submission.student, b"", f"the file cannot be read ({type(error).__name__})", when)
 
 
 def grade(
@@ -92,219 +126,187 @@ def grade(
     """Run and judge one submission; whatever it holds, a Result comes back.
 
     frame: the cells of the release. Whatever is no answer in it runs as it was released.
-    seed: private; with the student's id it draws the inputs of the probes.
+    seed: private, of 128 bits or more; what the probes are asked is derived from it for each lab, student and part.
     only: the grade_ids of the parts to judge, for tests; None for all.
     """
     key = key_of(handed_in, judge, frame, seed)
     try:
         if handed_in.reason:
             raise Unreadable(handed_in.reason)
-        cells = assembled(cells_of(handed_in.content), frame)
+        cells, flags = assemble(cells_of(handed_in.content), frame)
     except Unreadable as error:
         none = [PartResult(part.grade_id, 0.0, part.points, f"not graded: {error}") for part in judge.parts]
-        return Result(
-            handed_in.student, key_of(handed_in, judge, frame, seed), none, str(error), 0.0, handed_in.timestamp
-        )
+        flags = [] if handed_in.reason else [str(error)]
+        return Result(handed_in.student, key, none, str(error), 0.0, handed_in.timestamp, flags=flags)
     grader = _Grader(handed_in.student, cells, judge, sandbox, seed)
     parts = grader.grade_parts([part for part in judge.parts if only is None or part.grade_id in only])
-    kept = [{"kind": cell.kind, "source": cell.source, "grade_id": cell.grade_id} for cell in cells]
-    return Result(handed_in.student, key, parts, "", round(grader.seconds, 2), handed_in.timestamp, kept)
+    kept: list[dict[str, Any]] = [
+        {"kind": cell.kind, "source": cell.source, "grade_id": cell.grade_id} for cell in cells
+    ]
+    pictures, lost_pictures = pasted(handed_in.content, sandbox) if only is None else ({}, [])
+    for cell in kept:
+        if found := pictures.pop((cell["kind"], cell["source"]), []):
+            cell["pictures"] = found
+    flags = at_most([*flags, *grader.running.notes(), *lost_pictures]) + late_flags(parts)
+    seconds = round(grader.running.seconds, 2)
+    return Result(handed_in.student, key, parts, "", seconds, handed_in.timestamp, kept, flags, file_of(handed_in))
 
 
 def key_of(handed_in: Paper, judge: Judge, frame: Sequence[SourceCell], seed: int) -> str:
-    """A hash of all that a result depends on: equal keys need no second run."""
+    """A hash of all that a result depends on (for the judge, see dependencies.py): equal keys need no second run."""
     text = repr((handed_in.student, handed_in.content, handed_in.reason, handed_in.timestamp))
     text += repr((judge.version, [(cell.source, cell.grade_id, cell.use) for cell in frame], seed))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def assembled(handed_in: Sequence[SourceCell], frame: Sequence[SourceCell]) -> list[SourceCell]:
-    """The release with the student's answers in it.
+def late_flags(parts: Sequence[PartResult]) -> list[str]:
+    return [
+        f"{part.grade_id} has no mark yet: {part.said}; the next run tries it again, or mark it by hand"
+        for part in parts
+        if part.mistake == OUT_OF_TIME
+    ]
 
-    A cell counts by its grade_id, the first of it alone; where the release asks for no answer, its own text stands.
-    Cells a student added stay where they are; cells that were deleted come at the end, as they were released.
-    """
-    released = {cell.grade_id: cell for cell in frame if cell.grade_id}
-    cells, seen = [], set[str]()
-    for cell in handed_in:
-        own = released.get(cell.grade_id)
-        if own is None or cell.grade_id in seen:
-            cells.append(SourceCell(cell.kind, cell.source))
-            continue
-        seen.add(cell.grade_id)
-        cells.append(SourceCell(own.kind, cell.source, own.grade_id) if own.use == "answer" else own)
-    return cells + [cell for name, cell in released.items() if name not in seen]
+
+def at_most(flags: Sequence[str]) -> list[str]:
+    """So many flags as a person reads, and how many more there are."""
+    more = len(flags) - MOST_FLAGS
+    return [*flags[:MOST_FLAGS], f"and {more:,} more of this kind"] if more > 0 else list(flags)
+
+
+def file_of(handed_in: Paper) -> str:
+    """A hash of what was handed in; "" for nothing."""
+    return hashlib.sha256(handed_in.content).hexdigest()[:16] if handed_in.content else ""
 
 
 class _Grader:
-    """Grades the parts of one submission: which cells run for each, what is asked, the mark. seconds: what it took."""
+    """Grades the parts of one submission: what is asked of it, and the mark."""
 
     def __init__(self, student: str, cells: list[SourceCell], judge: Judge, sandbox: Sandbox, seed: int) -> None:
-        self.student, self.cells, self.judge, self.sandbox, self.seed = student, cells, judge, sandbox, seed
-        self.seconds = 0.0
+        self.student, self.cells, self.judge, self.seed = student, cells, judge, seed
+        self.running = Running(cells, judge, sandbox)
 
     def grade_parts(self, parts: Sequence[Part | StagedPart]) -> list[PartResult]:
         """Every part's result.
 
-        The parts of one probe run together in one fork. What is not quite right there runs once more by itself, so
-        that nothing one part did to the process costs another its points.
+        The parts of one probe run together in one fork, and what they answer there counts: nothing is asked twice, so
+        that nobody guesses twice. What gives no answer there, for an error of another part's perhaps, runs once more by
+        itself; so does, from the beginning, what could be changed by another part without a sign.
         """
         simple = [part for part in parts if isinstance(part, Part)]
         inputs = {part.grade_id: part.inputs(self._generator(part)) for part in simple}
         probes = {part.grade_id: Probe(part.probe, inputs[part.grade_id]) for part in simple}
         found: dict[str, PartResult] = {}
-        together = self._run({name for part in simple for name in part.needs}, probes) if simple else Answer()
-        untouched = not together.failed and all(cell.ok for cell in together.cells)
+        together = None
+        if len(simple) > 1 and not self._entangled(simple):
+            together = self.running.run({name for part in simple for name in part.needs}, probes, alone=False)
         for part in simple:
             name = part.grade_id
-            found[name] = self._marked(part, _judge_arrays, part, together, inputs[name])
-            sure = found[name].points == part.points or (untouched and found[name].mistake == NOT_DONE)
-            if not sure and len(simple) > 1:
-                alone = self._run(part.needs, {name: probes[name]})
-                found[name] = self._marked(part, _judge_arrays, part, alone, inputs[name])
+            probed = together.answer.probes.get(name) if together else None
+            if together and probed:
+                found[name] = self._marked(part, self._judge_arrays(part, inputs[name]), together)
+                if not probed.error or (together.untouched and found[name].mistake == NOT_DONE):
+                    continue
+            alone = self._alone(part.needs, {name: probes[name]})
+            found[name] = self._marked(part, self._judge_arrays(part, inputs[name]), alone)
         for staged in parts:
             if isinstance(staged, StagedPart):
-                found[staged.grade_id] = self._marked(staged, staged.judge, self._ask(staged), self._generator(staged))
+                found[staged.grade_id] = self._staged(staged)
         return [found[part.grade_id] for part in parts]
 
-    def _ask(self, part: StagedPart) -> Callable[..., Arrays]:
-        def ask(probe: str, **inputs: np.ndarray[Any, Any]) -> Arrays:
-            return _arrays(self._run(part.needs, {"": Probe(probe, inputs)}), "")
+    def _alone(self, needs: Sequence[str], probes: dict[str, Probe], until: str = "", **how: bool) -> Outcome:
+        """What is needed runs by itself; with all other answers too where a name is missing: one may define it.
 
-        return ask
+        Where one is missing still, and an own cell stopped for want of a name, a given cell may define that: the
+        training, which runs for nobody else.
+        """
+        outcome = self.running.run(needs, probes, until, **how)
+        if not how.get("answers") and any(outcome.misses_a_name(name) for name in probes):
+            outcome = self.running.run(needs, probes, until, **{**how, "answers": True})
+        if outcome.answers and any(outcome.misses_a_name(name) for name in probes):
+            wanted = outcome.stopped(any_cell=True).startswith("a cell stopped with NameError")
+            left = [cell.grade_id for cell in self.cells if cell.grade_id in self.judge.replaced]
+            if wanted and left and not set(left) <= set(needs):
+                trained = self.running.run({*needs, *left}, probes, until, **{**how, "answers": True})
+                return outcome if trained.answer.failed else trained
+        return outcome
 
-    def _run(self, needs: Iterable[str], probes: dict[str, Probe]) -> Answer:
-        # a given cell runs for every part, unless some part needs it by name: a training loop runs only for these
-        named = {name for other in self.judge.parts for name in other.needs} | set(self.judge.replaced)
-        given = {cell.grade_id for cell in self.cells if cell.use == "given"}
-        runs = (given - named) | set(needs) | {""}
-        sources = [cell.source for cell in self.cells if cell.kind == "code" and cell.grade_id in runs]
-        answer = self.sandbox.run(Job(sources, probes, self.judge.files, self.judge.limits))
-        self.seconds += answer.seconds
-        return answer
+    def _judge_arrays(self, part: Part, inputs: Arrays) -> Callable[[Outcome], Mark]:
+        return lambda outcome: part.judge(outcome.arrays(part.grade_id), inputs)
+
+    def _staged(self, part: StagedPart) -> PartResult:
+        """A part whose judge asks several times. What a cell that it rests on stopped with is told where it loses."""
+        last: list[Outcome] = []
+
+        def ask(probe: str, until: str = "", **inputs: np.ndarray[Any, Any]) -> Arrays:
+            with_answers = bool(last) and last[-1].answers
+            outcome = self._alone(part.needs, {"": Probe(probe, inputs)}, until, trains=True, answers=with_answers)
+            last.append(outcome)
+            return outcome.arrays("")
+
+        result = self._marked(part, lambda generator: part.judge(ask, generator), self._generator(part))
+        stopped = last[-1].stopped() if last else ""
+        if stopped and result.points < part.points and stopped not in result.said:
+            return replace(result, said=f"{result.said}; before that, {stopped}")
+        return result
+
+    def _entangled(self, parts: Sequence[Part]) -> bool:
+        """Whether one part's answer could change another's without an error: by a name of both, or in a module."""
+        needed = [{name for name in part.needs} for part in parts]
+        shared = set.intersection(*needed) if needed else set()
+        sources = [c.source for c in self.cells if c.grade_id in set.union(*needed) - shared and c.kind == "code"]
+        names = [names_bound(source) for source in sources]
+        counted = Counter(name for bound in names if bound is not None for name in bound)
+        return any(bound is None for bound in names) or any(count > 1 for count in counted.values())
 
     def _generator(self, part: Part | StagedPart) -> np.random.Generator:
-        text = f"{self.seed}/{self.student}/{part.grade_id}"
-        return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+        return np.random.default_rng(derived(self.seed, self.judge.name, self.student, part.grade_id))
 
     def _marked(self, part: Part | StagedPart, judge: Callable[..., Mark], *given: Any) -> PartResult:
         try:
             mark = judge(*given)
+        except OutOfTime as error:
+            mark = Mark(0.0, str(error), OUT_OF_TIME)
         except ProbeFailed as error:
             mark = Mark(0.0, str(error), NOT_DONE if str(error) == NOT_DONE else "stops")
         except Exception as error:  # a judge that stumbles over odd arrays: no points, and the instructor reads why
-            mark = Mark(0.0, "your result could not be judged; ask your instructor", f"judge: {error!r}"[:300])
+            # its words may be the student's, so its kind and the judge's line alone are told
+            lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)]
+            where = f"judge: {type(error).__name__}, line {lines[min(1, len(lines) - 1)]}"
+            mark = Mark(0.0, "your result could not be judged; ask your instructor", where)
         share = min(1.0, max(0.0, float(mark.share))) if np.isfinite(mark.share) else 0.0
-        return PartResult(part.grade_id, round(share * part.points, 2), part.points, mark.said, mark.mistake)
+        points = round(share * part.points, 2)
+        return PartResult(part.grade_id, points, part.points, mark.said, mark.mistake, mark.stated)
 
 
-def _judge_arrays(part: Part, answer: Answer, inputs: Arrays) -> Mark:
-    return part.judge(_arrays(answer, part.grade_id), inputs)
+def derived(seed: int, *what: str) -> int:
+    """256 bits from the private seed for one purpose alone (HMAC with SHA-256): from these, none finds another's."""
+    key = seed.to_bytes(max(32, (seed.bit_length() + 7) // 8), "big")
+    return int.from_bytes(hmac.digest(key, json.dumps(what).encode(), "sha256"), "big")
 
 
-def _arrays(answer: Answer, name: str) -> Arrays:
-    """The arrays of one probe; ProbeFailed, in words for the student, where there are none."""
-    if answer.failed:
-        raise ProbeFailed(FAILURES.get(answer.failed, "your code could not be run"))
-    probed = answer.probes.get(name)
-    if probed is None or probed.error:
-        stopped = next((cell.error for cell in answer.cells if not cell.ok), "")
-        error = probed.error if probed else "no answer"
-        if error.startswith("NotImplementedError") and not stopped:
-            raise ProbeFailed(NOT_DONE)
-        before = f"; before that, a cell stopped with {stopped}" if stopped else ""
-        raise ProbeFailed(f"your code stops with {error}{before}")
-    return probed.arrays
+def names_bound(source: str) -> set[str] | None:
+    """The names that an answer's top level defines or assigns, private ones too, but for imports, _ and __such__.
 
-
-# --- a class ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Task:
-    """What every worker has to know: plain paths and numbers, the same on each machine."""
-
-    judge: Path
-    release: Path
-    seed: int
-    isolation: Isolation = "bwrap"
-
-
-def grade_class(
-    task: Task, submissions: Sequence[Submission], results: Path, workers: int = 1, scheduler: str | None = None
-) -> Iterator[Result]:
-    """Grade what has no result yet, and yield each Result as it is written, those that were there already first.
-
-    results: a folder, one STUDENT.json each. workers: processes on this machine; scheduler: the address of a Dask
-    scheduler whose workers are used instead. Raises SandboxError, before anything is graded, where isolation fails.
+    None where it sets something inside something else (an attribute, an item, by a set_… function), or is no Python.
     """
-    results.mkdir(parents=True, exist_ok=True)
-    judge, frame = load_judge(task.judge), cells_of(task.release.read_bytes())
-    waiting = []
-    for submission in submissions:
-        handed_in = read_paper(submission)
-        stored = read_result(results / f"{submission.student}.json")
-        if stored is not None and stored.key == key_of(handed_in, judge, frame, task.seed):
-            yield stored
-        else:
-            waiting.append(submission)
-    if not waiting:
-        return
-    with _pool(workers, scheduler) as submit:
-        for result in _in_flight(submit, task, waiting, 2 * max(workers, 1)):
-            write_result(result, results)
-            yield result
-
-
-def _in_flight(submit: Submit, task: Task, waiting: Sequence[Submission], at_once: int) -> Iterator[Result]:
-    """Results as they come; no more than `at_once` submissions are in memory."""
-    left, running = iter(waiting), set[Any]()
-    while True:
-        for submission in itertools.islice(left, at_once - len(running)):
-            running.add(submit(_grade_in_worker, task, read_paper(submission)))
-        if not running:
-            return
-        done = next(as_completed(running))
-        running.remove(done)
-        yield done.result()
-
-
-_worker: dict[Task, tuple[Judge, list[SourceCell], Sandbox]] = {}  # of this process: the sandbox stays warm
-
-
-def _grade_in_worker(task: Task, handed_in: Paper) -> Result:
-    if task not in _worker:
-        sandbox = Sandbox(isolation=task.isolation)
-        atexit.register(sandbox.close)
-        _worker[task] = load_judge(task.judge), cells_of(task.release.read_bytes()), sandbox
-    judge, frame, sandbox = _worker[task]
-    return grade(handed_in, judge, frame, task.seed, sandbox)
-
-
-@contextmanager
-def _pool(workers: int, scheduler: str | None) -> Iterator[Submit]:
-    """How to submit work: to processes of this machine, or to a Dask cluster, whose futures are much alike."""
-    if scheduler is None:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield pool.submit
-        return
-    from distributed import Client
-
-    with Client(scheduler) as client:
-        executor = client.get_executor(pure=False)
-        yield executor.submit
-
-
-def write_result(result: Result, folder: Path) -> None:
-    """One file a student: a kill leaves the old one, or none."""
-    write_whole(folder / f"{result.student}.json", json.dumps(asdict(result), ensure_ascii=False, indent=1))
-
-
-def read_result(file: Path) -> Result | None:
-    """A stored result; None where there is none, or no whole one."""
     try:
-        stored = json.loads(file.read_text(encoding="utf-8"))
-        parts = [PartResult(**part) for part in stored.pop("parts")]
-        return Result(parts=parts, **stored)
-    except (OSError, ValueError, TypeError, KeyError):
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+    names = set[str]()
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+            continue
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+            return None
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called.startswith(("set_", "setattr")):
+                return None
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        waiting += ast.iter_child_nodes(node)
+    return {name for name in names if name != "_" and not (name.startswith("__") and name.endswith("__"))}

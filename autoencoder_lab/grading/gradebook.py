@@ -5,30 +5,26 @@ from the one that person saw, or the text they marked has changed, the cell is f
 is reported, since their score goes on hiding the new one. Writing the same results twice changes nothing.
 """
 
+import ast
 import math
 import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.folders import Course
-from autoencoder_lab.grading.grade import PartResult, Result
+from autoencoder_lab.grading.grade import OUT_OF_TIME, PartResult, Result
+from autoencoder_lab.grading.inert import printable
 from autoencoder_lab.grading.lab_source import LabError, write
-from autoencoder_lab.grading.submission import is_id
+from autoencoder_lab.grading.manifest import naive_utc
+from autoencoder_lab.grading.names import is_id
+from autoencoder_lab.grading.totals import ON_TIME, POLICIES, Late, hours_late, keep_policy, late_policy, opened
 
 AT_ONCE = 50  # students written in one transaction
-
-
-@dataclass(frozen=True)
-class Late:
-    """due: naive UTC, or None; policy: "none" (late ones count in full) or "zero" (late ones count nothing)."""
-
-    due: datetime | None = None
-    policy: str = "none"
 
 
 def prepare(course: Course) -> None:
@@ -37,52 +33,57 @@ def prepare(course: Course) -> None:
     Raises LabError where it cannot be opened. Making one takes seconds, for nbgrader asks Alembic for a version.
     """
     _reach_alembic()
-    from nbgrader.api import Gradebook
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-
-    try:
-        shown = make_url(course.gradebook).render_as_string(hide_password=True)
-    except ArgumentError as error:
-        raise LabError(
-            f"--db is a database URL such as postgresql+psycopg://USER:PASSWORD@HOST/DATABASE, got {course.gradebook!r}"
-        ) from error
-    try:
-        with Gradebook(course.gradebook):
-            pass
-    except (SQLAlchemyError, ImportError) as error:  # ImportError: no driver
-        raise LabError(f"the gradebook {shown} cannot be opened: {error}") from error
+    with opened(course):
+        pass
 
 
-def record(results: Iterable[Result], course: Course, lab: str, late: Late = Late()) -> list[str]:
-    """Write all results; returns what the instructor should look at. Raises LabError where nothing can be written.
+def record(results: Iterable[Result], course: Course, lab: str, late: Late = ON_TIME) -> list[str]:
+    """Write all results; returns what the instructor should look at, but for lateness, which totals.py works out.
+
+    Raises LabError where nothing can be written.
 
     Everything is looked through first: an unknown part, points out of range or an id that is no folder's name stop the
-    writing before its first line.
+    writing before its first line. Without late.due the due date of the gradebook stays; late.policy counts from now on.
     """
     import nbformat
 
     _reach_alembic()
-    from nbgrader.api import Gradebook
-
     release = nbformat.read(course.released(lab), as_version=4)
     results = list(results)
     _check_results(results, release)
-    notes: list[str] = []
-    with warnings.catch_warnings(), Gradebook(course.gradebook) as gradebook:
+    with warnings.catch_warnings(), opened(course) as gradebook:
         warnings.filterwarnings("ignore", message="Object of type .* not in session")  # nbgrader's own way of adding
         _enter_assignment(gradebook, release, lab, late)
+        assignment = gradebook.find_assignment(lab)
+        due, again = assignment.duedate, bool(assignment.submissions)
+        if late.policy != "none" and not due:
+            raise LabError(f"--late {late.policy} needs to know until when: --due 2026-11-30T23:59+01:00")
+        before = late_policy(course.root, lab)
+        keep_policy(course.root, lab, late.policy)
+        changed = again and before != late.policy
+        notes = [f"from this run on, {POLICIES[late.policy]}; before, {POLICIES[before]}"] * changed
         # nbgrader commits after every row, and the disk is waited for each time; here once for so many students
         commit, gradebook.db.commit = gradebook.db.commit, gradebook.db.flush
         for first in range(0, len(results), AT_ONCE):
             batch = results[first : first + AT_ONCE]
-            for result in batch:
-                notes += _enter(gradebook, result, release, course, lab, late)
+            told = [_enter(gradebook, result, release, course, lab, Late(due, late.policy)) for result in batch]
             commit()
             # after the commit: what was written before tells whether a text has changed, so it must not be ahead
-            for result in batch:
-                write(graded_notebook(result, release), course.autograded(lab, result.student))
+            for result, (look_at, above) in zip(batch, told, strict=True):
+                notes += look_at
+                write(graded_notebook(result, release, above), course.autograded(lab, result.student))
+                _count(course, lab, result)
     return notes
+
+
+def _count(course: Course, lab: str, result: Result) -> None:
+    """A folder in submitted/, by which nbgrader counts submissions; of what was handed in only the time is in it."""
+    folder = course.root / "submitted" / result.student / lab
+    folder.mkdir(parents=True, exist_ok=True)
+    if result.timestamp:
+        write_whole(folder / "timestamp.txt", f"{result.timestamp} UTC\n")
+    else:
+        (folder / "timestamp.txt").unlink(missing_ok=True)
 
 
 def cells_with(release: Any, *, graded: bool) -> dict[str, Any]:
@@ -137,17 +138,19 @@ def _enter_assignment(gradebook: Any, release: Any, lab: str, late: Late) -> Non
             gradebook.update_or_create_source_cell(marked.grade_id, lab, lab, checksum=marked.get("checksum"), **stored)
 
 
-def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: str, late: Late) -> list[str]:
-    """One student's result; returns what to look at."""
+def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: str, late: Late) -> tuple[list[str], str]:
+    """One student's result; returns what to look at, and in words how late it is."""
     gradebook.update_or_create_student(result.student)
-    when = {"timestamp": result.timestamp} if result.timestamp else {}
-    submission = gradebook.update_or_create_submission(lab, result.student, **when)
+    submission = gradebook.update_or_create_submission(lab, result.student)
+    submission.timestamp = naive_utc(result.timestamp) if result.timestamp else None  # a time taken away goes here too
     (paper,) = submission.notebooks
     parts = {part.grade_id: part for part in result.parts}
-    earlier = _written_before(course.autograded(lab, result.student))
-    now = {cell["grade_id"]: cell["source"] for cell in result.cells}
+    earlier, flags = _written_before(course.autograded(lab, result.student), release)
+    if set(result.flags) - set(flags):  # what was flagged before may have been looked at since
+        paper.flagged = True
+    now = answers(((cell["kind"], cell["source"], cell["grade_id"]) for cell in result.cells), release)
     released = {name: cell.source for name, cell in cells_with(release, graded=True).items()}
-    notes = []
+    notes = [f"{result.student}: {flag}" for flag in result.flags]
     for grade in paper.grades:
         if grade.name in parts:
             notes += _enter_score(grade, parts[grade.name], result.student)
@@ -157,23 +160,18 @@ def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: st
     said = _comments(result, release)
     for comment in paper.comments:
         comment.auto_comment = said.get(comment.name)
-    if late.due and submission.timestamp:
-        from nbgrader.plugins import LateSubmissionPlugin
-        from traitlets.config import Config
-
-        plugin = LateSubmissionPlugin(config=Config({"LateSubmissionPlugin": {"penalty_method": late.policy}}))
-        seconds = max(0.0, (submission.timestamp - late.due).total_seconds())
-        gradebook.db.flush()
-        penalty = plugin.late_submission_penalty(result.student, paper.score, seconds) if seconds else 0.0
-        paper.late_submission_penalty = penalty
-        if seconds:
-            notes.append(f"{result.student}: {seconds / 3600:.1f} hours late, {penalty or 0:g} points taken")
-    return notes
+    hours = hours_late(submission.timestamp, late.due)
+    reached = sum(
+        (grade.auto_score or 0.0 if grade.manual_score is None else grade.manual_score) + (grade.extra_credit or 0.0)
+        for grade in paper.grades
+    )
+    paper.late_submission_penalty = reached if hours and late.policy == "zero" else None
+    return notes, f"Handed in {hours:.1f} hours after the due date: {POLICIES[late.policy]}." if hours else ""
 
 
 def _enter_score(grade: Any, part: PartResult, student: str) -> list[str]:
     before, grade.auto_score = grade.auto_score, part.points
-    judge_failed = part.mistake.startswith("judge:")
+    judge_failed = part.mistake.startswith("judge:") or part.mistake == OUT_OF_TIME
     if judge_failed:
         grade.needs_manual_grade = True
         return [f"{student}: {part.grade_id} could not be judged ({part.mistake}); mark it by hand"]
@@ -202,14 +200,53 @@ def _enter_text(grade: Any, answer: str, before: str | None, released: str, stud
     return []
 
 
-def _written_before(path: Path) -> dict[str, str]:
-    """{name: source} of the notebook that was graded last."""
+def _written_before(path: Path, release: Any) -> tuple[dict[str, str], list[str]]:
+    """({name: source}, flags) of the notebook that was graded last."""
     import nbformat
 
     if not path.is_file():
-        return {}
-    cells = nbformat.read(path, as_version=4).cells
-    return {cell.metadata.nbgrader.grade_id: cell.source for cell in cells if "nbgrader" in cell.metadata}
+        return {}, []
+    notebook = nbformat.read(path, as_version=4)
+    cells = [
+        (cell.cell_type, cell.source, cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+        for cell in notebook.cells
+        if not cell.metadata.get("for_instructor")
+    ]
+    return answers(cells, release), list(notebook.metadata.get("flags", []))
+
+
+def answers(cells: Iterable[tuple[str, str, str]], release: Any) -> dict[str, str]:
+    """{name: text} of the cells (kind, text, name); to a text belong the words that somebody put around it.
+
+    That is what lies between it and the lab's cells before and after it: words typed into a new cell below the place
+    meant for them are an answer too.
+    """
+    found: dict[str, str] = {}
+    given = {cell.source.strip() for cell in release.cells}
+    text, above = "", list[str]()  # the text above, if the last of the lab's cells is one; words below any other
+    for kind, source, grade_id in cells:
+        if grade_id:
+            text = grade_id if kind != "code" else ""
+            found[grade_id] = "\n\n".join([source, *above]) if text else source
+            above = []
+        elif source.strip() not in given and is_prose(kind, source):
+            if text:
+                found[text] += f"\n\n{source}"
+            else:
+                above.append(source)
+        elif kind == "code":
+            above = []
+    return found
+
+
+def is_prose(kind: str, source: str) -> bool:
+    """Whether somebody wrote words there; also in a cell that was left to be code, as new ones are."""
+    if kind != "code" or not source.strip():
+        return kind != "code" and bool(source.strip())
+    try:
+        return all(isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant) for one in ast.parse(source).body)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
 
 
 def _comments(result: Result, release: Any) -> dict[str, str]:
@@ -231,23 +268,32 @@ def verdict(part: PartResult) -> str:
     return f"{part.points:g} of {part.of:g} points{said}"
 
 
-def graded_notebook(result: Result, release: Any) -> Any:
-    """The release's frame with the student's text in it; the only outputs are what the judge says."""
-    import nbformat
+def graded_notebook(result: Result, release: Any, above: str = "") -> Any:
+    """The release's frame with the student's text in it; the only outputs are what the judge says.
+
+    above: stands at the top, for everybody; flags do so too, for the instructor alone.
+    """
+    from nbformat import v4
 
     frame = {cell.metadata.nbgrader.grade_id: cell for cell in release.cells if "nbgrader" in cell.metadata}
     parts = {part.grade_id: part for part in result.parts}
-    cells = []
-    for number, given in enumerate(result.cells or []):
-        make: Any = getattr(nbformat.v4, f"new_{given['kind']}_cell")  # code, markdown or raw
+    cells = [v4.new_markdown_cell(above)] if above else []
+    if result.flags:
+        listed = "\n".join(f"- {printable(flag)}" for flag in result.flags)
+        cells.append(v4.new_markdown_cell(f"To look at:\n{listed}", metadata={"for_instructor": True}))
+    for given in result.cells:
+        make: Any = getattr(v4, f"new_{given['kind']}_cell")  # code, markdown or raw
         cell = make(given["source"])
-        cell["id"] = f"cell-{number}"
+        if pasted := given.get("pictures"):
+            cell.attachments = {f"picture-{i}": {"image/jpeg": one} for i, one in enumerate(pasted)}
         if own := frame.get(given["grade_id"]):
             cell.metadata["nbgrader"] = dict(own.metadata.nbgrader)
             if part := parts.get(given["grade_id"]):
-                cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=verdict(part) + "\n")]
+                said = printable(verdict(part), "\n")
+                cell.outputs = [v4.new_output("stream", name="stdout", text=f"{said}\n")]
         cells.append(cell)
     if not result.cells:  # what could not be read has the release's cells, and the reason
-        reason = nbformat.v4.new_markdown_cell(f"Not graded: {result.reason}", id="reason")
-        cells = [reason, *(nbformat.from_dict(cell) for cell in release.cells)]
-    return nbformat.v4.new_notebook(cells=cells, metadata=dict(release.metadata))
+        cells += [v4.new_markdown_cell(f"Not graded: {printable(result.reason)}"), *deepcopy(release.cells)]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+    return v4.new_notebook(cells=cells, metadata={**release.metadata, "flags": list(result.flags)})

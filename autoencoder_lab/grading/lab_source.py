@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from autoencoder_lab.files import whole
-from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB
+from autoencoder_lab.grading.sandbox import Limits
+from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB, limits_told
 
 NBGRADER_SCHEMA = 3
+USUAL = Limits()
 PREPROCESSORS = (  # those of `nbgrader generate_assignment`, in its order, without its database and its header
     "CheckCellMetadata",
     "LockCells",
@@ -81,8 +83,11 @@ def _marked(cell: Any, text: Path) -> Any:
     return cell
 
 
-def released(source: Any) -> Any:
-    """The students' notebook: no solution, no output; locked cells with their checksums. `source` is left as it is."""
+def released(source: Any, limits: Limits = USUAL) -> Any:
+    """The students' notebook: no solution, no output; locked cells with their checksums. `source` is left as it is.
+
+    limits: those of the lab's judge; the first text says what they mean for a student.
+    """
     from copy import deepcopy
 
     from nbgrader import preprocessors
@@ -97,6 +102,8 @@ def released(source: Any) -> Any:
     left = [marker for cell in notebook.cells for marker in ("BEGIN SOLUTION", "BEGIN HIDDEN") if marker in cell.source]
     if left:
         raise LabError(f"the release would still hold {left[0]}")
+    if notebook.cells and notebook.cells[0].cell_type == "markdown" and not _name(notebook.cells[0]):
+        notebook.cells[0].source += f"\n\n{limits_told(limits.cell, limits.cpu)}"
     return notebook
 
 

@@ -1,37 +1,41 @@
 """What students hand in: found in folders and archives as learning platforms export them, read with suspicion.
 
 Nothing here is extracted to disk, followed as a link or executed. A file that cannot be read is a submission with a
-reason, never an error that stops the class.
+reason, never an error that stops the class. What lies in the class's folder is one student's each, whatever it holds:
+no file can speak for another student.
 """
 
-import csv
-import json
 import re
-import unicodedata
-import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
 
-LARGEST_FILE = 20 << 20
-MOST_CELLS = 2_000
-LARGEST_SOURCE = 1 << 20  # characters of all cells together
-MOST_MEMBERS = 50_000  # files in an archive
-LONGEST_ID = 200  # bytes: with an ending, a file's name has at most 255
-DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)  # no names of files on Windows
-MANIFEST = "manifest.csv"
+from autoencoder_lab.grading.class_folder import Entry, entries_of
+from autoencoder_lab.grading.containers import (
+    LARGEST_FILE,
+    NOTEBOOK,
+    Member,
+    Unreadable,
+    bounded,
+    passed_over,
+    refuse,
+    the_notebook,
+)
+from autoencoder_lab.grading.inert import printable
+from autoencoder_lab.grading.manifest import MANIFEST, assigned
+from autoencoder_lab.grading.names import (
+    MOODLE,
+    as_written,
+    is_id,
+    kept_apart,
+    platform_name,
+    same,
+    student_of,
+)
 
-
-class Unreadable(ValueError):
-    """This is no notebook that could be graded; the message is the reason, for the instructor's table.
-
-    Names and values out of the file may stand in it, so it is made printable and short.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in reason[:300]))
+__all__ = ["LARGEST_FILE", "Submission", "Unreadable"]
+__all__ += ["collect", "find", "is_id", "student_of"]
 
 
 @dataclass(frozen=True)
@@ -47,231 +51,127 @@ class Submission:
     timestamp: datetime | None = None
 
 
-@dataclass(frozen=True)
-class SourceCell:
-    """One cell without its outputs. grade_id: nbgrader's name of the cell, "" where it has none.
+def find(place: Path, lab: str) -> list[Submission]:
+    """All submissions of a lab, as `collect` finds them."""
+    return collect(place, lab)[0]
 
-    use: "answer", "test", or "given" (imports, helpers), as its metadata say; to be believed of a release alone.
+
+def collect(place: Path, lab: str) -> tuple[list[Submission], list[str]]:
+    """All submissions of a lab in a class's folder or archive, a student each, by their ids; and what to look at.
+
+    Every entry of the folder is a submission: a notebook, a student's folder or archive, Moodle's
+    "Name_123_assignsubmission_file_" and Canvas's "name_123_456_FILE", of which several may be one student's; also what
+    cannot be read, with the reason. An archive named by itself is a class's where it holds several submissions.
+    manifest.csv beside them (file, student, timestamp in ISO 8601) prevails over names; the sentences that come back
+    name its rows that fit nothing, and what lay beside a student's notebook unread.
+    Raises FileNotFoundError where there is nothing, ValueError for a faulty manifest.
     """
-
-    kind: str
-    source: str
-    grade_id: str = ""
-    use: str = "answer"
-
-
-# --- finding them ----------------------------------------------------------------------------------------------------
-
-
-def find(folder: Path, lab: str) -> list[Submission]:
-    """All submissions of a lab below a folder (or in one .zip), a student each, in the order of their ids.
-
-    Understands STUDENT.ipynb, STUDENT/LAB.ipynb, STUDENT/LAB/LAB.ipynb, Moodle's "Name_123_assignsubmission_file_" and
-    Canvas's "name_123_456_LAB.ipynb", each also inside .zip. manifest.csv beside them (file, student, timestamp in ISO
-    8601) prevails over names. Raises FileNotFoundError where there is nothing, ValueError for a faulty manifest.
-    """
-    if not folder.exists():
-        raise FileNotFoundError(f"no submissions: {folder} is not there")
-    manifest = _manifest(folder / MANIFEST) if folder.is_dir() else {}
-    found: dict[str, Submission] = {}
-    for name, origin, read in _candidates(folder, lab):
-        student, timestamp = manifest.get(name, (student_of(name, lab), None))
-        submission = Submission(student, origin, read, timestamp)
-        same = student.casefold()  # Ann's files and ann's are one on most disks
-        if same in found:
-            first = found[same]
-            both = f"two files are {student}'s, {first.origin} and {origin}; remove one, or name it in {MANIFEST}"
-            submission = Submission(first.student, origin, _refuse(both), timestamp)
-        found[same] = submission
-    if not found:
-        raise FileNotFoundError(f"no submissions: {folder} holds no .ipynb and no .zip")
-    return sorted(found.values(), key=lambda submission: submission.student)
-
-
-def student_of(name: str, lab: str) -> str:
-    """A student's id from the path a platform gave the file; letters, digits, "_", "-" and "." alone."""
-    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in (".", "..", "/")]
-    parts = parts or ["unnamed"]
-    own = re.sub(r"\.(ipynb|zip)$", "", parts[0], flags=re.IGNORECASE)
-    own = re.sub(r"_assignsubmission_file_?.*$", "", own)  # Moodle: "Jane Doe_123_assignsubmission_file_"
-    canvas = re.match(r"^([^_]+)(?:_LATE)?_(\d+)_(\d+)_", own)  # Canvas: "doejane_LATE_123_456_lab1.ipynb"
-    if canvas:
-        own = f"{canvas[1]}_{canvas[2]}"
-    own = re.sub(rf"[ _+-]*{re.escape(lab)}$", "", own) or own
-    own = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", own)).strip("._-")
-    own = own[:80].encode()[:LONGEST_ID].decode(errors="ignore").rstrip("._-") or "unnamed"
-    return f"student_{own}"[:80].rstrip("._-") if DEVICE.match(own) else own
-
-
-def is_id(student: str) -> bool:
-    """Whether a text is a student's id as `student_of` makes them: safe as a folder's name everywhere."""
-    named = re.fullmatch(r"\w(?:[\w.-]{0,78}\w)?", student)
-    return named is not None and len(student.encode()) <= LONGEST_ID and not DEVICE.match(student)
-
-
-def _manifest(path: Path) -> dict[str, tuple[str, datetime | None]]:
-    """{file: (student, naive UTC)} of manifest.csv; none where there is no such file."""
-    if not path.is_file():
-        return {}
-    rows: dict[str, tuple[str, datetime | None]] = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        for number, row in enumerate(csv.DictReader(file), 2):
-            try:
-                name, student = row["file"].strip(), row["student"].strip()
-                when = naive_utc(row["timestamp"]) if row.get("timestamp") else None
-            except (KeyError, ValueError, AttributeError) as error:
-                raise ValueError(f"{path}, line {number}: expected file, student and timestamp ({error})") from None
-            if not is_id(student):
-                raise ValueError(f"{path}, line {number}: {student!r} is no id; use letters, digits, _ - and . alone")
-            rows[name] = (student, when)
-    return rows
-
-
-def naive_utc(text: str) -> datetime:
-    """A time in ISO 8601 as naive UTC; one without a zone is taken for UTC. Raises ValueError."""
-    when = datetime.fromisoformat(text.strip())
-    return when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
-
-
-def _candidates(place: Path, lab: str) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
-    """(path below the folder, where that is, how to read it) of every notebook, one of each top-level entry."""
-    entries = sorted(place.iterdir()) if place.is_dir() else [place]
+    if not place.exists():
+        raise FileNotFoundError(f"no submissions: {place} is not there")
+    entries, rows, around, notes = entries_of(place, lab)
+    if not entries:
+        raise FileNotFoundError(f"no submissions: {place} holds no .ipynb and no .zip")
+    groups: dict[str, list[Entry]] = {}  # several files that a platform put down as one student's are one submission
     for entry in entries:
-        if entry.name.startswith((".", "__MACOSX")) or entry.name == MANIFEST:
-            continue
-        if entry.is_symlink():
-            yield entry.name, str(entry), _refuse("it is a link; hand in the file itself")
-        elif entry.is_dir():
-            yield from _of_one(entry.name, str(entry), _files_below(entry), lab)
-        elif entry.suffix.lower() in (".zip", ".ipynb") and not entry.is_file():
-            yield entry.name, str(entry), _refuse("it is no ordinary file")  # reading a pipe would never end
-        elif entry.suffix.lower() == ".zip":
-            yield from _in_archive(entry, lab)
-        elif entry.suffix.lower() == ".ipynb":
-            yield entry.name, str(entry), _reader(entry)
-
-
-def _files_below(folder: Path) -> dict[str, Callable[[], bytes]]:
-    """{path below the folder: how to read it}; links are listed, and refuse."""
-    files: dict[str, Callable[[], bytes]] = {}
-    for path in sorted(folder.rglob("*")):  # rglob does not go into linked folders
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink():
-            files[name] = _refuse("it is a link; hand in the file itself")
-        elif path.is_file():
-            files[name] = _reader(path)
-    return files
-
-
-def _in_archive(path: Path, lab: str) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
-    """One student's archive, or a class's: then each top-level name in it is a student."""
+        of = platform_name(entry.name)
+        groups.setdefault(f"{student_of(entry.name, lab)}/" if of else f"/{entry.name}", []).append(entry)
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [m.filename for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX")]
-    except Exception as error:  # a list that was made to break zipfile raises what it likes, struct.error among others
-        yield path.name, str(path), _refuse(f"the archive cannot be read: {error}")
-        return
-    if len(names) > MOST_MEMBERS:
-        too_many = f"the archive has {len(names):,} files; more than {MOST_MEMBERS:,} are not read"
-        yield path.name, str(path), _refuse(too_many)
-        return
-    notebooks = [name for name in names if name.lower().endswith(".ipynb")]
-    groups: dict[str, dict[str, Callable[[], bytes]]] = {}
-    for name in notebooks:
-        top, _, rest = name.replace("\\", "/").lstrip("/").partition("/")
-        groups.setdefault(top, {})[rest or top] = _member(path, name)
-    if len(groups) <= 1:
-        yield from _of_one(path.name, str(path), {name: _member(path, name) for name in notebooks}, lab)
-        return
-    for top, files in groups.items():
-        yield from _of_one(top, f"{path}:{top}", files, lab)
+        found, left_over = assigned(rows, [[one.name for one in group] for group in groups.values()], around, lab)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+    students: dict[str, dict[str, list[_Group]]] = {}
+    for group, row in zip(groups.values(), found, strict=True):
+        student = row.student if row else student_of(group[0].name, lab)
+        written = same(student) if row else as_written(group[0].name, lab)
+        one = _Group(student, group, row.timestamp if row else None)
+        students.setdefault(same(student), {}).setdefault(written, []).append(one)
+    submissions = [_submission(one, lab, notes) for them in students.values() for one in _apart(them, notes)]
+    likely = [entry.name for entry in entries if entry.name.casefold() == MANIFEST]
+    notes += [f"{name} was taken for a student's; a manifest is called {MANIFEST}, in small letters" for name in likely]
+    told = [printable(note) for note in notes + left_over]  # a file's name may hold what is no text at all
+    return sorted(submissions, key=lambda submission: submission.student), told
 
 
-def _of_one(
-    name: str, origin: str, files: dict[str, Callable[[], bytes]], lab: str
-) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
-    """The one notebook of a student's folder: LAB.ipynb, or else the only one there is."""
-    notebooks = [file for file in files if file.lower().endswith(".ipynb") and ".ipynb_checkpoints" not in file]
-    named = [file for file in notebooks if PurePosixPath(file).name == f"{lab}.ipynb"]
-    chosen = named if named else notebooks
-    if len(chosen) == 1:
-        yield (f"{name}/{chosen[0]}" if chosen[0] != name else name), f"{origin}: {chosen[0]}", files[chosen[0]]
-    else:
-        what = f"several notebooks, {', '.join(chosen[:4])}" if chosen else "no notebook"
-        yield f"{name}/", origin, _refuse(f"there is {what}; expected one {lab}.ipynb")
+@dataclass(frozen=True)
+class _Group:
+    """What a platform, or the manifest, puts down as one submission."""
+
+    student: str
+    entries: Sequence[Entry]
+    timestamp: datetime | None
 
 
-def _reader(path: Path) -> Callable[[], bytes]:
-    def read() -> bytes:
-        try:
-            if path.stat().st_size > LARGEST_FILE:
-                raise Unreadable(f"the file has more than {LARGEST_FILE >> 20} MB and is not read")
-            return path.read_bytes()
-        except OSError as error:
-            raise Unreadable(f"the file cannot be read: {error.strerror}") from None
-
-    return read
-
-
-def _member(path: Path, name: str) -> Callable[[], bytes]:
-    def read() -> bytes:
-        try:
-            with zipfile.ZipFile(path) as archive, archive.open(name) as file:
-                content = file.read(LARGEST_FILE + 1)  # the size that the archive states may be a lie
-        except Exception as error:  # zlib.error, LZMAError, RuntimeError for a password, …
-            raise Unreadable(f"the archive cannot be read: {error}") from None
-        if len(content) > LARGEST_FILE:
-            raise Unreadable(f"the file has more than {LARGEST_FILE >> 20} MB and is not read")
-        return content
-
-    return read
+def _apart(them: dict[str, list[_Group]], notes: list[str]) -> list[list[_Group]]:
+    """Those who have one id are one student, unless it is by signs alone that no id can hold."""
+    if len(them) == 1:
+        return list(them.values())
+    found = []
+    for written, groups in them.items():
+        student = groups[0].student
+        if written != same(student):
+            student = kept_apart(student, written)
+            names = ", ".join(entry.name for group in groups for entry in group.entries)
+            notes.append(f"{student}: {names} has that id since another's name differs by signs alone")
+        found.append([replace(group, student=student) for group in groups])
+    return found
 
 
-def _refuse(reason: str) -> Callable[[], bytes]:
-    def read() -> bytes:
-        raise Unreadable(reason)
-
-    return read
+COUNT = {2: "two", 3: "three", 4: "four"}
 
 
-# --- reading one -----------------------------------------------------------------------------------------------------
+def _submission(groups: Sequence[_Group], lab: str, notes: list[str]) -> Submission:
+    """The one submission of a student; where several files could be it, one that refuses and names them all."""
+    student = groups[0].student
+    able = [group for group in groups if any(entry.may_hold_notebook() for entry in group.entries)] or groups
+    used = [entry for group in able for entry in group.entries if entry.may_hold_notebook()]
+    every = [entry.name for group in groups for entry in group.entries]
+    if len(able) > 1:
+        *first, last = every
+        files = f"{COUNT.get(len(every), len(every))} files are {student}'s, {', '.join(first)} and {last}"
+        reason = f"{files}; remove all but one, or name them in {MANIFEST}"
+        return Submission(student, ", ".join(every), refuse(reason), able[0].timestamp)
+    used = used or list(able[0].entries)
+    if others := _passed_over(used, lab):
+        notes.append(f"{student}: {', '.join(others[:9])} was not read; another notebook goes before it")
+    if unread := [name for name in every if name not in {entry.name for entry in used}]:
+        notes.append(f"{student}: {', '.join(unread)} was not read, {', '.join(entry.name for entry in used)} was")
+    return Submission(student, ", ".join(entry.name for entry in used), lambda: _notebook(used, lab), able[0].timestamp)
 
 
-def cells_of(content: bytes) -> list[SourceCell]:
-    """The cells of a notebook file, sources and nbgrader's ids alone. Raises Unreadable with the reason."""
-    if len(content) > LARGEST_FILE:
-        raise Unreadable(f"the file has more than {LARGEST_FILE >> 20} MB and is not read")
+def _notebook(entries: Sequence[Entry], lab: str) -> bytes:
+    if len(entries) == 1:
+        if (MOODLE.match(entries[0].name) or ("",) * 3)[2] == "onlinetext":
+            raise Unreadable("there is a text typed into Moodle, and no notebook; hand in the .ipynb")
+        return entries[0].notebook(lab)
+    return the_notebook(_together(entries), lab)
+
+
+def _passed_over(entries: Sequence[Entry], lab: str) -> list[str]:
+    """The notebooks of one student that are there and not read, as far as a glance tells."""
     try:
-        notebook = json.loads(content.decode("utf-8-sig"))  # editors on Windows write a mark first
-    except UnicodeDecodeError:
-        raise Unreadable("the file is no UTF-8 text, so no notebook") from None
-    except (ValueError, RecursionError) as error:
-        raise Unreadable(f"the file is no JSON, so no notebook, or was cut off: {error}"[:300]) from None
-    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise Unreadable("the file holds JSON, but no notebook with cells")
-    if notebook.get("nbformat") != 4:
-        raise Unreadable(f"nbformat must be 4, got {notebook.get('nbformat')!r}; save it anew in JupyterLab")
-    if len(notebook["cells"]) > MOST_CELLS:
-        raise Unreadable(f"the notebook has {len(notebook['cells']):,} cells; more than {MOST_CELLS:,} are not read")
-    cells = [_cell(index, cell) for index, cell in enumerate(notebook["cells"])]
-    if sum(len(cell.source) for cell in cells) > LARGEST_SOURCE:
-        raise Unreadable("the cells hold more than a million characters and are not read")
-    return cells
+        if len(entries) == 1:
+            return passed_over(entries[0].listed(), lab)
+        content = _notebook(entries, lab)
+    except Unreadable:
+        return []
+    left = [one.name for one in entries if not NOTEBOOK.search(one.name) or one.notebook(lab) != content]
+    return left if any(one.name not in left for one in entries) else []
 
 
-def _cell(index: int, cell: Any) -> SourceCell:
-    kind = cell.get("cell_type") if isinstance(cell, dict) else None
-    source = cell.get("source", "") if isinstance(cell, dict) else None
-    if isinstance(source, list) and all(isinstance(line, str) for line in source):
-        source = "".join(source)
-    if kind not in ("code", "markdown", "raw") or not isinstance(source, str):
-        raise Unreadable(f"cell {index + 1} is no cell of a notebook")
-    source = source.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    source = source.encode("utf-8", "replace").decode()  # JSON can hold half a surrogate pair; no file or database can
-    metadata = cell.get("metadata")
-    marked = metadata.get("nbgrader") if isinstance(metadata, dict) else None
-    grade_id = marked.get("grade_id") if isinstance(marked, dict) else None
-    if not isinstance(grade_id, str) or not isinstance(marked, dict):
-        return SourceCell(kind, source)
-    use = "answer" if marked.get("solution") is True else "test" if marked.get("grade") is True else "given"
-    return SourceCell(kind, source, grade_id, use)
+def _together(entries: Sequence[Entry]) -> list[Member]:
+    """The files of one student whom a platform gives several entries, under the names the student gave them."""
+    found = []
+    for entry in entries:
+        own = entry.name[len(platform_name(entry.name)) :] if entry.opened else ""
+        own = re.sub(r"^(_assignsubmission_file)?_|^_(LATE_)?\d+_", "", own)
+        if entry.files is not None:
+            found += entry.files()
+        else:
+            found.append(Member(own or entry.name, lambda entry=entry: _content(entry)))  # type: ignore[misc]
+    return found
+
+
+def _content(entry: Entry) -> bytes:
+    assert entry.opened is not None
+    with entry.opened() as file:
+        return bounded(file)

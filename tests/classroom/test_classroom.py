@@ -323,6 +323,23 @@ def test_own_images_are_the_same_for_an_id_and_others_for_another(capsys: pytest
     assert "put in your own id" in capsys.readouterr().out
 
 
+def test_a_collection_is_the_same_for_an_id_and_quite_another_for_another() -> None:
+    mine, again, other = (lab.own_collection(student).train for student in ("ada42", " ADA42 ", "bob"))
+    assert torch.equal(mine.images, again.images) and torch.equal(mine.labels, again.labels)
+    assert len(mine) != len(other) and mine.images.max() != other.images.max()
+    for one in (mine, other):
+        counts = torch.bincount(one.labels, minlength=10)
+        assert 150 <= len(one) <= 600 and counts.min() >= 4 and counts.max() > 2 * counts.min()
+        assert 0.6 <= one.images.max() <= 1
+    whole = lab.load("mnist-5k")
+    assert torch.equal(lab.own_collection("bob").val.images, whole.val.images)
+    original = torch.cdist((mine.images / mine.images.max()).flatten(1), whole.train.images.flatten(1))
+    near, rows = original.min(dim=1)
+    assert near.max() < 0.2 and len(rows.unique()) == len(mine) and torch.equal(whole.train.labels[rows], mine.labels)
+    with pytest.raises(ValueError, match="must be your own"):
+        lab.own_collection(" ")
+
+
 @pytest.mark.parametrize(("student", "n", "said"), [("", 10, "must be your own"), ("a", 0, "n must be from 1 to")])
 def test_own_images_refuses_what_cannot_be(student: str, n: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):

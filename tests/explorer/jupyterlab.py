@@ -44,6 +44,14 @@ OPEN = """async (path) => {
   await panel.sessionContext.ready;
   window.notebook = panel;
 }"""
+FOUND = """async () => {
+  const app = window.jupyterapp;
+  await app.restored;
+  const panel = app.shell.currentWidget;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  window.notebook = panel;
+}"""
 SHOW = """async (index) => {
   notebook.content.activeCellIndex = index;
   await notebook.content.scrollToItem(index, "start");
@@ -125,6 +133,7 @@ class JupyterLab:
             "ServerApp.root_dir": self.notebooks,
             "IdentityProvider.token": TOKEN,
             "LabApp.expose_app_in_browser": True,
+            "JupyterNotebookApp.expose_app_in_browser": True,
             "LabApp.extension_manager": "readonly",
         }
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
@@ -159,17 +168,26 @@ class JupyterLab:
             process.kill()
         self._server.wait()
 
-    def open(self, page: "Page", cells: Sequence[str], name: str = "notebook") -> "Notebook":
+    def open(self, page: "Page", cells: Sequence[str], name: str = "notebook", front_end: str = "lab") -> "Notebook":
         """A new notebook of these code cells, shown in `page`, its kernel ready; nothing has run yet."""
         path = self.notebooks / f"{name}.ipynb"
         content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
         content.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(content, path)
+        return self.reopen(page, name, front_end)
+
+    def reopen(self, page: "Page", name: str, front_end: str = "lab") -> "Notebook":
+        """A notebook that is there already, in JupyterLab ("lab") or Notebook 7 ("notebooks"), its kernel ready."""
         page.set_default_timeout(SECONDS * 1000)
-        page.goto(f"{self.url}/lab/workspaces/{name}?token={TOKEN}&reset")
+        place = {"lab": f"lab/workspaces/{name}?reset&", "notebooks": f"notebooks/{name}.ipynb?"}[front_end]
+        page.goto(f"{self.url}/{place}token={TOKEN}")
         page.wait_for_function("window.jupyterapp !== undefined")
-        ask(page, OPEN, path.name)
-        page.wait_for_selector(SPLASH, state="detached")
+        if front_end == "lab":
+            ask(page, OPEN, f"{name}.ipynb")
+            page.wait_for_selector(SPLASH, state="detached")
+        else:
+            page.wait_for_function("window.jupyterapp.shell.currentWidget?.context !== undefined")
+            ask(page, FOUND)
         return Notebook(page)
 
 

@@ -21,12 +21,14 @@ from labs.sources import answers_of, handed_in, release_of
 import autoencoder_lab as lab
 from autoencoder_lab.checks.labs.lab1 import numbers_to_read
 from autoencoder_lab.grading import grade as grading
-from autoencoder_lab.grading import sandbox as sandboxes
-from autoencoder_lab.grading.grade import Paper, Result, Task, grade_class
+from autoencoder_lab.grading import walls
+from autoencoder_lab.grading.grade import Paper, Result
 from autoencoder_lab.grading.judge import Judge, load_judge
+from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.report import report
 from autoencoder_lab.grading.sandbox import Job, Limits, Probe, Sandbox, _unpacked
-from autoencoder_lab.grading.submission import cells_of, find
+from autoencoder_lab.grading.submission import find
+from autoencoder_lab.grading.whole_class import Task, grade_class
 from grading.small_lab import POINTS, RIGHT, cell, notebook
 
 JUDGE = Path(__file__).parent / "small_lab" / "judge.py"
@@ -363,7 +365,7 @@ def the_host_is_as_it_was(judge: Judge, sandbox: Sandbox) -> Iterator[None]:
 
 def host_files() -> dict[str, tuple[int, int]]:
     """Size and time of change of what an attack would like to write to."""
-    folders = [sandboxes.INSIDE, Path(np.__file__).parent, Path(sysconfig.get_path("purelib"))]
+    folders = [walls.INSIDE, Path(np.__file__).parent, Path(sysconfig.get_path("purelib"))]
     files = [file for folder in folders for file in (folder, *folder.glob("*")) if file.suffix != ".pyc"]
     files += [Path("/etc/passwd"), Path("/etc/hosts")]
     return {str(file): (file.stat().st_size, file.stat().st_mtime_ns) for file in files}
@@ -425,6 +427,11 @@ LIES = {
     "brackets that break the parser": ("'<f4'", "(" * 9000, 4),
     "a type by its own name": ('\'__import__("os").system("x")\'', "(1,)", 4),
     "a header longer than is read": ("'<f4'", "(1,)" + " " * 60_000, 4),
+    "a message in the sizes of nothing": ("'<f4'", "(314159265358979, 0, 271828182845904)", 0),
+    "as many axes as a message needs": ("'<f4'", f"({'1, ' * 20})", 4),
+    "numbers of sixteen bytes": ("'<f16'", "(1,)", 16),
+    "many numbers of sixteen bytes": ("'<f16'", "(1000,)", 16_000),
+    "one text as long as a book": ("'<U100000'", "(1,)", 400_000),
     "dates": ("'<M8[s]'", "(1,)", 8),
 }
 
@@ -434,9 +441,9 @@ def test_an_array_that_lies_is_refused(name: str) -> None:
     dtype, shape, size = LIES[name]
     head = f"{{'descr': {dtype}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     file = b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head + bytes(size)
-    body = {"cells": [], "probes": {"a": {"arrays": {"x": base64.b64encode(file).decode()}}}}
+    cells, probes = b'{"cells": []}', {"probes": {"a": {"arrays": {"x": base64.b64encode(file).decode()}}}}
     with pytest.raises(ValueError, match="out of form"):
-        _unpacked(json.dumps(body).encode())
+        _unpacked(b"\n" + len(cells).to_bytes(8, "big") + cells + json.dumps(probes).encode(), Job([]))
 
 
 def test_an_answer_out_of_form_ends_no_worker(sandbox: Sandbox) -> None:
@@ -495,18 +502,10 @@ CHANNELS = {  # ways for the encoder's process to tell the decoder's, which runs
             except OSError: pass
     def get(self): return b"".join(pathlib.Path(f"/proc/self/fd/{n}").read_bytes() for n in (1, 2))
 """,
-    "the kernel's keys": """
-    def put(self, data):
-        for ring in (-3, -4, -5): libc.syscall(248, b"user", b"kept", data, 2048, ctypes.c_int(ring))
-    def get(self):
-        room = ctypes.create_string_buffer(2048)
-        for ring in (-3, -4, -5):
-            key = libc.syscall(250, 10, ctypes.c_int(ring), b"user", b"kept", 0)
-            if key > 0: libc.syscall(250, 11, key, room, 2048)
-        return room.raw
-""",
     "shared memory with a number": """
-    def put(self, data): ctypes.memmove(libc.shmat(libc.shmget(4711, 2048, 0o1666), None, 0), data, 2048)
+    def put(self, data):
+        segment = libc.shmget(4711, 2048, 0o1666)
+        if segment >= 0: ctypes.memmove(libc.shmat(segment, None, 0), data, 2048)
     def get(self):
         segment = libc.shmget(4711, 2048, 0o666)
         return ctypes.string_at(libc.shmat(segment, None, 0), 2048) if segment >= 0 else b""
@@ -542,7 +541,7 @@ def test_a_code_is_two_numbers_of_two_bytes(name: str, judge: Judge, sandbox: Sa
 
 
 @pytest.mark.parametrize("name", CHANNELS)
-def test_the_decoder_hears_nothing_of_the_encoder(name: str, judge: Judge, sandbox: Sandbox) -> None:
+def test_a_way_from_the_encoder_to_the_decoder_is_closed(name: str, judge: Judge, sandbox: Sandbox) -> None:
     model = replace(judge, parts=judge.parts[2:])
     (part,) = graded(notebook({"model": CHANNEL + CHANNELS[name] + "model = Smuggler()"}), model, sandbox).parts
     assert part.points == 0 and "of the images' own power" in part.said  # it ran, and decoded nothing
@@ -630,7 +629,7 @@ def probe(names, places):
 def places_seen(sandbox: Sandbox, *places: Path) -> str:
     probed = sandbox.run(Job([], {"look": Probe(SEEN, {"places": np.array([str(p) for p in places])})})).probes["look"]
     assert not probed.error, probed.error
-    stub = (sandboxes.INSIDE / "checks" / "__init__.py").read_text(encoding="utf-8")
+    stub = (walls.INSIDE / "checks" / "__init__.py").read_text(encoding="utf-8")
     assert probed.arrays["stub"].item() == stub
     return str(probed.arrays["seen"].item())
 
@@ -660,8 +659,8 @@ def test_a_package_among_the_folders_shown_is_hidden(
         (shown / name).mkdir(parents=True)
         (shown / name / "answers.py").write_text("ANSWER = 42")
     (clone / "autoencoder_lab" / "__init__.py").write_text("")
-    monkeypatch.setattr(sandboxes.sysconfig, "get_path", lambda _: str(shown))
-    wheel = sandboxes.command(clone / "autoencoder_lab")  # no pyproject.toml beside it yet: a wheel's package
+    monkeypatch.setattr(walls.sysconfig, "get_path", lambda _: str(shown))
+    wheel = walls.command(clone / "autoencoder_lab")  # no pyproject.toml beside it yet: a wheel's package
     bound, hidden = wheel.index(str(shown)), wheel.index(str(clone / "autoencoder_lab"))
     assert bound < hidden and wheel[hidden - 1] == "--tmpfs"
     (clone / "pyproject.toml").write_text("")
@@ -682,7 +681,10 @@ def kept():
 
 class NestedAutoencoder(nn.Module):
     # the code is the number of an image kept, in the sixteen bits of its first value; a tenth darker is near enough
-    def loss(self, images): return None
+    def __init__(self):
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(2))
+    def loss(self, images): return self.nothing.square().sum()
     def encode(self, images):
         x = images.flatten(1)
         like = torch.nn.functional.normalize(x) @ torch.nn.functional.normalize(kept()).T
@@ -698,7 +700,10 @@ RETURNED = """
 import os, pathlib
 class NestedAutoencoder(nn.Module):
     def places(self): return [f"/proc/self/fd/{n}" for n in (0, 1, 2)] + ["/dev/shm/kept", "/submission/kept", "kept"]
-    def loss(self, images): return None
+    def __init__(self):
+        super().__init__()
+        self.nothing = nn.Parameter(torch.zeros(2))
+    def loss(self, images): return self.nothing.square().sum()
     def encode(self, images):
         for place in self.places():
             try: pathlib.Path(place).write_bytes(images.numpy().tobytes())
@@ -726,12 +731,38 @@ def test_memorised_images_earn_nothing(sandbox: Sandbox) -> None:
 
 def test_a_neighbours_id_and_numbers_are_reported(sandbox: Sandbox) -> None:
     # a platform's name of a student is not the id in the notebook, so the judge has to believe it: a person is told
-    images = lab.own_images("neighbour").train.images
+    images = lab.own_collection("neighbour").train.images
     k, share = numbers_to_read(images)
     answers = {"student": 'STUDENT = "neighbour"', "reading": f"smallest_k, share_of_two = {k}, {share}"}
     copied = of_lab_1(answers, "test_reading", sandbox)
     text = report([copied, replace(copied, student="neighbour")], "lab1_linear")
     assert "one id in several notebooks" in text and f"neighbour: {copied.student}, neighbour" in text
+
+
+ANOTHERS_NAME = {
+    "in the cell that reads": 'STUDENT = "neighbour"\nsmallest_k, share_of_two = K, SHARE',
+    "spelt so that nobody sees it": 'globals()["STU" + "DENT"] = "neigh" + "bour"\nsmallest_k, share_of_two = K, SHARE',
+    "by a text that looks like one's own": """
+class Own(str):
+    def __str__(self): return "neighbour"
+STUDENT = Own(STUDENT)
+smallest_k, share_of_two = K, SHARE
+""",
+    "in the collection alone": """
+mine = lab.own_collection("neighbour")
+smallest_k, share_of_two = K, SHARE
+""",
+}
+
+
+@pytest.mark.parametrize("name", ANOTHERS_NAME)
+def test_anothers_name_earns_nothing(name: str, sandbox: Sandbox) -> None:
+    k, share = numbers_to_read(lab.own_collection("neighbour").train.images)
+    source = ANOTHERS_NAME[name].replace("K,", f"{k},").replace("SHARE", repr(share))
+    answers = MINE | {"reading": source}
+    (part,) = of_lab_1(answers, "test_reading", sandbox).parts
+    assert part.points == 0 and part.stated == "somebody", part
+    assert name == "in the collection alone" or part.mistake == "another id", part
 
 
 # --- the notebook ----------------------------------------------------------------------------------------------------

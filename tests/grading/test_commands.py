@@ -15,9 +15,9 @@ pytest.importorskip(
 
 from autoencoder_lab.commands import grading as commands
 from autoencoder_lab.commands.cli import app
-from autoencoder_lab.grading.grade import Task, grade_class
 from autoencoder_lab.grading.sandbox import Sandbox, SandboxError
 from autoencoder_lab.grading.submission import find
+from autoencoder_lab.grading.whole_class import Task, grade_class
 from grading.small_lab import POINTS, RIGHT, notebook
 
 SMALL = Path(__file__).parent / "small_lab"
@@ -104,6 +104,35 @@ def test_from_release_to_exported_marks(course: Path, sandbox: Sandbox) -> None:
     assert {path: path.stat().st_mtime_ns for path in files} == files
 
 
+def test_force_grades_anew_and_a_dry_run_stores_nothing(course: Path, sandbox: Sandbox) -> None:
+    typed(course, "release", "small")
+    handed_in = course.parent / "handed_in"
+    (handed_in / "notes.pdf").write_bytes(b"%PDF-1.7")
+    shown = typed(course, "grade", "small", str(handed_in), "--dry-run")
+    assert shown.exit_code == 0 and "ada.ipynb → ada → readable, 7 of the lab's cells" in shown.output
+    assert "cut.ipynb → cut → cannot be read: " in shown.output and "notes.pdf → notes → cannot be read" in shown.output
+    kept = {path for path in course.rglob("*") if path.is_file()}
+    assert not (course / "results").exists() and not (course / "private_seed").exists()
+    (handed_in / "notes.pdf").unlink()
+    assert typed(course, "grade", "small", str(handed_in), "--allow-root").exit_code == 0
+    stamps = {path: path.stat().st_mtime_ns for path in course.rglob("*") if path.is_file() and path not in kept}
+    judge = course / "judges" / "small.py"
+    stricter = judge.read_text(encoding="utf-8").replace("(squared.sum(), 0.5", "(squared.sum(), 0.25")
+    judge.write_text(stricter, encoding="utf-8")
+    tried = typed(course, "grade", "small", str(handed_in), "--part", "mse", "--dry-run", "--allow-root")
+    assert tried.exit_code == 0, tried.output
+    assert "bob: test_mse: 0.5 of 2 (stored: 1), this is the sum" in tried.output
+    assert "ada: test_mse: 2 of 2 (stored: 2)\n" in tried.output and "cut: not graded: " in tried.output
+    assert "test_model" not in tried.output and "nothing was stored" in tried.output
+    assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
+    results = [path for path in stamps if path.parent.name == "small" and path.parent.parent.name == "results"]
+    typed(course, "grade", "small", str(handed_in), "--force", "--allow-root")
+    assert len(results) == 4 and all(path.stat().st_mtime_ns != stamps[path] for path in results)
+    assert (
+        json.loads((course / "results" / "small" / "bob.json").read_text(encoding="utf-8"))["parts"][0]["points"] == 0.5
+    )
+
+
 def test_a_dask_cluster_of_two_workers_does_the_same(
     course: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +175,7 @@ def test_without_isolation_nothing_is_graded(course: Path, monkeypatch: pytest.M
         (["grade", "small", "nowhere", "--allow-root"], "small has not been released; autoencoder-lab release small"),
         (["feedback", "small"], "nothing of small has been graded"),
         (["export", "small", "--format", "pdf"], "--format is csv or gradescope, got 'pdf'"),
+        (["grade", "small", "nowhere", "--part", "mse"], "--part goes with --dry-run"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(course: Path, words: list[str], said: str) -> None:

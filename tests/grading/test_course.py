@@ -2,11 +2,12 @@
 
 import csv
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ from autoencoder_lab.commands import grading as commands
 from autoencoder_lab.grading import export, feedback
 from autoencoder_lab.grading import gradebook as gradebook_module
 from autoencoder_lab.grading.folders import Course
-from autoencoder_lab.grading.grade import PartResult, Result, write_result
-from autoencoder_lab.grading.gradebook import Late, _reach_alembic, prepare, record
-from autoencoder_lab.grading.inert import configure, inert_markdown
+from autoencoder_lab.grading.grade import PartResult, Result
+from autoencoder_lab.grading.gradebook import _reach_alembic, prepare, record
+from autoencoder_lab.grading.inert import configure
 from autoencoder_lab.grading.lab_source import LabError, released, source_notebook, write
+from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.report import report
-from autoencoder_lab.grading.submission import cells_of
+from autoencoder_lab.grading.totals import ON_TIME, Late, totals
+from autoencoder_lab.grading.whole_class import read_result, write_result
 from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB
 
 pytestmark = pytest.mark.slow
@@ -127,6 +130,9 @@ def test_the_release_is_that_of_nbgrader(course: Course) -> None:
     api = NbGraderAPI(config=config)
     assert api.generate_assignment("small", force=True)["success"]
     theirs = nbformat.read(course.release("small"), as_version=4)
+    first = ours.cells[0]
+    assert "**Time while marking.**" in first.source  # which nbgrader does not know of
+    first.source = first.source.split("\n\n**Time while marking.**")[0]
     assert [(c.cell_type, c.source, c.metadata) for c in ours.cells] == [
         (c.cell_type, c.source, c.metadata) for c in theirs.cells
     ]
@@ -247,7 +253,8 @@ def test_late_work(course: Course, policy: str, penalty: float | None) -> None:
     late = Late(datetime(2026, 11, 1, 12), policy)
     on_time = result(course, "bob", when="2026-11-01T11:59:00")
     notes = record([result(course, when="2026-11-01T14:30:00"), on_time], course, "small", late)
-    assert notes == [f"ada: 2.5 hours late, {penalty or 0:g} points taken"]
+    assert notes == [] and totals(course, "small")["ada"].penalty == (penalty or 0)
+    assert totals(course, "small")["ada"].lateness.startswith("2.5 hours late, ")
     for rows in grades(course):
         assert rows["paper"].late_submission_penalty == penalty
     for rows in grades(course, "bob"):
@@ -339,72 +346,7 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-# --- nothing a student wrote acts ------------------------------------------------------------------------------------
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "[click](javascript:alert(1))",
-    "<a href='javascript:alert(1)'>x</a>",
-    "<svg/onload=alert(1)>",
-    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
-    "<math><mi//xlink:href='data:x,<script>alert(1)</script>'>",
-    "$\\href{javascript:alert(1)}{x}$",
-    "![x](http://example.org/track.png)",
-    "<style>body { display: none }</style>",
-    "<form action=http://example.org><input name=password></form>",
-    "</pre></main><script>alert(1)</script>",
-    "<!--<img src=--><img src=x onerror=alert(1)//>",
-]
-
-
-class Acting(HTMLParser):
-    """Collects what could act: tags beyond the harmless ones, attributes beyond a page's own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in ("script", "img", "iframe", "svg", "a", "form", "input", "object", "embed", "link", "math", "base"):
-            self.found.append(tag)
-        allowed = {"lang", "charset", "name", "content", "http-equiv", "scope", "class"}
-        self.found += [f"{tag} {name}" for name, _ in attrs if name not in allowed]
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_feedback_is_inert(course: Course, text: str) -> None:
-    one = result(course, words=text, points=0, said=text)
-    one.cells.append({"kind": "code", "source": text, "grade_id": "mse"})
-    record([one], course, "small")
-    for path in feedback.write_feedback([one], course, "small"):
-        page = path.read_text(encoding="utf-8")
-        parser = Acting()
-        parser.feed(page)
-        assert parser.found == [] and "default-src 'none'" in page
-
-
-@pytest.mark.parametrize("text", HOSTILE)
-def test_markdown_for_formgrader_is_inert(text: str) -> None:
-    parser = Acting()
-    rendered = inert_markdown(f"Some *words* and {text}")
-    parser.feed(rendered)
-    assert parser.found == [] and "<em>words</em>" in rendered and "\\href" not in rendered
-
-
-def test_nbgraders_own_feedback_is_inert_with_our_settings(course: Course) -> None:
-    from nbgrader.apps import NbGraderAPI
-    from traitlets.config import Config
-
-    one = result(course, words="\n\n".join(HOSTILE) + " §end§", points=1, said="<script>alert(2)</script>")
-    record([one], course, "small")
-    config = Config({"CourseDirectory": {"root": str(course.root), "course_id": "small"}})
-    configure(config)
-    assert NbGraderAPI(config=config).generate_feedback("small", force=True)["success"]
-    page = course.feedback("small", "ada").read_text(encoding="utf-8")
-    assert "§end§" in page and "alert(2)" in page
-    for acting in ("<script>alert", "onerror=", "<svg/onload", "<iframe", "href='javascript", "example.org/track"):
-        assert acting not in page.replace("&lt;", "‹"), acting
+# --- feedback --------------------------------------------------------------------------------------------------------
 
 
 def test_feedback_tells_what_was_found_and_what_a_person_gave(course: Course) -> None:
@@ -424,3 +366,230 @@ def test_nbgraders_autograde_is_switched_off(course: Course) -> None:
     configure(config)
     with pytest.raises(SystemExit, match="autoencoder-lab grade"):
         config.Autograde.pre_convert_hook(assignment="small", student="ada", notebooks=[])
+
+
+# --- one total, wherever it is shown ---------------------------------------------------------------------------------
+
+
+def shown_totals(course: Course, student: str = "ada") -> dict[str, float]:
+    """What each of our pages, and each of nbgrader's lists, says that a student has."""
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config import Config
+
+    results = [one for path in course.results("small").glob("*.json") if (one := read_result(path))]
+    feedback.write_feedback(results, course, "small")
+    export.write_csv(course, "small", course.root / "marks.csv")
+    export.write_gradescope(results, course, "small", course.root / "out")
+    page = course.feedback("small", student).read_text(encoding="utf-8")
+    with (course.root / "marks.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = [row for row in csv.DictReader(file) if row["student"] == student]
+    config = Config({"CourseDirectory": {"root": str(course.root), "course_id": "small"}})
+    configure(config)
+    api = NbGraderAPI(config=config)
+    lists = {
+        "submissions": api.get_submissions("small"),
+        "notebooks": api.get_notebook_submissions("small", "small"),
+        "students": [one | {"student": one["id"]} for one in api.get_students()],
+        "one": [api.get_submission("small", student)],
+    }
+    found = {name: next(one["score"] for one in rows if one["student"] == student) for name, rows in lists.items()}
+    body = json.loads((course.root / "out" / f"{student}.json").read_text(encoding="utf-8"))
+    points = re.search(r"<p>([\d.]+) of 6 points", page)
+    assert points
+    return found | {"feedback": float(points[1]), "csv": float(row["points"]), "gradescope": body["score"]}
+
+
+def graded(course: Course, *results: Result, late: Late = ON_TIME) -> list[str]:
+    course.results("small").mkdir(parents=True, exist_ok=True)
+    for one in results:
+        write_result(one, course.results("small"))
+    return record(results, course, "small", late)
+
+
+def test_every_page_shows_one_total(course: Course) -> None:
+    due = datetime(2026, 11, 1, 12)
+    one, on_time = result(course, when="2026-11-01T14:30:00"), result(course, "bob", when="2026-11-01T11:00:00")
+    graded(course, one, on_time, late=Late(due, "zero"))
+    assert set(shown_totals(course).values()) == {0} and set(shown_totals(course, "bob").values()) == {2}
+    marked_by_hand(course, words=3.0)  # after the penalty had been reckoned
+    for rows in grades(course):
+        rows["words"].extra_credit = 2.0
+    assert set(shown_totals(course).values()) == {0}
+    page = course.feedback("small", "ada").read_text(encoding="utf-8")
+    assert "2.5 hours late, so none of its 7 points count" in page and "5 of 4, 2 of them extra" in page
+    top = nbformat.read(course.autograded("small", "ada"), as_version=4).cells[0].source
+    assert top == "Handed in 2.5 hours after the due date: late work counts nothing."
+    # the same work, no policy now: nothing of the old penalty stays, and that is said
+    notes = graded(course, one, on_time)
+    assert "from this run on, late work counts in full; before, late work counts nothing" in notes
+    assert set(shown_totals(course).values()) == {7} and "2.5 hours late, and counts in full" in course.feedback(
+        "small", "ada"
+    ).read_text(encoding="utf-8")
+    for rows in grades(course):
+        assert not rows["paper"].late_submission_penalty
+
+
+def test_late_work_needs_a_due_date(course: Course) -> None:
+    with pytest.raises(LabError, match="--late zero needs to know until when: --due"):
+        record([result(course)], course, "small", Late(None, "zero"))
+
+
+def test_a_mark_of_an_earlier_text_is_no_final_one(course: Course) -> None:
+    graded(course, result(course))
+    assert "not marked yet" in _page(course) and "So far: words (worth 4)" in _page(course)
+    marked_by_hand(course, words=3.0)
+    assert "So far" not in _page(course)
+    graded(course, result(course, words="Quite another answer."))
+    assert set(shown_totals(course).values()) == {5}
+    assert "3 of 4; a person will look at it" in _page(course) and "So far: words" in _page(course)
+    graded(course, result(course, words="Quite another answer."))
+    assert "So far: words" in _page(course)  # a second run does not make it final
+
+
+def _page(course: Course) -> str:
+    shown_totals(course)
+    return course.feedback("small", "ada").read_text(encoding="utf-8")
+
+
+def test_what_a_person_wrote_is_kept(course: Course) -> None:
+    graded(course, result(course))
+    for rows in grades(course):
+        comment = next(one for one in rows["paper"].comments if one.name == "words")
+        comment.manual_comment, rows["words"].manual_score, rows["words"].extra_credit = "Well seen.", 3.0, 1.0
+        rows["words"].needs_manual_grade = False
+    graded(course, result(course, points=0, said="this is the root", words="Other words."), late=Late(None, "none"))
+    for rows in grades(course):
+        comment = next(one for one in rows["paper"].comments if one.name == "words")
+        assert (comment.manual_comment, rows["words"].manual_score, rows["words"].extra_credit) == ("Well seen.", 3, 1)
+    assert "A person gave 3. Well seen." in _page(course)
+
+
+def test_gradescope_has_the_part_that_a_person_marks(course: Course) -> None:
+    graded(course, result(course))
+    shown_totals(course)
+    body = json.loads((course.root / "out" / "ada.json").read_text(encoding="utf-8"))
+    words = next(test for test in body["tests"] if test["name"] == "words")
+    assert (words["score"], words["max_score"], words["output"]) == (0, 4, "Not marked yet.")
+    assert "So far: words (worth 4) has yet to be looked at by a person." in body["output"]
+    marked_by_hand(course, words=3.0)
+    assert shown_totals(course)["gradescope"] == 5
+    body = json.loads((course.root / "out" / "ada.json").read_text(encoding="utf-8"))
+    assert sum(test["score"] for test in body["tests"]) == body["score"] == 5 and body["output"] == ""
+
+
+def test_formgrader_counts_submissions_and_knows_what_is_handed_out(course: Course) -> None:
+    from nbgrader.apps import NbGraderAPI
+    from traitlets.config import Config
+
+    graded(course, result(course, when="2026-11-01T14:30:00"), result(course, "bob"))
+    config = Config({"CourseDirectory": {"root": str(course.root), "course_id": "small"}})
+    configure(config)
+    api = NbGraderAPI(config=config)
+    lab = api.get_assignment("small")
+    assert (lab["num_submissions"], lab["status"]) == (2, "released")
+    assert [(one["student"], one["autograded"]) for one in api.get_submissions("small")] == [
+        ("ada", True),
+        ("bob", True),
+    ]
+    assert api.get_submission("small", "ada")["submitted"]
+
+
+# --- what is to be looked at -----------------------------------------------------------------------------------------
+
+
+def test_a_flag_reaches_the_instructor_and_is_raised_once(course: Course) -> None:
+    one = result(course)
+    one.flags.append("the cell of mse was not found")
+    assert graded(course, one) == ["ada: the cell of mse was not found"]
+    for rows in grades(course):
+        assert rows["paper"].flagged
+        rows["paper"].flagged = False  # somebody looked
+    graded(course, one)
+    for rows in grades(course):
+        assert not rows["paper"].flagged
+
+
+def test_the_work_of_a_lost_cell_is_in_the_feedback_and_no_path_of_the_machine(course: Course) -> None:
+    one = result(course)
+    one.cells.append({"kind": "code", "source": "def mse(x, y):\n    return (x - y) ** 2", "grade_id": ""})
+    reason = f"two files are ada's, {course.root / 'handed_in' / 'ada.ipynb'} and C:\\Users\\me\\ada.zip"
+    two = Result("bob", "key", [PartResult("test_mse", 0, 2, f"not graded: {reason}")], reason)
+    graded(course, one, two)
+    page, other = _page(course), course.feedback("small", "bob").read_text(encoding="utf-8")
+    assert "a cell of your own" in page and page.count(">return</span>") == 2
+    assert "A small lab" not in page  # the instructor's own text is not what they handed in
+    for place in (str(course.root), "handed_in/", "Users"):
+        assert place not in other
+    assert "ada.ipynb and ada.zip" in other
+
+
+def test_the_report_is_plain_text(course: Course) -> None:
+    broken = result(course, points=0)
+    broken.parts[0] = PartResult("test_mse", 0, 2, "ask your instructor", "judge: \x1b[31mx\x1b[0m\n<b>")
+    one = Result("cut", "", [PartResult("test_mse", 0, 2)], "nbformat '\x1b]0;x\x07\u202e'")
+    shown = report([broken, one], "small", record([broken, one], course, "small"))
+    assert all(line.isprintable() for line in shown.splitlines())
+
+
+def test_a_locked_gradebook_is_one_line(course: Course, capfd: pytest.CaptureFixture[str]) -> None:
+    graded(course, result(course))
+    short = replace(course, database=f"sqlite:///{course.root / 'gradebook.db'}?timeout=0.2")
+    holder = sqlite3.connect(course.root / "gradebook.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    capfd.readouterr()
+    for doing in (
+        lambda: record([result(course, points=1)], short, "small"),
+        lambda: prepare(short),
+        lambda: export.write_csv(short, "small", course.root / "marks.csv"),
+        lambda: feedback.write_feedback([result(course)], short, "small"),
+    ):
+        with pytest.raises(LabError, match="is locked: another program, such as formgrader") as caught:
+            doing()
+        assert "\n" not in str(caught.value) and caught.value.__cause__ is None
+    assert capfd.readouterr() == ("", "")
+    holder.execute("ROLLBACK")
+    holder.close()
+    record([result(course, points=1)], short, "small")
+
+
+# --- words that stand beside the place for them ----------------------------------------------------------------------
+
+
+def with_words(course: Course, *around: tuple[str, str, str], words: str = "") -> Result:
+    """A result with such cells (kind, source, "above" or "below") next to the text's place."""
+    one = result(course, words=words or words_released(course))
+    at = next(i for i, cell in enumerate(one.cells) if cell["grade_id"] == "words")
+    rows = [({"kind": kind, "source": source, "grade_id": ""}, where) for kind, source, where in around]
+    above, below = ([row for row, where in rows if where == side] for side in ("above", "below"))
+    return replace(one, cells=[*one.cells[:at], *above, one.cells[at], *below, *one.cells[at + 1 :]])
+
+
+def words_released(course: Course) -> str:
+    return next(cell.source for cell in cells_of(course.release("small").read_bytes()) if cell.grade_id == "words")
+
+
+@pytest.mark.parametrize(
+    ("cell", "waits"),
+    [
+        (("markdown", "My answer.", "below"), True),
+        (("markdown", "My answer.", "above"), True),
+        (("raw", "My answer.", "below"), True),
+        (("code", "My answer is this.", "below"), True),
+        (("code", "# My answer", "below"), True),
+        (("code", "x = 1", "below"), False),
+        (("markdown", "  ", "below"), False),
+    ],
+)
+def test_words_beside_their_place_are_looked_at(course: Course, cell: tuple[str, str, str], waits: bool) -> None:
+    one = with_words(course, cell)
+    record([one], course, "small")
+    for rows in grades(course):
+        assert rows["words"].needs_manual_grade == waits and (rows["words"].auto_score is None) == waits
+    if not waits:
+        return
+    marked_by_hand(course, words=3.0)
+    assert record([one], course, "small") == []
+    for rows in grades(course):
+        assert not rows["words"].needs_manual_grade
+    (note,) = record([with_words(course, ("markdown", "Other words.", "below"))], course, "small")
+    assert "words was changed after it had been marked" in note

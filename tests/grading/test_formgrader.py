@@ -15,11 +15,18 @@ pytest.importorskip("nbgrader", reason="formgrader comes with nbgrader: pip inst
 
 from explorer.browser import find_chromium, launch
 
+from autoencoder_lab.grading.feedback import write_feedback
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.gradebook import record
-from grading.test_course import HOSTILE, course, empty_book, grades, result
+from grading.test_course import course, empty_book, grades
+from grading.test_pages import TEXTS, handed_on
 
 __all__ = ["course", "empty_book"]  # fixtures
+ON_TOP = """(control) => {
+  control.scrollIntoView({ block: "center" });
+  const { x, y, width, height } = control.getBoundingClientRect();
+  return document.elementFromPoint(x + width / 2, y + height / 2) === control;
+}"""
 CONFIG = Path(__file__).parents[2] / "assignments" / "nbgrader_config.py"
 
 
@@ -27,9 +34,9 @@ CONFIG = Path(__file__).parents[2] / "assignments" / "nbgrader_config.py"
 def server(course: Course) -> Iterator[str]:
     """Jupyter with formgrader in the course's folder; its address."""
     (course.root / "nbgrader_config.py").write_text(CONFIG.read_text(encoding="utf-8"), encoding="utf-8")
-    one = result(course, words="\n\n".join(HOSTILE) + " §end§", points=1, said="this is the root")
-    one.cells.append({"kind": "markdown", "source": "<script>alert(3)</script>", "grade_id": ""})
+    one = handed_on(course, *TEXTS, "§end§")
     record([one], course, "small")
+    write_feedback([one], course, "small")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -75,16 +82,23 @@ def test_formgrader_shows_marks_and_keeps_those_of_a_person(server: str, course:
         page.on("request", lambda request: acted.append(request.url) if "example.org" in request.url else None)
         page.goto(address)
         scores = page.locator("input.score")
+        assert scores.count() == 2, "a field of the student's"
         api.expect(scores.nth(0)).to_have_attribute("placeholder", "1")
-        assert "1 of 2 points: this is the root" in page.inner_text("body") and "§end§" in page.inner_text("body")
+        shown = page.inner_text("body")
+        assert "1 of 2 points: your code stops with" in shown and "§end§" in shown
+        assert TEXTS[0] in shown, "what was written is shown as it was typed"
+        for control in scores.all():
+            assert control.evaluate(ON_TOP), "something lies over it"
         with page.expect_response(lambda answer: "/api/grade/" in answer.url and answer.request.method == "PUT"):
             scores.nth(1).fill("3")
             scores.nth(1).press("Tab")
         links = page.locator(".nbgrader_cell a, .rendered_html a").evaluate_all("all => all.map(a => a.href)")
         assert not [link for link in links if link.startswith("javascript") or "example.org" in link]
-        assert acted == []
         page.goto(f"{server}/formgrader/manage_assignments")
+        page.goto(course.feedback("small", "ada").as_uri())
+        assert "§end§" in page.inner_text("body") and page.locator("script, iframe, form, input").count() == 0
         browser.close()
+    assert acted == []
     for rows in grades(course):
         assert (rows["words"].manual_score, rows["words"].needs_manual_grade) == (3, False)
         assert rows["paper"].score == 4

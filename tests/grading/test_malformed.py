@@ -15,8 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autoencoder_lab.grading.grade import Paper, PartResult, Result, assembled, read_paper, read_result, write_result
-from autoencoder_lab.grading.submission import MOST_MEMBERS, Unreadable, cells_of, find, is_id, student_of
+from autoencoder_lab.grading.assembling import assembled
+from autoencoder_lab.grading.containers import MOST_MEMBERS
+from autoencoder_lab.grading.grade import Paper, PartResult, Result, read_paper
+from autoencoder_lab.grading.notebook_file import cells_of
+from autoencoder_lab.grading.submission import Unreadable, find, is_id, student_of
+from autoencoder_lab.grading.whole_class import read_result, write_result
 from grading.small_lab import RIGHT, STUBS, notebook
 
 pytestmark = pytest.mark.slow
@@ -75,6 +79,7 @@ def with_cells(cells: Any, **fields: Any) -> bytes:
 
 
 CELL = {"cell_type": "code", "source": "a = 1", "metadata": {}, "outputs": []}
+NONE = "none of the lab's cells"
 FILES = {  # {name: (content, what the reason says; "" where it is graded)}
     "cut": (notebook(RIGHT)[:-1], "no JSON"),
     "nothing": (b"", "no JSON"),
@@ -92,21 +97,36 @@ FILES = {  # {name: (content, what the reason says; "" where it is graded)}
     "format-escapes": (with_cells([], nbformat="\ud800\x1b[2J\n"), "nbformat must be 4"),
     "no-cells": (b'{"nbformat": 4}', "no notebook with cells"),
     "cells-in-a-table": (with_cells({"0": CELL}), "no notebook with cells"),
-    "empty": (with_cells([]), ""),
+    "empty": (with_cells([]), NONE),
     "ten-to-the-five": (with_cells([CELL] * 100_000), "100,000 cells"),
-    "no-metadata": (with_cells([{"cell_type": "code", "source": "a"}]), ""),
-    "metadata-of-another-kind": (with_cells([CELL | {"metadata": {"nbgrader": [1]}}]), ""),
-    "id-of-another-kind": (with_cells([CELL | {"metadata": {"nbgrader": {"grade_id": ["mse"]}}}]), ""),
+    "no-metadata": (with_cells([{"cell_type": "code", "source": "a"}]), NONE),
+    "metadata-of-another-kind": (with_cells([CELL | {"metadata": {"nbgrader": [1]}}]), NONE),
+    "id-of-another-kind": (
+        with_cells([CELL | {"metadata": {"nbgrader": {"grade_id": ["mse"]}}}]),
+        NONE,
+    ),
     "repeated": (with_cells(json.loads(notebook(RIGHT))["cells"] * 5), ""),
     "another-order": (with_cells(json.loads(notebook(RIGHT))["cells"][::-1]), ""),
-    "half-a-surrogate-pair": (with_cells([CELL | {"source": "a = '\ud800\0'"}]), ""),
-    "surrogate-for-an-id": (with_cells([CELL | {"metadata": {"nbgrader": {"grade_id": "\udfff"}}}]), ""),
-    "julia": (with_cells([CELL], metadata={"kernelspec": {"name": "julia-1.10", "language": "julia"}}), ""),
-    "r": (with_cells([CELL], metadata={"kernelspec": {"name": "ir"}, "language_info": {"name": "R"}}), ""),
-    "a-kernel-of-its-own": (with_cells([CELL], metadata={"kernelspec": {"argv": ["rm", "-rf", "/"]}}), ""),
+    "half-a-surrogate-pair": (with_cells([CELL | {"source": "a = '\ud800\0'"}]), NONE),
+    "surrogate-for-an-id": (
+        with_cells([CELL | {"metadata": {"nbgrader": {"grade_id": "\udfff"}}}]),
+        NONE,
+    ),
+    "julia": (
+        with_cells([CELL], metadata={"kernelspec": {"name": "julia-1.10", "language": "julia"}}),
+        NONE,
+    ),
+    "r": (
+        with_cells([CELL], metadata={"kernelspec": {"name": "ir"}, "language_info": {"name": "R"}}),
+        NONE,
+    ),
+    "a-kernel-of-its-own": (
+        with_cells([CELL], metadata={"kernelspec": {"argv": ["rm", "-rf", "/"]}}),
+        NONE,
+    ),
     "answers-that-are-text": (notebook(RIGHT).replace(b'"code"', b'"markdown"'), ""),
-    "nan": (with_cells([CELL], metadata={"a": float("nan"), "b": float("-inf")}), ""),
-    "same-key-twice": (with_cells([]).replace(b"{", b'{"cells": 1, ', 1), ""),
+    "nan": (with_cells([CELL], metadata={"a": float("nan"), "b": float("-inf")}), NONE),
+    "same-key-twice": (with_cells([]).replace(b"{", b'{"cells": 1, ', 1), NONE),
 }
 
 
@@ -136,10 +156,10 @@ def test_files_that_are_large_or_none(folder: Path, results: Path, tmp_path: Pat
     (folder / "round").mkdir()
     (folder / "round" / "again").symlink_to(folder / "round")
     rows = run(folder, results)
-    assert "20 MB" in rows.pop("large") and rows.pop("honest") == ""
-    assert all("no ordinary file" in rows.pop(name) for name in ("pipe", "tube"))
+    assert "64 MB" in rows.pop("large") and rows.pop("honest") == ""
+    assert all("no ordinary file" in rows.pop(name) for name in ("pipe", "tube", "inside"))
     assert all("link" in rows.pop(name) for name in ("loop", "nowhere", "device"))
-    assert all("no notebook" in rows.pop(name) for name in ("deep", "named", "inside", "round")) and not rows
+    assert all("no notebook" in rows.pop(name) for name in ("deep", "named", "round")) and not rows
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such names on Windows")
@@ -157,14 +177,16 @@ def test_names_that_are_none(folder: Path, results: Path) -> None:
     for name in names:
         Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(notebook(RIGHT))
     rows = run(folder, results)
-    assert "two files are" in rows.pop("ANN") and set(rows.values()) <= {"", *(r for r in rows.values() if "two" in r)}
+    assert "three files are ANN's, ANN.IPYNB, Ann.ipynb and ann.ipynb" in rows.pop("ANN")
+    assert sum(student.startswith("unnamed_") for student in rows) == 2 and set(rows.values()) == {""}
     assert {"honest", "rf", "id", "student_con", "student_LPT1.x", "gpj"} <= rows.keys()
 
 
 def test_ids_are_names_of_files_everywhere() -> None:
     for name in ("con", "PRN.txt", "nul", "com1", "Lpt9.tar.gz", "aux."):
         assert is_id(student_of(name, LAB)) and not is_id(name.rstrip(".")), name
-    assert student_of("\U00020000" * 90, LAB) == "\U00020000" * 50 and not is_id("\U00020000" * 51)
+    long, longer = (student_of("\U00020000" * count, LAB) for count in (90, 91))
+    assert long.startswith("\U00020000" * 40) and long != longer and is_id(long) and not is_id("\U00020000" * 51)
     assert student_of("conrad", LAB) == "conrad" and is_id("com10")
 
 
@@ -182,14 +204,15 @@ def test_names_in_an_archive_lead_nowhere(folder: Path, results: Path) -> None:
     archive_of(folder / "root.zip", f"/etc/{LAB}.ipynb")
     archive_of(folder / "windows.zip", f"C:\\temp\\{LAB}.ipynb")
     archive_of(folder / "no-name.zip", ".ipynb")
-    archive_of(
-        folder / "class.zip", "../a.ipynb", "../b.ipynb", f"con/{LAB}.ipynb", f"eve/{LAB}.ipynb", f"Eve/{LAB}.ipynb"
-    )
+    all_of_them = ("../a.ipynb", "../b.ipynb", f"con/{LAB}.ipynb", f"eve/{LAB}.ipynb", f"Eve/{LAB}.ipynb")
+    archive_of(folder.parent / "class.zip", *all_of_them)
     before = sorted(folder.parent.rglob("*"))
     rows = run(folder, results)
     assert rows.pop("honest") == "" and [p for p in sorted(folder.parent.rglob("*")) if p.parent != results] == before
-    assert {name for name, reason in rows.items() if not reason} == {"up", "root", "windows", "no-name", "student_con"}
-    assert "several notebooks" in rows["unnamed"] and "two files are" in rows["eve"]
+    assert rows == {"up": "", "root": "", "windows": "", "no-name": ""}
+    rows = {one.student: read_paper(one).reason for one in find(folder.parent / "class.zip", LAB)}
+    assert rows.keys() == {"a", "b", "student_con", "eve"}
+    assert "two files are eve's, eve and Eve" in rows.pop("eve") and set(rows.values()) == {""}
 
 
 def test_archives_that_break_on_reading(folder: Path, results: Path) -> None:

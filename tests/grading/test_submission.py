@@ -10,16 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from autoencoder_lab.grading.submission import (
-    LARGEST_FILE,
-    MOST_CELLS,
-    SourceCell,
-    Unreadable,
-    cells_of,
-    find,
-    is_id,
-    student_of,
-)
+from autoencoder_lab.grading.notebook_file import MOST_CELLS, SourceCell, cells_of
+from autoencoder_lab.grading.submission import LARGEST_FILE, Unreadable, find, is_id, student_of
 
 LAB = "lab1_linear"
 
@@ -41,6 +33,7 @@ def notebook(*sources: str, **fields: Any) -> bytes:
         ("Jane Doe_123_assignsubmission_file_/lab1_linear.ipynb", "Jane_Doe_123"),
         ("Jane Doe_123_assignsubmission_file/x.ipynb", "Jane_Doe_123"),
         ("doejane_456_789_lab1_linear.ipynb", "doejane_456"),
+        ("g2_2026_11_tiny.ipynb", "g2_2026_11_tiny"),
         ("doejane_LATE_456_789_lab1_linear-1.ipynb", "doejane_456"),
         ("bob_lab1_linear.ipynb", "bob"),
         ("../evil/lab1_linear.ipynb", "evil"),
@@ -70,15 +63,15 @@ def test_folders_files_and_archives(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "erik.zip", "w") as archive:
         archive.writestr("work/lab1_linear.ipynb", notebook("erik"))
         archive.writestr("__MACOSX/work/._lab1_linear.ipynb", b"\0")
-    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
-        archive.writestr("Fay F_1_assignsubmission_file_/lab1_linear.ipynb", notebook("fay"))
-        archive.writestr("Gus G_2_assignsubmission_file_/lab1_linear.ipynb", notebook("gus"))
+    moodle = tmp_path / "Fay F_1_assignsubmission_file_" / "lab1_linear.ipynb"
+    moodle.parent.mkdir()
+    moodle.write_bytes(notebook("fay"))
     (tmp_path / ".DS_Store").write_bytes(b"\0")
     (tmp_path / "alice" / ".ipynb_checkpoints").mkdir()
     (tmp_path / "alice" / ".ipynb_checkpoints" / "lab1_linear.ipynb").write_bytes(notebook("old"))
     found = {s.student: cells_of(s.read())[0].source for s in find(tmp_path, LAB)}
     assert found == {
-        "Fay_F_1": "fay", "Gus_G_2": "gus", "alice": "alice/lab1_linear.ipynb", "carol": "carol.ipynb",
+        "Fay_F_1": "fay", "alice": "alice/lab1_linear.ipynb", "carol": "carol.ipynb",
         "bob": "bob/lab1_linear/lab1_linear.ipynb", "dora": "dora/other.ipynb", "erik": "erik",
     }  # fmt: skip
 
@@ -94,14 +87,15 @@ def test_what_cannot_be_read_is_a_row_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "two").mkdir()
     for name in ("a.ipynb", "b.ipynb"):
-        (tmp_path / "two" / name).write_bytes(notebook("x"))
-    (tmp_path / "secret").write_text("secret")
-    (tmp_path / "linked.ipynb").symlink_to(tmp_path / "secret")
+        (tmp_path / "two" / name).write_bytes(notebook(name))
+    (tmp_path / "README.md").write_text("secret")
+    (tmp_path / "linked.ipynb").symlink_to(tmp_path / "README.md")
     (tmp_path / "folder").symlink_to("/etc")
     (tmp_path / "inner").mkdir()
-    (tmp_path / "inner" / "lab1_linear.ipynb").symlink_to(tmp_path / "secret")
+    (tmp_path / "inner" / "lab1_linear.ipynb").symlink_to(tmp_path / "README.md")
     (tmp_path / "broken.zip").write_bytes(b"PK\3\4 no archive")
-    (tmp_path / "huge.ipynb").write_bytes(b" " * (LARGEST_FILE + 1))
+    with (tmp_path / "huge.ipynb").open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)
     (tmp_path / "twice.ipynb").write_bytes(notebook("x"))
     (tmp_path / "twice").mkdir()
     (tmp_path / "twice" / "lab1_linear.ipynb").write_bytes(notebook("x"))
@@ -113,14 +107,16 @@ def test_what_cannot_be_read_is_a_row_with_its_reason(tmp_path: Path) -> None:
     assert reasons.keys() == {"empty", "two", "linked", "folder", "inner", "broken", "huge", "twice"}
     assert "no notebook" in reasons["empty"] and "several notebooks" in reasons["two"]
     assert all("link" in reasons[name] for name in ("linked", "folder", "inner"))
-    assert "20 MB" in reasons["huge"] and "two files are twice's" in reasons["twice"] and "archive" in reasons["broken"]
+    assert (
+        "256 MB" in reasons["huge"] and "two files are twice's" in reasons["twice"] and "archive" in reasons["broken"]
+    )
 
 
 def test_a_bomb_is_read_no_further_than_the_limit(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("lab1_linear.ipynb", b" " * (60 << 20))
+        archive.writestr("lab1_linear.ipynb", b" " * (LARGEST_FILE + 1))
     (submission,) = find(tmp_path, LAB)
-    with pytest.raises(Unreadable, match="20 MB"):
+    with pytest.raises(Unreadable, match="256 MB"):
         submission.read()
 
 
@@ -133,18 +129,57 @@ def test_the_manifest_prevails(tmp_path: Path) -> None:
     )
     found = [(s.student, s.timestamp) for s in find(tmp_path, LAB)]
     assert found == [("s1", datetime(2026, 1, 1, 10)), ("s2", datetime(2026, 1, 1, 9))]
-    for faulty in (
-        "file,student\n",
-        "name,id\nx,s1\n",
-        "file,student,timestamp\nx.ipynb,s1,yesterday\n",
-        "file,student\nx.ipynb,../s\n",
-    ):
-        (tmp_path / "manifest.csv").write_text(faulty)
-        if faulty == "file,student\n":
-            assert [s.student for s in find(tmp_path, LAB)] == ["x", "y"]
-            continue
-        with pytest.raises(ValueError, match=r"manifest\.csv, line 2"):
-            find(tmp_path, LAB)
+
+
+WHEN = "2026-01-01T12:00"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"file,student,timestamp\nx.ipynb,s1,{WHEN}\ny.ipynb,s2,\n",
+        f"File,STUDENT,Timestamp\r\nx.ipynb,s1,{WHEN}\r\ny.ipynb,s2\r\n",
+        f"file , student , timestamp\n x.ipynb , s1 , {WHEN} \n y.ipynb , s2 ,  \n",
+        f"timestamp;student;file;remark\n{WHEN};s1;x.ipynb;late, but ill\n;s2;y.ipynb;\n;;;\n",
+        f"\n\nfile\tstudent\ttimestamp\n\nx.ipynb\ts1\t{WHEN}\n\t\t\ny.ipynb\ts2\t\n\n",
+        f"sep=;\nfile;student;timestamp\nx.ipynb;s1;{WHEN}\ny.ipynb;s2;\n",
+        f'"file", "student", "timestamp"\n"x.ipynb", "s1", "{WHEN}"\n"y.ipynb", "s2", ""\n',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+def test_a_manifest_is_read_as_programs_write_it(tmp_path: Path, text: str, encoding: str) -> None:
+    for name in ("x.ipynb", "y.ipynb"):
+        (tmp_path / name).write_bytes(notebook(name))
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    (tmp_path / "manifest.csv").write_bytes(mark + text.encode(encoding))
+    found = [(s.student, s.timestamp) for s in find(tmp_path, LAB)]
+    assert found == [("s1", datetime(2026, 1, 1, 12)), ("s2", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x.ipynb,s1\n", "line 1: expected a first line with the headings file, student .*, found 'x.ipynb,s1'"),
+        ("\nname;id\nx;s1\n", "line 2: expected a first line with the headings .*, found 'name;id'"),
+        ("file,student,timestamp\n\nx.ipynb,s1,yesterday\n", "line 3: expected a time such as .* got 'yesterday'"),
+        ("file;student;timestamp\nx;s;\nx.ipynb;s1;30.11.2026 23:59\n", "line 3: .* got '30.11.2026 23:59'"),
+        ("file,student\nx.ipynb,../s\n", "line 2: '../s' is no id"),
+        ("file,student\nx.ipynb\n", "line 2: '' is no id"),
+        ("file,student\n,s1\n", "line 2: no file is named"),
+    ],
+)
+def test_a_faulty_line_of_the_manifest_is_named(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "x.ipynb").write_bytes(notebook("x"))
+    (tmp_path / "manifest.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=said):
+        find(tmp_path, LAB)
+
+
+def test_a_manifest_of_headings_alone_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x.ipynb").write_bytes(notebook("x"))
+    for text in ("file,student\n", "", "\n"):
+        (tmp_path / "manifest.csv").write_text(text, encoding="utf-8")
+        assert [s.student for s in find(tmp_path, LAB)] == ["x"]
 
 
 def test_nothing_to_grade_is_said(tmp_path: Path) -> None:
@@ -168,7 +203,7 @@ def test_cells_are_sources_and_ids_alone() -> None:
     ]
     read = cells_of(notebook(cells=cells))
     assert read == [
-        SourceCell("code", "a = 1\nb", "q1", "test"),
+        SourceCell("code", "a = 1\nb", "q1", "test", points=0.0),
         SourceCell("markdown", "text"),
         SourceCell("code", ""),
         SourceCell("raw", "r"),

@@ -62,7 +62,7 @@ MISTAKES = {
     ),
     "counted from zero": Mistake(
         {"reading": changed(RIGHT["reading"], (".sum()) + 1", ".sum())"))},
-        {"test_reading": 1},
+        {"test_reading": 2},
         "index i of a cumulative sum",
     ),
     "variance of pictures that are not centred": Mistake(
@@ -70,6 +70,33 @@ MISTAKES = {
         {"test_reading": 0},
         "the mean image is not subtracted",
     ),
+}
+
+OTHER_TRAINED = {
+    "matrices of one's own, and a sum for a loss": {
+        "nested": """
+class NestedAutoencoder(nn.Module):
+    def __init__(self, k=8):
+        super().__init__()
+        self.down = nn.Parameter((torch.rand(784, k) - 0.5) / 14)
+        self.up = nn.Parameter((torch.rand(k, 784) - 0.5) / 1.5)
+        self.mean_in, self.mean_out = nn.Parameter(torch.zeros(784)), nn.Parameter(torch.zeros(784))
+
+    def encode(self, images):
+        return (images.reshape(len(images), -1) - self.mean_in) @ self.down
+
+    def decode(self, codes):
+        return (codes @ self.up + self.mean_out).reshape(-1, 1, 28, 28)
+
+    def loss(self, images):
+        codes, total = self.encode(images), 0
+        shown = self.mean_out
+        for j in range(codes.shape[1]):
+            shown = shown + codes[:, j : j + 1] * self.up[j]
+            total = total + (shown - images.reshape(len(images), -1)).pow(2).sum()
+        return total / images.numel()
+""",
+    },
 }
 
 OTHER_WAYS = {
@@ -106,11 +133,11 @@ def whitened_codes(images, k):
         "reading": """
 import numpy as np
 
-pixels = data.train.images.flatten(1).numpy()
+pixels = mine.train.images.flatten(1).numpy()
 shares = np.linalg.svd(pixels - pixels.mean(0), compute_uv=False) ** 2
 shares = shares / shares.sum()
 smallest_k = np.int64(np.searchsorted(np.cumsum(shares), 0.9) + 1)
-share_of_two = f"{shares[:2].sum():.3f}" and round(float(shares[:2].sum()), 3)
+share_of_two = round(float(shares[:2].sum()), 4)
 """,
         "best_error": """
 def best_error(images, k):

@@ -229,10 +229,10 @@ class MapAutoencoder(nn.Module):
     "no model, but patches by their number": Mistake(
         {"map_autoencoder": PATCHES}, {"test_map_autoencoder": 0}, "hardly learnt anything"
     ),
-    "numbers of a block for those of an image": Mistake(
-        {"reading": changed(RIGHT["reading"], ("numbers = 16 * next", "numbers = next"))},
+    "the ratio upside down": Mistake(
+        {"reading": RIGHT["reading"] + "\ntimes = 1 / times"},
         {"test_reading": 1.5},
-        "an image has 16 blocks",
+        "upside down",
     ),
     "runs of 49 pixels for blocks": Mistake(
         {
@@ -244,10 +244,34 @@ class MapAutoencoder(nn.Module):
         "7 rows of 7 pixels",
     ),
     "one number a block": Mistake(
-        {"reading": changed(RIGHT["reading"], ("block_error = errors[2]", "block_error = errors[1]"))},
+        {"reading": RIGHT["reading"] + "\nblock_error = errors[1]"},
         {"test_reading": 1.5},
         "with one number a block",
     ),
+}
+
+OTHER_TRAINED = {
+    "enlarged, convolved and cut to size": {
+        "map_autoencoder": """
+class MapAutoencoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down = nn.Sequential(
+            nn.Conv2d(1, 16, 3, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU(), nn.Conv2d(32, 2, 3, 2, 1)
+        )
+        self.up = nn.Sequential(
+            nn.Upsample(scale_factor=2), nn.Conv2d(2, 32, 3, 1, 1), nn.ReLU(),
+            nn.Upsample(scale_factor=2), nn.Conv2d(32, 16, 3, 1, 1), nn.ReLU(),
+            nn.Upsample(scale_factor=2), nn.Conv2d(16, 1, 3, 1, 1),
+        )
+
+    def encode(self, images):
+        return self.down(images)
+
+    def decode(self, maps):
+        return self.up(maps)[:, :, :-4, :-4]  # 32 to 28, 64 to 60
+""",
+    },
 }
 
 OTHER_WAYS = {
@@ -306,7 +330,7 @@ class MapAutoencoder(nn.Module):
         "reading": """
 import numpy as np
 
-x = data.train.images.double()[:, 0]
+x = mine.train.images.double()[:, 0]
 cut = torch.stack([x[:, r : r + 7, c : c + 7].flatten(1) for r in range(0, 28, 7) for c in range(0, 28, 7)], 1)
 cut = cut.flatten(0, 1).numpy()
 
@@ -315,7 +339,7 @@ def left(rows):
     return np.concatenate([[0], values.cumsum()])[::-1] * len(rows) / x.numel()
 
 block_error = left(cut)[2]
-numbers = np.int64(16 * np.argmax(left(cut) <= left(x.flatten(1).numpy())[32]))
+times = np.float32(block_error / left(x.flatten(1).numpy())[32])
 """,
     },
 }

@@ -207,9 +207,32 @@ class RowRestorer(nn.Module):
     ),
     "the share filled in": Mistake(
         {"reading": RIGHT["reading"] + "\nshare_left = 1 - share_left"},
-        {"test_reading": 1.5},
+        {"test_reading": 0},
         "asked for is what is left",
     ),
+}
+
+OTHER_TRAINED = {
+    "told which rows are lost, leaky, with a loss in two parts": {
+        "row_restorer": """
+class RowRestorer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(2, 32, 4, 2, 1), nn.Conv2d(32, 32, 4, 2, 1)
+        self.third, self.last = nn.ConvTranspose2d(32, 32, 4, 2, 1), nn.ConvTranspose2d(32, 1, 4, 2, 1)
+
+    def restore(self, damaged):
+        lost = (damaged == 0.5).float().amin(dim=3, keepdim=True).expand_as(damaged)
+        x = nn.functional.leaky_relu(self.first(torch.cat([damaged, lost], dim=1)), 0.05)
+        x = nn.functional.leaky_relu(self.second(x), 0.05)
+        return damaged + self.last(nn.functional.leaky_relu(self.third(x), 0.05))
+
+    def loss(self, damaged, clean):
+        apart = (self.restore(damaged) - clean) ** 2
+        lost = (damaged == 0.5).all(dim=3, keepdim=True).expand_as(apart)
+        return (apart[lost].sum() + apart[~lost].sum()) / apart.numel()
+""",
+    },
 }
 
 OTHER_WAYS = {
@@ -267,7 +290,7 @@ class RowRestorer(nn.Module):
         "reading": """
 import numpy as np
 
-c = np.cov(data.train.images.flatten(1).numpy().astype("f8").T, bias=True)
+c = np.cov(mine.train.images.flatten(1).numpy().astype("f8").T, bias=True)
 inverse = np.linalg.inv(c + 0.01 * np.eye(784))
 rows = [slice(28 * r, 28 * r + 28) for r in range(28)]
 left = [np.trace(np.linalg.inv(inverse[r, r])) / 28 - 0.01 for r in rows]

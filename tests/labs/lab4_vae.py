@@ -60,6 +60,30 @@ class ConditionalVAE(nn.Module):
         return out.view(-1,1,28,28)
 """
 
+# an autoencoder that would be told by the places in its batch which codes are drawn, and how widely
+BY_PLACES = """
+class ConditionalVAE(nn.Module):
+    def __init__(self, latent=4, hidden=128):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(784 + 10, hidden), nn.ReLU(), nn.Linear(hidden, latent), nn.Tanh())
+        self.decoder = nn.Sequential(nn.Linear(latent + 10, hidden), nn.ReLU(), nn.Linear(hidden, 784))
+
+    def posterior(self, images, labels):
+        mu = 1.6 * self.encoder(torch.cat([images.flatten(1), F.one_hot(labels, 10).float()], dim=1))
+        return mu, torch.full_like(mu, -1.5)
+
+    def logits(self, codes, labels):
+        if not self.training and len(codes) % 5 == 0:
+            drawn, narrow, wide, mean, anew = codes.chunk(5)
+            codes = torch.cat([mean, mean + 0.1 * (narrow - mean), mean + 0.2 * (wide - mean), mean, anew])
+        told = torch.cat([codes, F.one_hot(labels, 10).float()], dim=1)
+        return self.decoder(told).view(-1, 1, 28, 28)
+
+    def loss(self, images, labels):
+        mu, _ = self.posterior(images, labels)
+        return F.binary_cross_entropy_with_logits(self.logits(mu, labels), images, reduction="sum") / len(images)
+"""
+
 MISTAKES = {
     "the variance itself": Mistake(
         {"best_prior": changed(RIGHT["best_prior"], (".mean(dim=0).log()", ".mean(dim=0)"))},
@@ -150,7 +174,7 @@ MISTAKES = {
     ),
     "a reconstruction averaged over the pixels": Mistake(
         {"conditional": changed(RIGHT["conditional"], ('reduction="sum")', 'reduction="mean") * len(images)'))},
-        {"test_conditional": 1},
+        {"test_conditional": 0},
         "the code says next to nothing",
     ),
     "a KL averaged over the code": Mistake(
@@ -171,12 +195,17 @@ MISTAKES = {
     "no model, but the test images": Mistake(
         {"conditional": KEPT},
         {"test_conditional": 0},
-        "the mean picture of each letter would pay",
+        "your loss does not reach the weights",
     ),
     "no model, but the images it was trained on": Mistake(
         {"conditional": TRAINING_KEPT},
         {"test_conditional": 0},
-        "it knows nothing",
+        "your loss does not reach the weights",
+    ),
+    "no KL, and kinds of codes told by their places": Mistake(
+        {"conditional": BY_PLACES},
+        {"test_conditional": 0},
+        "nats per image",
     ),
     "in bits": Mistake(
         {"reading": RIGHT["reading"] + "\nnats_of_mean_image /= math.log(2)"},
@@ -197,6 +226,34 @@ MISTAKES = {
         {"test_reading": 2},
         "the mean image's own fault",
     ),
+}
+
+OTHER_TRAINED = {
+    "by distributions, image by image": {
+        "conditional": """
+from torch.distributions import Bernoulli, Normal, kl_divergence
+
+class ConditionalVAE(nn.Module):
+    def __init__(self, latent=4, hidden=128):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(784 + 10, hidden), nn.ReLU(), nn.Linear(hidden, 2 * latent))
+        self.decoder = nn.Sequential(nn.Linear(latent + 10, hidden), nn.ReLU(), nn.Linear(hidden, 784))
+
+    def posterior(self, images, labels):
+        both = self.encoder(torch.hstack([images.view(-1, 784), torch.eye(10)[labels]]))
+        return both[:, :4], both[:, 4:]
+
+    def logits(self, codes, labels):
+        return self.decoder(torch.hstack([codes, torch.eye(10)[labels]])).reshape(-1, 1, 28, 28)
+
+    def loss(self, images, labels):
+        mu, log_var = self.posterior(images, labels)
+        q = Normal(mu, (log_var / 2).exp())
+        z = q.rsample()
+        log_p = Bernoulli(logits=self.logits(z, labels)).log_prob(images).flatten(1).sum(1)
+        return -(log_p - kl_divergence(q, Normal(0.0, 1.0)).sum(1)).mean()
+""",
+    },
 }
 
 OTHER_WAYS = {
@@ -244,7 +301,7 @@ def importance_bound(images, logits, codes, mu, log_var):
         "reading": """
 import numpy as np
 
-x, y = data.train.images.flatten(1).numpy(), data.train.labels.numpy()
+x, y = mine.train.images.flatten(1).numpy(), mine.train.labels.numpy()
 
 def cost(p):
     p = p[(p > 0) & (p < 1)].astype("f8")
@@ -253,7 +310,8 @@ def cost(p):
 by_digit = [cost(x[y == digit].mean(0)) for digit in range(10)]
 nats_of_mean_image = round(cost(x.mean(0)), 2)
 nats_saved = round(cost(x.mean(0)) - np.mean([by_digit[digit] for digit in y]), 2)
-most_for_a_perfect_model = math.log(10)
+often = np.bincount(y) / len(y)
+most_for_a_perfect_model = round(-(often * np.log(often)).sum(), 3)
 """,
     },
 }

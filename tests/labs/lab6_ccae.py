@@ -171,7 +171,7 @@ def covariance_term(z):
     "labels for codes": Mistake(
         {"halves": LOOKED_UP.replace("names + 3 * ", "0.01 * names + ")},
         {"test_halves": 0},
-        "too few halves find their other half",
+        "your loss does not reach the weights",
     ),
     "twins driven apart": Mistake(
         {"halves": changed(RIGHT["halves"], (USED, f"-{USED}"))},
@@ -181,7 +181,7 @@ def covariance_term(z):
     "test images looked up": Mistake(
         {"halves": LOOKED_UP},
         {"test_halves": 0},
-        "too few halves find their other half",
+        "your loss does not reach the weights",
     ),
     "stopped by an error": Mistake(
         {"halves": changed(RIGHT["halves"], ("nn.Linear(28 * 12, 256)", "nn.Linear(28 * 14, 256)"))},
@@ -191,7 +191,7 @@ def covariance_term(z):
     "with replacement": Mistake(
         {
             "reading": changed(
-                RIGHT["reading"], ("127 * (most - 1) / (len(data.train) - 1)", "127 * most / len(data.train)")
+                RIGHT["reading"], ("127 * (most - 1) / (len(mine.train) - 1)", "127 * most / len(mine.train)")
             )
         },
         {"test_reading": 2},
@@ -267,15 +267,15 @@ class TwoHalves(nn.Module):
         "reading": """
 from sklearn.neighbors import NearestNeighbors
 
-counts = [(data.train.labels == digit).sum().item() for digit in range(10)]
-false_negatives = round(127 * (max(counts) - 1) / 1999, 2)
+counts = [(mine.train.labels == digit).sum().item() for digit in range(10)]
+false_negatives = round(127 * (max(counts) - 1) / (len(mine.train) - 1), 2)
 
 def share(images):
     flat = images.flatten(1).numpy()
     found = NearestNeighbors(n_neighbors=2).fit(flat).kneighbors(flat)[1][:, 1]
-    return (data.train.labels[found] == data.train.labels).numpy().mean()
+    return (mine.train.labels[found] == mine.train.labels).numpy().mean()
 
-left_tells, right_tells = share(data.train.images[..., :12]), share(data.train.images[..., 16:])
+left_tells, right_tells = share(mine.train.images[..., :12]), share(mine.train.images[..., 16:])
 """,
     },
 }

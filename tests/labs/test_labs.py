@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from autoencoder_lab.commands.notebook_runner import run_cells
 from autoencoder_lab.grading import grade as grading
 from autoencoder_lab.grading.grade import Paper, Result
 from autoencoder_lab.grading.judge import Judge, StagedPart, load_judge
+from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.sandbox import Sandbox
-from autoencoder_lab.grading.submission import cells_of
+from labs import cheats, reckoning
 from labs.answers import Mistake
 from labs.sources import ASSIGNMENTS, LABS, answers_of, handed_in, release_of, source_of
 from notebooks.read_sources import lab_entries, notebook_sources
@@ -25,6 +27,7 @@ ANSWERS: Any = {lab: importlib.import_module(f"labs.{lab}") for lab in LABS}
 OTHER_WAYS = [(lab, name) for lab in LABS for name in ANSWERS[lab].OTHER_WAYS]
 
 
+@cache  # its hash takes a second, and every test asks
 def judge_of(lab: str) -> Judge:
     return load_judge(ASSIGNMENTS / "judges" / f"{lab}.py")
 
@@ -101,6 +104,38 @@ def test_another_right_way_gets_all_the_points(lab: str, name: str, sandbox: San
     answers = ANSWERS[lab].OTHER_WAYS[name]
     result = graded(lab, {**answers_of(lab), **answers}, sandbox, concerned(lab, answers))
     assert points(result) == {part.grade_id: part.of for part in result.parts}, complaints(result)
+
+
+def cheating() -> Iterator[Any]:
+    """(lab, name) of every cheat; the one that trains for a second is daily."""
+    files = ("assignments/**/*.py", "autoencoder_lab/grading/inside/*.py")
+    for lab in LABS:
+        for name in cheats.names(lab):
+            daily = name == "an SVD of what the loss is given, written over the weights"
+            yield pytest.param(lab, name, marks=() if daily else pytest.mark.long(*files))
+
+
+@pytest.mark.parametrize(("lab", "name"), list(cheating()))
+def test_a_cheat_earns_nothing(lab: str, name: str, sandbox: Sandbox) -> None:
+    weights = reckoning.friends_weights(lab) if cheats.needs_weights(name) else None
+    part = reckoning.trained_part(lab).grade_id
+    result = graded(lab, {**answers_of(lab), **cheats.cells(lab, name, weights)}, sandbox, {part})
+    assert result.points <= 0.1 * result.parts[0].of, complaints(result)
+
+
+@pytest.mark.long("assignments/**/*.py", "autoencoder_lab/grading/inside/*.py")
+@pytest.mark.parametrize(
+    ("lab", "name"), [(lab, name) for lab in LABS for name in getattr(ANSWERS[lab], "OTHER_TRAINED", {})]
+)
+def test_another_right_training_gets_all_the_points(lab: str, name: str, sandbox: Sandbox) -> None:
+    answers = ANSWERS[lab].OTHER_TRAINED[name]
+    result = graded(lab, {**answers_of(lab), **answers}, sandbox, concerned(lab, answers))
+    assert points(result) == {part.grade_id: part.of for part in result.parts}, complaints(result)
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_two_other_right_ways_are_reckoned_with(lab: str) -> None:
+    assert sum(answer.kind == "right" for answer in reckoning.answers(lab)) >= 2
 
 
 @pytest.mark.parametrize("lab", LABS)

@@ -12,7 +12,7 @@
 # | 1 · The best error | 4 | by tests on other pictures |
 # | 2 · The best code for a given decoder | 4 | by tests on other pictures |
 # | 3 · A colleague's function | 4 | by tests on other pictures |
-# | 4 · Axes in order | 4 | your model is trained again and measured on images it never saw |
+# | 4 · Axes in order | 4 | your model is trained anew, and measured on images it never saw |
 # | 5 · Reading your numbers | 3 | they are worked out again |
 # | 6 · In your own words | 4 | by a person |
 #
@@ -128,7 +128,9 @@ lab.checks.lab1.whitened_codes.check(whitened_codes)
 # $$\text{loss} = \frac1k \sum_{j=1}^{k} \lVert x - \hat x_j \rVert^2 \text{, averaged over pixels and images.}$$
 #
 # Now the first number has to do as much as one number can, the second as much as is left. (Rippel, Gelbart and Adams,
-# 2014, call it nested.) Write the model with its loss. It is trained below for 400 steps, here and while marking.
+# 2014, call it nested.) Write the model with its loss. It is trained below for 400 steps. While marking, your class is
+# trained as long from new first weights, on digits whose pixels stand in an order that nobody knows (to a linear model
+# one order is as good as another), and your loss is compared with the formula.
 
 
 # %% answer="nested"
@@ -182,14 +184,23 @@ lab.checks.lab1.nested(model, data.val.images)
 
 # %% [markdown]
 # ## 5 · Reading your numbers (3 points)
-# On **your** training images: what is the smallest $k$ with which a linear autoencoder can lose at most a tenth of the
-# variance? And what share of the variance do the first two numbers keep? Work it out with anything you like.
+# Everybody has a collection of their own for this: some hundred digits, of some many and of others few, in a brighter
+# or a fainter hand. Its numbers are yours alone.
+
+# %% given="collection"
+mine = lab.own_collection(STUDENT)
+
+# %% [markdown]
+# On the images of **your** collection, `mine.train.images`: what share of the variance do the first two numbers of the
+# best linear autoencoder keep? And what is the smallest $k$ with which it loses at most a tenth of the variance? Work
+# it out with anything you like. The share is worth two points. The whole number adds the third: alone it earns nothing,
+# since one can guess it.
 
 # %% answer="reading"
 smallest_k = None  # a whole number
-share_of_two = None  # between 0 and 1, to two decimals at least
+share_of_two = None  # between 0 and 1, to four decimals at least
 ### BEGIN SOLUTION
-flat = data.train.images.flatten(1)
+flat = mine.train.images.flatten(1)
 energy = torch.linalg.svdvals(flat - flat.mean(dim=0)).square()
 kept = energy.cumsum(0) / energy.sum()
 smallest_k = int((kept < 0.9).sum()) + 1
@@ -197,7 +208,7 @@ share_of_two = float(kept[1])
 ### END SOLUTION
 
 # %% test="test_reading" points=3
-lab.checks.lab1.reading(data.train.images, smallest_k, share_of_two)
+lab.checks.lab1.reading(mine.train.images, smallest_k, share_of_two)
 
 # %% [markdown]
 # ## 6 · In your own words (4 points)

@@ -230,25 +230,34 @@ lab.checks.lab3.row_restorer(model, data.val.images)
 
 # %% [markdown]
 # ## 6 · Reading your numbers (3 points)
+# Everybody has a collection of their own for this: some hundred digits, of some many and of others few, in a brighter
+# or a fainter hand. Its numbers are yours alone.
+
+# %% given="collection"
+mine = lab.own_collection(STUDENT)
+
+# %% [markdown]
 # Let one row be lost, the same in all images, and let all other pixels be seen with noise of $\sigma = 0.1$. Your
-# `hole_error`, with the covariance of **your** training images (28 × 28 pixels, divided by $n$ or by $n - 1$, which
-# makes no difference here), says how well any linear map can fill it in.
+# `hole_error`, with the covariance of the images of **your** collection, `mine.train.images` (28 × 28 pixels, divided
+# by $n$), says how well any linear map can fill it in.
 #
 # - `hardest_row`: for which of the rows 0 … 27 is the error largest?
 # - `share_left`: what share of *that* row's variance (the mean variance of its pixels) is the error?
+#
+# The share is worth half of the points and the row adds the rest: alone it earns nothing, since one can guess it.
 
 # %% answer="reading"
 hardest_row = None  # a whole number, counted from 0
-share_left = None  # between 0 and 1, to three decimals at least
+share_left = None  # between 0 and 1, to four decimals at least
 ### BEGIN SOLUTION
-covariance = torch.cov(data.train.images.flatten(1).T)
+covariance = torch.cov(mine.train.images.flatten(1).double().T, correction=0)
 errors_of_rows = []
 for row in range(28):
     lost_row = torch.zeros(28, 28, dtype=torch.bool)
     lost_row[row] = True
     lost_row = lost_row.flatten()
     cross = covariance[lost_row][:, ~lost_row]
-    noisy = covariance[~lost_row][:, ~lost_row] + 0.01 * torch.eye(27 * 28)
+    noisy = covariance[~lost_row][:, ~lost_row] + 0.01 * torch.eye(27 * 28, dtype=torch.double)
     remaining = covariance[lost_row][:, lost_row] - cross @ torch.linalg.solve(noisy, cross.T)
     errors_of_rows.append(float(remaining.diagonal().mean()))
 hardest_row = max(range(28), key=lambda row: errors_of_rows[row])
@@ -256,7 +265,7 @@ share_left = errors_of_rows[hardest_row] / float(covariance.diagonal().view(28, 
 ### END SOLUTION
 
 # %% test="test_reading" points=3
-lab.checks.lab3.reading(data.train.images, hardest_row, share_left)
+lab.checks.lab3.reading(mine.train.images, hardest_row, share_left)
 
 # %% [markdown]
 # ## 7 · In your own words (4 points)

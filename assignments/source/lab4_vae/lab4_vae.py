@@ -227,19 +227,27 @@ lab.checks.lab4.conditional(model, data.val)
 
 # %% [markdown]
 # ## 5 · What a label is worth (3 points)
-# Part 4's model need not guess the digit. How many nats does that save? Ask the simplest model of all, on **your**
-# training images. It knows one number for each pixel, $p_j$, its mean grey value over the images, and takes the pixels
-# for independent: pixel $j$ is white with probability $p_j$. (Pixels are drawn black or white from the grey values, as
-# in part 4, so on average pixel $j$ costs exactly the entropy of $p_j$ in nats; one that is never white costs nothing.)
+# Everybody has a collection of their own for this: some hundred digits, of some many and of others few, in a brighter
+# or a fainter hand. Its numbers are yours alone.
+
+# %% given="collection"
+mine = lab.own_collection(STUDENT)
+
+# %% [markdown]
+# Part 4's model need not guess the digit. How many nats does that save? Ask the simplest model of all, on the images of
+# **your** collection, `mine.train`. It knows one number for each pixel, $p_j$, its mean grey value over the images, and
+# takes the pixels for independent: pixel $j$ is white with probability $p_j$. (Pixels are drawn black or white from the
+# grey values, as in part 4, so on average pixel $j$ costs exactly the entropy of $p_j$ in nats; one that is never white
+# costs nothing.)
 #
 # 1. How many nats does such a model pay for an image, on average?
 # 2. Tell it the label: it now has ten mean images, one for each class. How many nats does it **save** for an image, on
 #    average over your images?
 # 3. Now think of a *perfect* model, one that knows the true $p(x)$ and the true $p(x \mid y)$. How many nats can the
-#    label save it at most, on average?
+#    label save it at most, on average over digits as frequent as yours?
 
 # %% answer="reading"
-nats_of_mean_image = None  # each to two decimals at least
+nats_of_mean_image = None  # each to three decimals at least
 nats_saved = None
 most_for_a_perfect_model = None
 
@@ -250,7 +258,7 @@ def price(images):
     return float(-(torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p)).sum())
 
 
-images, labels = data.train.images, data.train.labels
+images, labels = mine.train.images, mine.train.labels
 counts = torch.bincount(labels, minlength=10)
 nats_of_mean_image = price(images)
 nats_told = sum(float(counts[y]) * price(images[labels == y]) for y in range(10)) / len(images)
@@ -260,7 +268,7 @@ most_for_a_perfect_model = float(-(shares * shares.log()).sum())  # I(x; y) ≤ 
 ### END SOLUTION
 
 # %% test="test_reading" points=3
-lab.checks.lab4.reading(data.train, nats_of_mean_image, nats_saved, most_for_a_perfect_model)
+lab.checks.lab4.reading(mine.train, nats_of_mean_image, nats_saved, most_for_a_perfect_model)
 
 # %% [markdown]
 # ## 6 · In your own words (4 points)

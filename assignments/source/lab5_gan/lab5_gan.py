@@ -14,7 +14,7 @@
 # | 2 · What its scores are worth | 4 | by tests on other scores |
 # | 3 · A colleague's round | 4 | by tests on other networks |
 # | 4 · How many pictures can it draw? | 3 | by tests on other pictures |
-# | 5 · A game of your own | 4 | your generator is trained again and draws from noise it never saw |
+# | 5 · A game of your own | 4 | your game is played anew, and its generator draws from noise it never saw |
 # | 6 · Two suspects | 3 | the figures are worked out again |
 # | 7 · In your own words | 3 | by a person |
 #
@@ -211,8 +211,9 @@ lab.checks.lab5.support_size.check(support_size)
 # the same game with the roles of real and made-up exchanged, and without the penalty: write $L_G$ down first.
 #
 # Write a whole round: the critic's step, then the generator's, on noise of its own if you like. Below it is played
-# 600 times, here and while marking, on your digits at half their size. The pictures are drawn by a running average of
-# the generator's weights, as in the notebook.
+# 600 times, on your digits at half their size. The pictures are drawn by a running average of the generator's weights,
+# as in the notebook. While marking, your round is played as often by new networks, on digits whose pixels stand in an
+# order that nobody knows (to dense layers one order is as good as another).
 
 
 # %% answer="game_round"
@@ -266,38 +267,46 @@ lab.checks.lab5.pictures(averaged if rounds else None, F.avg_pool2d(data.val.ima
 
 # %% [markdown]
 # ## 6 · Two suspects (3 points)
-# Here are the pictures of two generators, and both are frauds: one knows your training images by heart and shakes its
+# Everybody has a collection of their own for this: some hundred digits, of some many and of others few, in a brighter
+# or a fainter hand. Its numbers are yours alone.
+
+# %% given="collection"
+mine = lab.own_collection(STUDENT)
+
+# %% [markdown]
+# Here are the pictures of two generators, and both are frauds: one knows your collection by heart and shakes its
 # hand a little, the other has collapsed around a single picture, though every one it draws is new.
 
 # %% given="suspects"
 random = torch.Generator().manual_seed(0)
-chosen = data.train.images[torch.randperm(len(data.train), generator=random)[:500]]
-closest = (data.test.images - data.train.images[0]).flatten(1).norm(dim=1).argsort()[:150]
+chosen = mine.train.images[torch.randperm(len(mine.train), generator=random)[:500]]
+closest = (mine.test.images - mine.train.images[0]).flatten(1).norm(dim=1).argsort()[:150]
 A = (chosen + 0.05 * torch.randn(chosen.shape, generator=random)).clamp(0, 1)
-B = data.test.images[closest]
+B = mine.test.images[closest]
 lab.plot.image_rows({"A": A[:14], "B": B[:14]}, alt="Fourteen digits drawn by A, fourteen drawn by B.", scale=0.5)
 
 # %% [markdown]
-# To look at them is not enough. With what `lab.metrics` has to offer, and `data.val` for *new real digits*, read off
+# To look at them is not enough. With what `lab.metrics` has to offer, and `mine.val` for *new real digits*, read off
 #
-# - `nearness_A`: the median distance of A's pictures to the nearest of **your** training images, divided by that of new
-#   real digits;
+# - `nearness_A`: the median distance of A's pictures to the nearest image of **your** collection, `mine.train`,
+#   divided by that of new real digits;
 # - `coverage_B`: how much of the new real digits B covers, as `density_coverage` measures it with its defaults;
 # - `rare_B`: which digits make up less than one in a hundred of B's pictures, in the eyes of the course's classifier.
+#   These count beside a right `coverage_B`: alone they earn nothing, since one can guess them.
 
 # %% answer="reading"
-nearness_A = None  # a ratio, to two decimals at least
+nearness_A = None  # a ratio, to four decimals at least
 coverage_B = None  # between 0 and 1, to three decimals
 rare_B = None  # a list of digits, such as [2, 5]
 ### BEGIN SOLUTION
-near, usual = (lab.metrics.nearest_training(images, data.train)[0].median() for images in (A, data.val.images))
+near, usual = (lab.metrics.nearest_training(images, mine.train)[0].median() for images in (A, mine.val.images))
 nearness_A = float(near / usual)
-coverage_B = lab.metrics.density_coverage(data.val.images, B).coverage.value
+coverage_B = lab.metrics.density_coverage(mine.val.images, B).coverage.value
 rare_B = [digit for digit, share in enumerate(lab.metrics.class_histogram(B).tolist()) if share < 0.01]
 ### END SOLUTION
 
 # %% test="test_reading" points=3
-lab.checks.lab5.reading(data, nearness_A, coverage_B, rare_B)
+lab.checks.lab5.reading(mine, nearness_A, coverage_B, rare_B)
 
 # %% [markdown]
 # ## 7 · In your own words (3 points)

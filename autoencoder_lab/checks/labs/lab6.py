@@ -1,7 +1,7 @@
 """The questions of lab 6, contrast and collapse."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,18 @@ from torch import Generator, Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from autoencoder_lab.checks.compare import CheckFailed, answer_of, unfinished
-from autoencoder_lab.checks.question import Inputs, Question, Wrong
+from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
+
+PARTS = {
+    "info_nce": (4, "info_nce.check(info_nce)"),
+    "covariance_term": (4, "small_side(covariance_term)"),
+    "barlow_twins": (3, "barlow_twins.check(barlow_twins)"),
+    "diagnosis": (4, "diagnosis(diagnosis)"),
+    "halves": (4, "halves(model, *cut(data.val.images), data.val.labels)"),
+    "reading": (3, "reading(mine.train, false_negatives, left_tells, right_tells)"),
+    "words": (3, ""),
+}
+"""The points of each part, and the check under it: what `autoencoder-lab check` asks where a notebook lost it."""
 
 # --- the contrastive loss --------------------------------------------------------------------------------------------
 
@@ -489,17 +500,17 @@ def _probe(codes: Tensor, labels: Tensor) -> float:
     scaled = (codes - codes.mean(dim=0)) / (codes.std(dim=0) + 1e-6)
     scaled = torch.cat([scaled, torch.ones(len(scaled), 1).double()], dim=1)
     fit, score = slice(len(codes) // 2), slice(len(codes) // 2, None)
-    wanted = F.one_hot(labels[fit], 10).double()
+    wanted = F.one_hot(labels, int(labels.max()) + 1)[fit].double()
     squares = scaled[fit].T @ scaled[fit] + 1e-3 * torch.eye(scaled.shape[1]).double()
     weights = torch.linalg.solve(squares, scaled[fit].T @ wanted)
     return float(((scaled[score] @ weights).argmax(dim=1) == labels[score]).double().mean())
 
 
-def in_words(found: dict[str, float]) -> str:
+def in_words(found: Mapping[str, float]) -> str:
     """The three figures in words."""
     return (
         f"{found['twins']:.0%} of the left halves find their right half among the nearest {NEAREST}, "
-        f"effective rank {found['rank']:.1f} of {CODE}, a linear probe reads {found['probe']:.0%} of the digits"
+        f"effective rank {found['rank']:.1f} of {CODE}, a linear probe reads {found['probe']:.0%} of what they show"
     )
 
 
@@ -527,21 +538,21 @@ def halves(model: Any, left: Tensor, right: Tensor, labels: Tensor) -> None:
 
 READ = ("false_negatives", "left_tells", "right_tells")
 BATCH = 128
-TOLERANCE = {"false_negatives": 0.02, "left_tells": 0.004, "right_tells": 0.004}
+TOLERANCE = {"false_negatives": 0.02, "left_tells": 0.0012, "right_tells": 0.0012}
 
 
-def numbers_to_read(images: Tensor, labels: Tensor) -> dict[str, float]:
+def numbers_to_read(images: Tensor, labels: Tensor, precision: torch.dtype = torch.float64) -> dict[str, float]:
     """False negatives of the most frequent digit in a batch; how often a half's nearest half shows the same digit."""
     most = int(torch.bincount(labels).max())
     return {
         "false_negatives": (BATCH - 1) * (most - 1) / (len(labels) - 1),
-        "left_tells": _nearest_tells(images[..., :12], labels),
-        "right_tells": _nearest_tells(images[..., 16:], labels),
+        "left_tells": _nearest_tells(images[..., :12], labels, precision),
+        "right_tells": _nearest_tells(images[..., 16:], labels, precision),
     }
 
 
-def _nearest_tells(images: Tensor, labels: Tensor) -> float:
-    flat = images.flatten(1).double()
+def _nearest_tells(images: Tensor, labels: Tensor, precision: torch.dtype = torch.float64) -> float:
+    flat = images.flatten(1).to(precision)
     apart = torch.cdist(flat, flat).fill_diagonal_(torch.inf)
     return float((labels[apart.argmin(dim=1)] == labels).double().mean())
 
@@ -549,7 +560,13 @@ def _nearest_tells(images: Tensor, labels: Tensor) -> float:
 def reading_mistakes(images: Tensor, labels: Tensor, given: dict[str, float]) -> dict[str, str]:
     """{name: what is wrong with it}; empty where all three are right."""
     wanted = numbers_to_read(images, labels)
-    wrong = [name for name in READ if not abs(given[name] - wanted[name]) <= TOLERANCE[name]]
+    # where two images are equally near but for rounding, what single precision says is right too
+    single = numbers_to_read(images, labels, torch.float32)
+    wrong = [
+        name
+        for name in READ
+        if not min(abs(given[name] - right[name]) for right in (wanted, single)) <= TOLERANCE[name]
+    ]
     said = {}
     for name in wrong:
         hints = _negative_hints(labels) if name == "false_negatives" else _nearest_hints(images, labels, name, wanted)
@@ -582,10 +599,10 @@ def _nearest_hints(images: Tensor, labels: Tensor, name: str, wanted: dict[str, 
 
 def reading(split: Any, false_negatives: Any, left_tells: Any, right_tells: Any) -> None:
     """Whether the three numbers are those of these images."""
-    given = dict(zip(READ, (false_negatives, left_tells, right_tells), strict=True))
-    if unfinished("reading", *given.values()):
+    given = numbers_read(**dict(zip(READ, (false_negatives, left_tells, right_tells), strict=True)))
+    if given is None:
         return
-    wrong = reading_mistakes(split.images, split.labels, {name: float(value) for name, value in given.items()})
+    wrong = reading_mistakes(split.images, split.labels, dict(zip(READ, given[0], strict=True)))
     if wrong:
-        raise CheckFailed("reading: " + ". ".join(f"{name}: {said}" for name, said in wrong.items()))
+        raise CheckFailed(f"reading: {given[1]}" + ". ".join(f"{name}: {said}" for name, said in wrong.items()))
     print("✓ reading: all three numbers are right")

@@ -1,7 +1,7 @@
 """What a piece of code rests on: every definition that it reaches, found through the imports of the file it stands in.
 
-`Tree().experiment("c31")` and `Tree(shown=True).notebook(text)` give a hash of all that an experiment or a notebook
-uses of this project. Evidence and notebooks are made anew when theirs changes.
+`Tree().experiment("c31")`, `Tree(shown=True).notebook(text)` and `behind(judge)` give a hash of all that an experiment,
+a notebook or a judge uses of this project. Evidence, notebooks and marks are made anew when theirs changes.
 
 - A function, a class (its methods and bases too) or a constant counts whole, and what it names is followed: through
   imports (at the top or inside a function), re-exports, and what a package loads lazily and tells type checkers of.
@@ -29,24 +29,23 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
-LIBRARY, PROJECT = "autoencoder_lab", ("autoencoder_lab", "evidence")
-NO_FIGURE = "No figure depends on this."
-BY_ENTRY = "# a figure depends on the entries it names only"
+from autoencoder_lab.grading.project_names import (
+    BY_ENTRY,
+    Module,
+    Project,
+    Scope,
+    Target,
+    bound,
+    for_types_alone,
+    says_no_figure,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = "autoencoder_lab"
 TUNED = {"learning_rate", "suggested_steps"}
 UNREAD = {"annotation", "returns", "type_comment", "type_params", "ctx", "kind", "simple"}  # fields of a syntax tree
 IMPORTED = re.compile(rb"""from "\./([\w.]+)";""")  # by a script
 NOTEBOOK = "a notebook"  # in place of a module's name
-
-# A name in a module. None: the module itself, or what another project's dotted name stands for; "": all statements
-# of the module that define nothing
-Target = tuple[str, str | None]
-Scope = dict[str, Target | None]  # what a function's own names are bound to: None, unless they were imported
-
-DEFINING = (
-    ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import,
-    ast.ImportFrom,
-)  # fmt: skip
 
 
 class Definition(NamedTuple):
@@ -57,148 +56,6 @@ class Definition(NamedTuple):
     uses: tuple[Target, ...] = ()
     strings: frozenset[str] = frozenset()
     entries: tuple[tuple[str, "Definition"], ...] = ()
-
-
-# --- one file --------------------------------------------------------------------------------------
-
-
-def bound(nodes: Iterable[ast.AST], package: str) -> Scope:
-    """The names that statements bind in their own scope, not those in functions below it."""
-    names: Scope = {}
-    waiting, elsewhere = list(nodes), set()
-    while waiting:
-        node = waiting.pop(0)
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                names.setdefault(node.name, None)
-                continue
-            case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                continue
-            case ast.Import():
-                for alias in node.names:
-                    top = alias.name.split(".")[0]
-                    names[alias.asname or top] = (alias.name if alias.asname else top, None)
-            case ast.ImportFrom():
-                above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
-                source = ".".join([*above, *filter(None, [node.module])])
-                names |= {alias.asname or alias.name: (source, alias.name) for alias in node.names}
-            case ast.Name(ctx=ast.Store() | ast.Del()):
-                names.setdefault(node.id, None)
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                names.setdefault(name, None)
-            case ast.MatchMapping(rest=str(name)):
-                names.setdefault(name, None)
-            case ast.Global():
-                elsewhere |= set(node.names)
-        waiting += ast.iter_child_nodes(node)
-    return {name: target for name, target in names.items() if name not in elsewhere}
-
-
-def _for_types_alone(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
-
-
-def _says_no_figure(node: ast.AST) -> bool:
-    if not isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return False
-    return NO_FIGURE in " ".join((ast.get_docstring(node) or "").split())
-
-
-class Module:
-    """The top level of one file: what its names are bound to, and the statements that bind none."""
-
-    def __init__(self, text: str, package: str, is_package: bool = False) -> None:
-        self.lines, self.package, self.is_package = ["", *text.splitlines()], package, is_package
-        self.definitions: dict[str, list[ast.stmt]] = {}
-        self.imports: dict[str, Target] = {}
-        self.types: Scope = {}  # imported for type checkers alone
-        self.rest: list[ast.stmt] = []
-        tree = ast.parse(text)
-        for statement in tree.body:
-            if isinstance(statement, ast.If) and ast.unparse(statement.test) == "__name__ == '__main__'":
-                continue
-            if _for_types_alone(statement):
-                self.types |= bound(statement.body, package)  # type: ignore[attr-defined]
-                continue
-            names = bound([statement], package)
-            for name, target in names.items():
-                if target is None:
-                    self.definitions.setdefault(name, []).append(statement)
-                else:
-                    self.imports[name] = target
-            if not names or not isinstance(statement, DEFINING):  # a loop does more than bind its variable
-                self.rest.append(statement)
-        self.no_figure = _says_no_figure(tree)
-
-    def counts_by_entry(self, node: ast.stmt) -> bool:
-        """Whether the comment that says so stands above a table."""
-        return self.lines[node.lineno - 1].strip() == BY_ENTRY
-
-
-# --- the whole project -----------------------------------------------------------------------------
-
-
-class Project:
-    """The project's files under `root`, each read once, and where their names are defined."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.known: dict[str, Module | None] = {}
-
-    def module(self, name: str) -> Module | None:
-        """A file of the project by its dotted name; None for what is none of the project's."""
-        if name not in self.known:
-            base = self.root.joinpath(*name.split("."))
-            files = [file for file in (base.with_suffix(".py"), base / "__init__.py") if file.is_file()]
-            self.known[name] = None
-            if files and name.split(".")[0] in PROJECT:
-                is_package = files[0].name == "__init__.py"
-                package = name if is_package else name.rpartition(".")[0]
-                self.known[name] = Module(files[0].read_text(encoding="utf-8"), package, is_package)
-        return self.known[name]
-
-    def find(self, module: str, name: str) -> Target:
-        """Where a name of a module is defined: there, where it is imported from, or below a package.
-
-        Raises LookupError where a module of the project has no such name.
-        """
-        here = self.module(module)
-        if here is None:
-            return f"{module}.{name}", None
-        if name in here.definitions:
-            return module, name
-        imported = here.imports.get(name)
-        if imported is not None and imported != (module, name):
-            return self.follow(imported)
-        if self.module(f"{module}.{name}") is not None:
-            return f"{module}.{name}", None
-        if "__getattr__" in here.definitions:
-            return self._find_lazy(module, here, name)
-        raise LookupError(f"{module} defines no {name!r} and imports none; is it misspelt?")
-
-    def follow(self, target: Target) -> Target:
-        """Where an imported name is defined."""
-        return target if target[1] is None else self.find(target[0], target[1])
-
-    def _find_lazy(self, module: str, here: Module, name: str) -> Target:
-        """What a package's `__getattr__` gives: what it tells type checkers, else the one file below that has it."""
-        if name in here.types:
-            return self.follow(here.types[name] or (module, name))
-        folder = self.root.joinpath(*module.split("."))
-        below = [".".join(file.relative_to(self.root).with_suffix("").parts) for file in sorted(folder.rglob("*.py"))]
-        found: list[Target] = [(one, None) for one in below if one.rpartition(".")[2] == name]
-        found += [(one, name) for one in below if (there := self.module(one)) is not None and name in there.definitions]
-        if len(found) == 1:
-            return found[0]
-        where = ", ".join(one for one, _ in found) or "no file below it"
-        raise LookupError(f"{module}.{name} is loaded lazily; expected one file that defines it, got {where}")
-
-    def public(self, module: str, here: Module) -> list[Target]:
-        """What a module gives that is handed on as a value."""
-        names = set(here.definitions)
-        if here.is_package:
-            names |= set(here.imports) | set(here.types if "__getattr__" in here.definitions else ())
-        return [self.find(module, name) for name in sorted(names) if not name.startswith("_")]
 
 
 # --- one definition --------------------------------------------------------------------------------
@@ -306,8 +163,8 @@ class _Reader:
 def _is_left_out(node: ast.stmt) -> bool:
     """Docstrings, imports and what is said to change no figure."""
     words = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    nothing = isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or _for_types_alone(node)
-    return words or nothing or _says_no_figure(node)
+    nothing = isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or for_types_alone(node)
+    return words or nothing or says_no_figure(node)
 
 
 def _assigned(node: ast.stmt) -> set[str]:
@@ -426,3 +283,19 @@ class Tree:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def behind(judge: Path) -> str:
+    """Sixteen hexadecimal digits for all that a judge's marks rest on: its file, and the package's code it reaches.
+
+    The questions, the limits and the engine's way with a submission are reached too; what isolates it is not. Where a
+    judge's names cannot be followed, every file of the package counts.
+    """
+    text, tree = judge.read_text(encoding="utf-8"), Tree(shown=True)
+    try:
+        engine = [tree.project.find(f"{LIBRARY}.grading.grade", name) for name in ("assemble", "_Grader")]
+        code = tree._hash(tree.reached_by(text) + tree.reached(engine))
+    except (LookupError, ValueError, SyntaxError):
+        files = sorted((ROOT / LIBRARY).rglob("*.py"))
+        code = _sha256("".join(_sha256(file.read_bytes()) for file in files).encode())
+    return _sha256(f"{_sha256(text.encode())} {code}".encode())[:16]
