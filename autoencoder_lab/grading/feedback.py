@@ -5,7 +5,7 @@ The points are those of totals.py, which export and formgrader show too.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
 
@@ -31,8 +31,8 @@ h3 { margin-bottom: .2rem } .late { font-weight: 600 }
 HEAD = "".join(f'<th scope="col">{title}</th>' for title in ("part", "points", "what was found"))
 
 
-def page(result: Result, lab: str, total: Total | None, released: Collection[str] = ()) -> str:
-    """The page's HTML. total: None for one whom the gradebook does not know. released: the texts of the lab's cells."""
+def page(result: Result, lab: str, total: Total | None, released: Mapping[str, str] | None = None) -> str:
+    """The page's HTML. total: None for one whom the gradebook does not know. released: text → use of the lab's cells."""
     judged = {part.grade_id: part for part in result.parts}
     marks: Mapping[str, PartMark] = {name: PartMark(name, part.of, part.points) for name, part in judged.items()} | (
         dict(total.parts) if total else {}
@@ -52,7 +52,7 @@ def page(result: Result, lab: str, total: Total | None, released: Collection[str
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body><main>'
         f"<h1>{title}</h1>{''.join(said)}<table><thead><tr>{HEAD}</tr></thead><tbody>{table}</tbody></table>"
-        f"<h2>What you handed in</h2>{''.join(_written(result, released))}</main></body></html>"
+        f"<h2>What you handed in</h2>{''.join(_written(result, released or {}))}</main></body></html>"
     )
 
 
@@ -74,13 +74,14 @@ def _row(mark: PartMark, judged: PartResult | None) -> str:
     )
 
 
-def _written(result: Result, released: Collection[str]) -> Iterator[str]:
+def _written(result: Result, released: Mapping[str, str]) -> Iterator[str]:
     """What a student wrote, in their order: the answers by name, and every cell that is none of the lab's."""
     left, added, hidden = PAGE, 0, 0
     for cell in result.cells:
         name, source = cell["grade_id"], cell["source"]
-        if name.startswith("test_") or (not name and (source.strip() in released or not source.strip())):
-            continue
+        use = released.get(source.strip(), "" if name or source.strip() else "given")
+        if name.startswith("test_") or (use and not (name and use == "answer")):
+            continue  # the lab's own, or empty; an answer that was left as it came is shown under its name
         added += not name
         if not name and (added > ADDED or left <= 0):
             hidden += 1
@@ -102,9 +103,9 @@ def write_feedback(results: list[Result], course: Course, lab: str) -> list[Path
     """One page a student, with what people marked in formgrader; returns the files."""
     marks = totals(course, lab)
     try:
-        released = {cell.source.strip() for cell in cells_of(course.released(lab).read_bytes())}
+        released = {cell.source.strip(): cell.use for cell in cells_of(course.released(lab).read_bytes())}
     except (OSError, ValueError, Unreadable):
-        released = set()
+        released = {}
     written = []
     for result in results:
         path = course.feedback(lab, result.student)

@@ -518,6 +518,10 @@ def test_the_work_of_a_lost_cell_is_in_the_feedback_and_no_path_of_the_machine(c
     page, other = _page(course), course.feedback("small", "bob").read_text(encoding="utf-8")
     assert "a cell of your own" in page and page.count(">return</span>") == 2
     assert "A small lab" not in page  # the instructor's own text is not what they handed in
+    assert "imports" not in page.partition("What you handed in")[2]  # nor is a given cell, unless they changed it
+    next(cell for cell in one.cells if cell["grade_id"] == "imports")["source"] += "\nimport os  # mine"
+    graded(course, one, two)
+    assert "<h3>imports</h3>" in _page(course)
     for place in (str(course.root), "handed_in/", "Users"):
         assert place not in other
     assert "ada.ipynb and ada.zip" in other
