@@ -32,7 +32,7 @@ HEAD = "".join(f'<th scope="col">{title}</th>' for title in ("part", "points", "
 
 
 def page(result: Result, lab: str, total: Total | None, released: Mapping[str, str] | None = None) -> str:
-    """The page's HTML. total: None for one whom the gradebook does not know. released: text → use of the lab's cells."""
+    """The page's HTML. total: None where the gradebook has none. released: text → use, of the lab's cells."""
     judged = {part.grade_id: part for part in result.parts}
     marks: Mapping[str, PartMark] = {name: PartMark(name, part.of, part.points) for name, part in judged.items()} | (
         dict(total.parts) if total else {}
