@@ -93,6 +93,8 @@ class Model(nn.Module, metaclass=_Remembering):
       has_posterior  posterior(x) → the mean and log variance of q(z|x), (B, latent) each: a VAE
       conditional    loss, sample and decode take condition=: classes (B,) or words (B, L), as in `split.condition`
       solved         trained by its own fit(split), not by `lab.fit`
+      images_apart   the loss of a batch is the mean over its images, each by itself: `fit` may take it in halves
+      loss_draws     loss takes generator=, from which it draws all that it draws
     A model that `lab.fit` trains has a loss as well, and steps where it has more than one.
 
     image_shape: (C, H, W) of the images it takes or draws; None: any. arguments: what it was made with;
@@ -100,7 +102,7 @@ class Model(nn.Module, metaclass=_Remembering):
     """
 
     encodes = decodes = reconstructs = samples = has_density = exact_inverse = fills = has_prior = False
-    has_posterior = conditional = solved = False
+    has_posterior = conditional = solved = images_apart = loss_draws = False
     learning_rate = 3e-3
     betas = (0.9, 0.999)  # of Adam
     batch_size = 128
@@ -219,7 +221,7 @@ class Autoencoder(LatentModel):
     loss: "squared_error", or "cross_entropy" (needs output="sigmoid").
     """
 
-    encodes = reconstructs = True
+    encodes = reconstructs = images_apart = True
 
     encoder: Callable[..., Tensor]
 

@@ -98,6 +98,7 @@ class CCAE(Autoencoder):
     The slide's own size is latent=2048, projector=(8192,).
     """
 
+    images_apart = False  # VICReg compares the images of a batch with one another
     learning_rate = 3e-3
     batch_size = 128
     suggested_steps = 1100

@@ -55,7 +55,7 @@ def resume(path: str | Path, model: nn.Module, optimisers: list[Adam], history: 
             f"{path} is damaged or no checkpoint of fit; not used. "
             "Give another checkpoint file, or delete it to start over"
         ) from error
-    compared = history.settings.keys() - {"threads", "torch"}
+    compared = history.settings.keys() - {"gradients", "torch"}
     differing = sorted(k for k in compared if stored["settings"].get(k) != history.settings[k])
     if stored["model"] != history.model or differing:
         then = {k: stored["settings"].get(k) for k in differing} | {"model": stored["model"]}

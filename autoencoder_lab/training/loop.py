@@ -20,6 +20,7 @@ from autoencoder_lab.training.checkpoint import described, plainly, resume, save
 from autoencoder_lab.training.device import pick_device
 from autoencoder_lab.training.evaluation import evaluate
 from autoencoder_lab.training.first_weights import draw_weights, is_fresh
+from autoencoder_lab.training.gradients import Gradients, way_of
 from autoencoder_lab.training.history import History, TrainingDiverged, stop_if_diverged
 from autoencoder_lab.training.loan import lent
 from autoencoder_lab.training.number_format import number_format
@@ -79,7 +80,7 @@ def fit(
     _check_augmentation(augment, data.train)
     run = _Run(model, data, plan, seed, pick_device(device), corrupt, augment)
     history, view = run.history, view_of(progress)
-    with lent(model) as loan, seeded(seed, run.device), closing(view):
+    with lent(model) as loan, seeded(seed, run.device), closing(view), closing(run.taking_gradients()):
         batches, done = run.start(initialise, checkpoint)
         if done:
             loan.keep()  # what was learnt stays, whatever happens
@@ -88,7 +89,9 @@ def fit(
         try:
             while done < plan.steps:
                 losses = []
-                for batch in batches.epoch(done // plan.per_epoch)[: plan.steps - done]:
+                shuffled = batches.epoch(done // plan.per_epoch)
+                run.gradients.seed()
+                for batch in shuffled[: plan.steps - done]:
                     losses.append(run.step(*batches.draw(batch), done))
                     done += 1
                     loan.keep()
@@ -124,9 +127,15 @@ class _Run:
         self.model, self.plan, self.seed, self.device = model, plan, seed, device
         self.pairs: list[Step] = model.steps()
         self.format = number_format(model, data.train.images[:1], device)
+        self.way = way_of(model, data.train.images[:1], device)
         settings = _settings(model, data, plan, seed, corrupt, augment) | self.format.settings
-        self.history = History(model.label, settings | {"device": str(device)})
+        self.history = History(model.label, settings | {"device": str(device), "gradients": self.way})
         self.shown = data.train, corrupt, augment
+
+    def taking_gradients(self) -> Gradients:
+        """The threads that this training computes with; to be closed."""
+        self.gradients = Gradients(self.way, self.format.precision, self.model.loss_draws)
+        return self.gradients
 
     def start(self, initialise: bool | None, checkpoint: str | Path | None) -> tuple[Batches, int]:
         """Draw weights, bring everything to the device, go on from a checkpoint; the batches and the steps done."""
@@ -144,15 +153,13 @@ class _Run:
 
     def step(self, x: Tensor, target: Tensor, condition: dict[str, Tensor], done: int) -> dict[str, float]:
         """One step of each optimiser, at the rate of the step after `done`; returns the losses and their parts."""
-        rate, precision = self.plan.rate * schedule(done, self.plan.steps), self.format.precision
+        rate = self.plan.rate * schedule(done, self.plan.steps)
         values: dict[str, float] = {}
         for optimiser, (parameters, loss_function) in zip(self.optimisers, self.pairs, strict=True):
-            with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
-                loss = loss_function(x, target, **condition)
-            # only these parameters: a generator's step cannot leak a gradient into its discriminator
-            optimiser.step(torch.autograd.grad(loss.total, parameters), rate)
-            for name, value in ({"total": loss.total} | loss.parts).items():
-                values[name] = values.get(name, 0.0) + value.item()
+            found, gradients = self.gradients(loss_function, parameters, x, target, condition)
+            optimiser.step(gradients, rate)
+            for name, value in found.items():
+                values[name] = values.get(name, 0.0) + value
         self.model.trained_steps += 1
         self.model.after_step(done + 1, self.plan.steps)
         return values
@@ -224,7 +231,6 @@ def _settings(model: Any, data: Any, plan: _Plan, seed: int, corrupt: Any, augme
         "augment": described(augment),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "layers": zlib.crc32(str(described(model)).encode()),  # a checksum: tells other layers and arguments apart
-        "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),  # its own class of string would not be loaded from a checkpoint
     }
 
