@@ -26,6 +26,8 @@ def _summary() -> str:
     from autoencoder_lab.training.device import pick_device
 
     threads = torch.get_num_threads()
+    others, usable = machine.others(), machine.processors()
+    busy = [f"busy: other programs use {others:.1f} of {usable} processors, so training takes longer"]
     ready = "ready" if importlib.util.find_spec("mlxtend") else "missing; pip install mlxtend"
     return " · ".join(
         [
@@ -33,5 +35,6 @@ def _summary() -> str:
             f"torch {torch.__version__.partition('+')[0]}",
             f"{pick_device().type}, {threads} thread{'s' * (threads > 1)}",
             f"mnist-5k offline: {ready}",
+            *busy * (others > machine.BUSY),
         ]
     )

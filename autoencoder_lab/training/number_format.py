@@ -50,7 +50,7 @@ def number_format(model: Any, image: Tensor, device: torch.device) -> NumberForm
 
 
 def multiplications(model: Any, image: Tensor) -> dict[nn.Module, int]:
-    """How many each of a model's convolutions and dense layers needs for the reconstruction of one image (1, C, H, W)."""
+    """How many each convolution and each dense layer needs to reconstruct one image (1, C, H, W)."""
     products: dict[nn.Module, int] = {}
 
     def count(layer: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
