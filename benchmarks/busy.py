@@ -119,10 +119,9 @@ def measure(short: bool = False) -> list[Row]:
             one, then, since = (times[0][way] for way in ("one", "before", "now"))
             faster = statistics.median(a / b for a, b in zip(then, since, strict=True))
             alone += [faster] if model != "VICReg" else []
-            beside = f"{statistics.median(since):.1f} ms, before {statistics.median(then):.1f}, one thread {statistics.median(one):.1f}"
-            rows.append(
-                Row(f"{model} alone: speed, × before", faster, limit=0.95 if model == "VICReg" else 0.9, beside=beside)
-            )
+            least = 0.95 if model == "VICReg" else 0.9
+            beside = "{:.1f} ms, before {:.1f}, one thread {:.1f}".format(*map(statistics.median, (since, then, one)))
+            rows.append(Row(f"{model} alone: speed, × before", faster, limit=least, beside=beside))
             for k in BUSY:
                 fair = statistics.median(one) * max(1.0, (k + 1) / 2)
                 took, took_before = (statistics.median(times[k][way]) for way in ("now", "before"))

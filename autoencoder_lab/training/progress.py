@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from autoencoder_lab.training.device import pick_device
 from autoencoder_lab.training.history import History
 
-
 WAITING = 1.3  # × its processor time: an undisturbed training takes less than that on the clock, with two threads half
 
 

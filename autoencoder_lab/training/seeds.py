@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-import torch
 
+import torch
 
 EVALUATION_SEED = 0
 
