@@ -78,8 +78,12 @@ def check_fit(now: Files, folder: Path, done: bool) -> None:
 
 @functools.cache
 def undisturbed_training() -> Any:
-    model = lab.DenseAutoencoder(4, (1, 8, 8), hidden=(128,))
-    return model, lab.fit(model, digits(), epochs=3, batch_size=50, progress=False)
+    model, threads = lab.DenseAutoencoder(4, (1, 8, 8), hidden=(128,)), torch.get_num_threads()
+    torch.set_num_threads(1)  # as the processes have it that are struck
+    try:
+        return model, lab.fit(model, digits(), epochs=3, batch_size=50, progress=False)
+    finally:
+        torch.set_num_threads(threads)
 
 
 FIT = Command(first_epoch, lambda folder: print(trained(folder)[1].step))
@@ -373,7 +377,7 @@ def check_ending(name: str, fault: str, suffered: Suffered) -> None:
     else:
         assert SENTENCES[name] in said, said
         assert "Traceback" not in said or name in ("to_html", "download")
-        assert len(said.splitlines()) < 30, said
+        assert len(said.splitlines()) < 40, said
 
 
 @forked
@@ -397,11 +401,11 @@ def test_wherever_it_is_struck(name: str, fault: str, tmp_path: Path) -> None:
             if suffered.code or SENTENCES[name] in suffered.said:
                 check_ending(name, fault, suffered)
         return
-    at = 0
+    at, apart = 1, 5 if name == "grade" else 1  # grading takes seconds each time
     while True:
-        at += 1
         suffered = struck(name, tmp_path / str(at), fault, at)
         if suffered.changes < at:  # it had ended before
             break
         check_ending(name, fault, suffered)
+        at += apart
     assert at > 3

@@ -212,7 +212,7 @@ def _fetch(data: str, file: RemoteFile, folder: Path, hint: str) -> Content:
 
 def _no_room(error: OSError, folder: Path) -> OSError:
     """The error of a full disk, with what to do."""
-    said = "the disk is full, and nothing was kept: free some space, or set AUTOENCODER_LAB_DATA to a folder elsewhere"
+    said = "the disk is full and this file not kept: free some space, or set AUTOENCODER_LAB_DATA to a folder elsewhere"
     return OSError(error.errno, said, str(folder))
 
 
