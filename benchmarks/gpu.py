@@ -259,7 +259,8 @@ def full_size(data: Any, model: lab.CCAE, steps: int, rounds: int, device: str) 
             took[way].append(value)
     rate = {way: steps * batch / statistics.median(seconds) for way, seconds in took.items()}
     text = f"{rate['fit']:,.0f} and {rate['bare']:,.0f} images/s"
-    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiled:
+    watched = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if device != "cpu" else [])]
+    with profile(activities=watched) as profiled:
         profiled_seconds = seconds_of_fit(model, data, min(steps, 50), batch, initialise=False, device=device)
     # kernels alone: an operator's own entry counts those it starts once more, and copies run before the clock does
     busy = sum(

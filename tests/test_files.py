@@ -335,6 +335,7 @@ def test_nothing_writes_a_file_for_keeps_in_a_way_of_its_own() -> None:
     assert found == {
         ("autoencoder_lab/grading/control_group.py", "write_text"),
         ("autoencoder_lab/grading/sandbox.py", "NamedTemporaryFile"),  # which a probe tries to read; see `prove`
+        ("autoencoder_lab/grading/sandbox.py", "save"),  # into memory
         ("benchmarks/grading.py", "write_text"),
     }
     in_place = 'np.savez(FILE, a=1)\ntorch.save(state, "a.pt")\nPath("a").write_text("a")'
