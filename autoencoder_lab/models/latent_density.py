@@ -117,7 +117,7 @@ class LatentMixture(OnCodes):
         """n codes (n, d) from the mixture, float32."""
         self._check_fitted()
         which = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        noise = torch.randn(n, self.means.shape[1], 1, generator=generator, dtype=torch.double)
+        noise = torch.randn(n, self.means.shape[1], 1, generator=generator, dtype=torch.double, device=which.device)
         codes: Tensor = self.means[which] + (self.factors[which] @ noise)[..., 0]
         return codes.float()
 
