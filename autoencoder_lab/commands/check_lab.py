@@ -15,11 +15,15 @@ from typing import Any, Literal
 import autoencoder_lab
 from autoencoder_lab.protocol import CELL_SECONDS, NOT_DONE, PLACEHOLDER, RUN_SECONDS, TEXT_STUB
 
+LABS = Path(autoencoder_lab.__file__).parent / "checks" / "labs"
 State = Literal["done", "wrong", "missing"]
 SIGNS = {"done": "✓", "wrong": "✗", "missing": "·"}
 MOST_LEFT_OUT = 5
 CHECK = re.compile(r"\bchecks\.\w+\.(\w+)(?:\.check)?\(")  # a check cell that lost its mark
 HEADING = re.compile(r"^##+ .*\((\d+) points?\)", re.MULTILINE)  # of a part
+IMPORTS = (
+    "import torch\nfrom torch import nn\n\nimport autoencoder_lab as lab\n"  # of a lab that is none of the course's
+)
 MISSES_A_NAME = re.compile(r"NameError: (?:name|cannot access)|UnboundLocalError")
 
 
@@ -55,7 +59,7 @@ def look(path: Path, timeout: int = 10 * CELL_SECONDS) -> tuple[list[PartState],
     Raises ValueError for a file that is no lab, or cannot be run. Needs nothing but Jupyter, which the course brings.
     """
     from autoencoder_lab.grading.assembling import copies_of_stubs
-    from autoencoder_lab.grading.notebook_file import cells_of
+    from autoencoder_lab.grading.notebook_file import SourceCell, cells_of
     from autoencoder_lab.grading.reading import read_regular
     from autoencoder_lab.grading.submission import LARGEST_FILE, Unreadable
 
@@ -73,6 +77,9 @@ def look(path: Path, timeout: int = 10 * CELL_SECONDS) -> tuple[list[PartState],
         raise ValueError(f"{path} is no lab: it has no cell that carries points; check the notebook you were given")
     passed_over = copies_of_stubs(cells, {})
     code = [i for i, cell in enumerate(cells) if (cell.kind == "code" or i in tests) and i not in passed_over]
+    if not any(cell.grade_id == "imports" for cell in cells):
+        cells.append(SourceCell("code", _imports_of(cells), "imports", "given"))
+        code.insert(0, len(cells) - 1)
     ran = _run([*code, *tests], cells, path, timeout)
 
     def state(index: int) -> PartState:
@@ -104,12 +111,22 @@ def _parts_of(cells: Sequence[Any]) -> tuple[str, dict[str, tuple[float, str]]]:
     """The lab of the course that these cells come from, and its PARTS; nothing for another lab."""
     ids = {cell.grade_id.removeprefix("test_") for cell in cells if cell.grade_id}
     found: tuple[str, dict[str, tuple[float, str]]] = ("", {})
-    for file in sorted((Path(autoencoder_lab.__file__).parent / "checks" / "labs").glob("lab*.py")):
+    for file in sorted(LABS.glob("lab*.py")):
         listed = re.search(r"^PARTS = (\{.*?^\})", file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
         parts = ast.literal_eval(listed[1]) if listed else {}
         if len(ids & parts.keys() - {"reading", "words"}) > len(ids & found[1].keys() - {"reading", "words"}):
             found = file.stem, parts
     return found
+
+
+def _imports_of(cells: Sequence[Any]) -> str:
+    """What the lab's cell of imports has: marking puts it back where it is gone."""
+    lab, _ = _parts_of(cells)
+    if not lab:
+        return IMPORTS
+    text = (LABS / f"{lab}.py").read_text(encoding="utf-8")
+    found = re.search(r'^IMPORTS = """(.*?)"""', text, re.MULTILINE | re.DOTALL)
+    return found[1] if found else IMPORTS
 
 
 def _with_all_checks(cells: list[Any]) -> list[Any]:
@@ -252,8 +269,8 @@ def _state(index: int, cells: Sequence[Any], ran: _Ran, tests: Sequence[int]) ->
             return PartState(name, points, "wrong", output.evalue)
         before = _first_error(cells, ran, tests)
         lost = None if before else re.search(r"name '(\w+)' is not defined", output.evalue)
-        ids = {other.grade_id for other in cells}
-        if lost and name not in ids and not any(lost[1] in names_in(other.source) for other in cells):
+        ids, written = {other.grade_id for other in cells}, [other for other in cells if other.kind == "code"]
+        if lost and name not in ids and not any(lost[1] in names_in(other.source) for other in written):
             return PartState(name, points, "missing", f"{NOT_DONE}: the cell for {lost[1]} is gone")
         if output.ename == "NotImplementedError":
             return PartState(name, points, "missing", NOT_DONE)

@@ -148,6 +148,7 @@ def test_the_labs_name_their_parts(number: int) -> None:
     parts = getattr(checks, f"lab{number}").PARTS
     marked = re.findall(r'^# %% .*?(?:test="test_|manual=")(\w+)" points=(\d+)', text, re.MULTILINE)
     assert {name: float(points) for name, points in marked} == {name: points for name, (points, _) in parts.items()}
+    assert f'# %% given="imports"\n{getattr(checks, f"lab{number}").IMPORTS}' in text
     assert all(f"lab.checks.lab{number}.{call}" in text for _, call in parts.values() if call)
     assert sum(map(float, check_lab.HEADING.findall(re.sub(r"^# ", "", text, flags=re.MULTILINE)))) == sum(
         points for points, _ in parts.values()

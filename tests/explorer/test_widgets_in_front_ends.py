@@ -4,6 +4,7 @@ The kinds are found in the package; a new one fails a test here until `SHOWN` ma
 """
 
 import ast
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -163,15 +164,16 @@ def strokes(notebook: Notebook, modified: bool) -> dict[str, set[str]]:
 def press_all(notebook: Notebook, root: "Locator", element: "Locator", keys: dict[str, set[str]]) -> list[str]:
     """Press the keys in an element of a widget: those after which cells, kernel or focus are not as they were."""
     page, wrong = notebook.page, []
-    element.focus()
-    before = page.evaluate(STATE)
     page.evaluate("() => { window.executed.length = 0; }")
     for key, commands in keys.items():
         if not element.is_visible() or element.is_disabled():
             break
         element.focus()
+        before = json.loads(page.evaluate(STATE))
         page.keyboard.press(key)
-        after, executed = page.evaluate(STATE), commands.intersection(page.evaluate("window.executed"))
+        after, executed = json.loads(page.evaluate(STATE)), commands.intersection(page.evaluate("window.executed"))
+        if "Tab" in key and not root.evaluate(WITHIN):  # gone on to the next control: that one's cell is active then
+            before |= {name: after[name] for name in ("selected", "active", "mode")}
         if after != before or executed:  # what follows would be pressed in another notebook
             return [*wrong, f"{key}: {executed}, {before} became {after}"]
         if "Tab" not in key and not root.evaluate(WITHIN):

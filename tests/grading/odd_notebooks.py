@@ -202,8 +202,12 @@ ODD: dict[str, tuple[Answers, Callable[[Cells], Any], tuple[str, str]]] = {
     "the imports deleted": (
         {"mse": f"import torch\n{RIGHT['mse']}", "centred": RIGHT["centred"]}, _delete("imports"), (D, D)
     ),
+    "the imports deleted, and needed": (RIGHT, _delete("imports"), (D, D)),
     "written anew in an own cell": (
         RIGHT, lambda made: (_lose("mse")(made), made[2].update(source=f"# mine\n{RIGHT['mse']}")), (D, D)
+    ),
+    "turned into text without its mark": (
+        RIGHT, lambda made: (_lose("mse")(made), made[2].update(cell_type="markdown")), (M, D)
     ),
     "a copy of the stub at the end": (RIGHT, _put(_end, code(STUBS["mse"])), (D, D)),
     "a copy of the stub below": (RIGHT, _put(lambda made: place(made, "test_mse"), code(STUBS["mse"])), (D, D)),

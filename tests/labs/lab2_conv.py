@@ -224,7 +224,7 @@ class MapAutoencoder(nn.Module):
         {"map_autoencoder": LOOKED_UP}, {"test_map_autoencoder": 0}, "hardly learnt anything"
     ),
     "no model, but the images it was trained on": Mistake(
-        {"map_autoencoder": TRAINING_KEPT}, {"test_map_autoencoder": 0}, "hardly learnt anything"
+        {"map_autoencoder": TRAINING_KEPT}, {"test_map_autoencoder": 0}, "stops with IndexError"
     ),
     "no model, but patches by their number": Mistake(
         {"map_autoencoder": PATCHES}, {"test_map_autoencoder": 0}, "hardly learnt anything"

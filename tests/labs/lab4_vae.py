@@ -200,7 +200,7 @@ MISTAKES = {
     "no model, but the images it was trained on": Mistake(
         {"conditional": TRAINING_KEPT},
         {"test_conditional": 0},
-        "your loss does not reach the weights",
+        "stops with IndexError",
     ),
     "no KL, and kinds of codes told by their places": Mistake(
         {"conditional": BY_PLACES},

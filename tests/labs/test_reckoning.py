@@ -117,8 +117,14 @@ def test_the_sandbox_measures_what_the_reckoning_does(lab: str, sandbox: Any) ->
     grader = grading._Grader("student", cells, judge_of(lab), sandbox, 5)
     part = reckoning.trained_part(lab)
     assert isinstance(part.judge, Trained)
-    answer = Answer(lab, "reference", "reference")
-    found = [part.judge.measure(ask, np.random.default_rng(1)) for ask in (grader._ask(part), reckoning.asker(answer))]
+    found = [part.judge.measure(reckoning.asker(Answer(lab, "reference", "reference")), np.random.default_rng(1))]
+
+    def measured(ask: Any, generator: np.random.Generator) -> Mark:
+        assert isinstance(part.judge, Trained)
+        found.append(part.judge.measure(ask, np.random.default_rng(1)))
+        return Mark(1.0)
+
+    grader._staged(dataclasses.replace(part, judge=measured))
     assert isinstance(found[0], dict) and isinstance(found[1], dict)
     for name, value in found[0].items():
         assert found[1][name] == pytest.approx(value, rel=1e-3, abs=1e-3), name

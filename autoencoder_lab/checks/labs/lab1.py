@@ -9,6 +9,12 @@ from torch import Generator, Tensor
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+IMPORTS = """import torch
+from torch import nn
+
+import autoencoder_lab as lab
+"""
+"""The cell of imports, which `autoencoder-lab check` puts back where a notebook lost it."""
 PARTS = {
     "best_error": (4, "best_error.check(best_error)"),
     "best_code": (4, "best_code.check(best_code)"),

@@ -10,6 +10,13 @@ from torch import Generator, Tensor
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+IMPORTS = """import torch
+import torch.nn.functional as F
+from torch import nn
+
+import autoencoder_lab as lab
+"""
+"""The cell of imports, which `autoencoder-lab check` puts back where a notebook lost it."""
 PARTS = {
     "output_paddings": (3, "output_paddings.check(output_paddings)"),
     "window": (3, "window.check(window)"),

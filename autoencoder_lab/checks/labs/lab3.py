@@ -10,6 +10,12 @@ from torch import Generator, Tensor
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+IMPORTS = """import torch
+from torch import nn
+
+import autoencoder_lab as lab
+"""
+"""The cell of imports, which `autoencoder-lab check` puts back where a notebook lost it."""
 PARTS = {
     "pooled_psnr": (3, "pooled_psnr.check(pooled_psnr)"),
     "best_linear": (4, "best_linear.check(best_linear)"),

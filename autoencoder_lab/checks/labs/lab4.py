@@ -11,6 +11,15 @@ from autoencoder_lab import losses
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+IMPORTS = """import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import autoencoder_lab as lab
+"""
+"""The cell of imports, which `autoencoder-lab check` puts back where a notebook lost it."""
 PARTS = {
     "best_prior": (4, "best_prior.check(best_prior)"),
     "equivalent_beta": (4, "equivalent_beta.check(equivalent_beta)"),

@@ -12,6 +12,17 @@ from autoencoder_lab import metrics
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+IMPORTS = """import copy
+import math
+
+import torch
+import torch.nn.functional as F
+from IPython.display import display
+from torch import nn
+
+import autoencoder_lab as lab
+"""
+"""The cell of imports, which `autoencoder-lab check` puts back where a notebook lost it."""
 PARTS = {
     "best_logit": (4, "best_logit.check(best_logit)"),
     "divergence": (4, "divergence.check(divergence)"),

@@ -12,6 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from autoencoder_lab.checks.compare import CheckFailed, answer_of, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
+IMPORTS = """import torch
+import torch.nn.functional as F
+from torch import nn
+
+import autoencoder_lab as lab
+"""
+"""The cell of imports, which `autoencoder-lab check` puts back where a notebook lost it."""
 PARTS = {
     "info_nce": (4, "info_nce.check(info_nce)"),
     "covariance_term": (4, "small_side(covariance_term)"),
