@@ -61,7 +61,7 @@ def posterior_draws(model: Any, split: Any, samples: int = 1) -> Iterator[tuple[
     """
     if not model.has_posterior:
         raise TypeError(f"this is about q(z|x), which a VAE names; {model.label!r} has no posterior")
-    samples = whole_number("samples, the number of codes drawn for an image,", samples, 1)
+    samples = whole_number("samples (the number of codes drawn for an image)", samples, 1)
     generator = torch.Generator().manual_seed(0)
     observed = model.observe(split.images, generator).split(500)
     for x, (mu, log_var) in [(x, model.posterior(x)) for x in observed] * samples:

@@ -176,7 +176,7 @@ def check_codes(model: Any, z: Tensor) -> Tensor:
 
 def check_latent(latent: int) -> int:
     """latent as Python's int if a code can have so many values; TypeError or ValueError otherwise."""
-    return whole_number("latent, the number of values in the code,", latent, 1)
+    return whole_number("latent (the number of values in the code)", latent, 1)
 
 
 def check_image_shape(given: Any) -> tuple[int, int, int]:

@@ -25,7 +25,7 @@ def checksum(value: Tensor) -> int:
     """Of the bits of a tensor, whatever its type; 0 for a layer that waits for its first input."""
     if is_lazy(value):
         return 0
-    return zlib.crc32(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return zlib.crc32(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
 
 
 def fingerprint(model: nn.Module) -> tuple[int, ...]:
@@ -93,31 +93,28 @@ def watched(make: Callable[[], Any], drawn: Drawn) -> Any:
     """What make() gives; each weight that a layer draws meanwhile by its own rule is noted in `drawn`.
 
     So a weight that `__init__` changed afterwards can be told from one that it left as the layer drew it. Python calls
-    `note` at every return of a function; where somebody else listens there already, nothing is noted.
+    `note` at every return of a function. Another listener hears as before, but for cProfile's, which pauses meanwhile.
     """
+    listening: Any = sys.getprofile()
+    pausing = listening if hasattr(listening, "disable") else None  # that of Python 3.11, which is no function
 
-    def note(frame: Any, event: str, _: Any) -> None:
+    def note(frame: Any, event: Any, argument: Any) -> None:
+        if listening is not None and pausing is None:
+            listening(frame, event, argument)
         if event == "return" and frame.f_code.co_name in RESETS:
             layer = frame.f_locals.get("self")
             if isinstance(layer, nn.Module):
                 drawn.update(_key(*found[1:]) for found in weights_of(layer))
 
-    listening = sys.getprofile()
-    if listening is not None and getattr(listening, "__module__", None) != __name__:
-        return make()  # a profiler; cProfile's could not be put back
-    if listening is None:
-        sys.setprofile(note)
-    else:  # a model within a model: both want to know
-
-        def both(frame: Any, event: str, argument: Any) -> None:
-            listening(frame, event, argument)
-            note(frame, event, argument)
-
-        sys.setprofile(both)
+    if pausing is not None:
+        pausing.disable()
+    sys.setprofile(note)
     try:
         return make()
     finally:
-        sys.setprofile(listening)
+        sys.setprofile(None if pausing is not None else listening)
+        if pausing is not None:
+            pausing.enable()
 
 
 def _key(layer: nn.Module, name: str, value: Tensor) -> tuple[type, str, int]:
@@ -169,10 +166,10 @@ def _kept(network: nn.Module) -> str:
     edges: dict[int, float] = {}
     with evaluating(network), evaluating(drawn), torch.no_grad():
         for layer, other in zip(network.modules(), drawn.modules(), strict=True):
-            names = layer.parametrizations if parametrize.is_parametrized(layer) else ()
-            pairs += [(layer, getattr(layer, name), getattr(other, name)) for name in names]  # as it is used
+            parametrized: Any = getattr(layer, "parametrizations", {})
+            pairs += [(layer, getattr(layer, name), getattr(other, name)) for name in parametrized]  # as used
             if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd) and not is_lazy(layer.weight):
-                inner = {id(part) for name in names for part in layer.parametrizations[name].modules()}  # type: ignore
+                inner = {id(part) for name in parametrized for part in parametrized[name].modules()}
                 edges |= dict.fromkeys({id(layer)} | inner, layer.weight[0].numel() ** -0.5)
     if not all(_alike(value.detach(), fresh.detach(), edges.get(id(layer), math.inf)) for layer, value, fresh in pairs):
         return "given"

@@ -29,7 +29,7 @@ def reset_of(layer: nn.Module) -> Callable[[], Any] | None:
             inspect.signature(reset).bind()
         except TypeError:
             continue
-        return reset  # type: ignore[no-any-return]
+        return reset
     return None
 
 

@@ -84,7 +84,7 @@ class LatentMixture(OnCodes):
 
     def __init__(self, model: Model, components: int = 10) -> None:
         super().__init__(model, None)
-        self.components = components = whole_number("components, the number of Gaussians,", components, 1)
+        self.components = components = whole_number("components (the number of Gaussians)", components, 1)
         self.label = f"{model.label} + mixture of {components}"
         for name, shape in {"weights": (), "means": (self.latent,), "factors": (self.latent, self.latent)}.items():
             self.register_buffer(name, torch.full((components, *shape), torch.nan, dtype=torch.double))

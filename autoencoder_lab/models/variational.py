@@ -202,7 +202,7 @@ class MixturePriorVAE(VAE):
 
     def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28), components: int = 20, **settings: Any):
         super().__init__(latent, image_shape, **settings)
-        components = whole_number("components, the number of Gaussians in the prior,", components, 1)
+        components = whole_number("components (the number of Gaussians in the prior)", components, 1)
         self.prior_means = nn.Parameter(torch.empty(components, latent))
         self.prior_log_vars = nn.Parameter(torch.empty(components, latent))
         self.prior_logits = nn.Parameter(torch.empty(components))

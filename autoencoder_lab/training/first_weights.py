@@ -62,7 +62,9 @@ def draw_weights(model: Any, seed: int) -> None:
     for name in anew.keys() & again.keys():
         anew[name].copy_(again[name])
     set_once = [name for name in kept if name in again and name not in anew]
-    at_random = [name for name in set_once if not torch.equal(again[name], came[name])]
+    unlike = [name for name in set_once if not torch.equal(again[name], came[name])]
+    other = _made_again(model, seed + 1) if unlike else {}  # or an argument has changed since
+    at_random = [name for name in unlike if name in other and not torch.equal(again[name], other[name])]
     left = [name for name in anew if name not in again and _varies(anew[name])]
     left += [name for name in came if name in given and name not in reached | own.keys() and _varies(came[name])]
     for sentence, names in (

@@ -1,6 +1,8 @@
 """First weights: from the seed for any network, and what a model set itself is kept."""
 
 import copy
+import cProfile
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 import autoencoder_lab as lab
+from autoencoder_lab.models.construction import fingerprint
 from autoencoder_lab.training.first_weights import draw_weights, is_fresh
 
 SHAPE = (1, 8, 8)
@@ -189,6 +192,30 @@ def test_a_model_s_own_reset_has_the_last_word_on_its_layers_and_is_seeded(tiny:
     for model in (one, two):
         lab.fit(model, tiny, **STILL)
     assert float(one.encoder[1].weight.detach().std()) > 2 and same(state(one), state(two))
+
+
+def test_a_profiler_is_not_in_the_way(tiny: lab.ImageData) -> None:
+    class Own(Mine):
+        def __init__(self) -> None:
+            super().__init__()
+            nn.init.eye_(self.encoder[1].weight)
+
+    def listen(frame: Any, event: str, argument: Any) -> None:
+        heard.add(frame.f_code.co_name)
+
+    heard: set[str] = set()
+    sys.setprofile(listen)
+    try:
+        listened = Own()
+        assert sys.getprofile() is listen
+    finally:
+        sys.setprofile(None)
+    with cProfile.Profile() as profile:
+        profiled = Own()
+        fingerprint(profiled)
+    assert "reset_parameters" in heard
+    assert "fingerprint" in {getattr(entry.code, "co_name", "") for entry in profile.getstats()}
+    assert listened.own_weights == profiled.own_weights == {"encoder.1.weight": "set"}
 
 
 # --- networks given to a model -----------------------------------------------------------------------
