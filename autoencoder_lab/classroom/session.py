@@ -7,13 +7,16 @@ import numpy as np
 import torch
 
 from autoencoder_lab import machine
+from autoencoder_lab.whole_numbers import whole_number
 
 
 def setup(seed: int = 0) -> None:
     """Seed Python, NumPy and PyTorch, choose a thread count, and say in one line what this notebook runs on.
 
+    seed: a whole number from 0 to 2**32 - 1, which is what NumPy takes.
     Threads: never more than the processors this process may use, nor more than 8; small models only wait on more.
     """
+    seed = whole_number("seed", seed, 0, 2**32 - 1)
     random.seed(seed)
     np.random.seed(seed)  # the global generator, which scikit-learn and others draw from
     torch.manual_seed(seed)

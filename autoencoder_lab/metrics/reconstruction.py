@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autoencoder_lab.data.batches import in_batches
+from autoencoder_lab.data.batches import evaluating, in_batches
 from autoencoder_lab.data.corruptions import Corruption
 from autoencoder_lab.metrics.estimate import Estimate, mean_of
 
@@ -74,7 +74,7 @@ def hole_errors(method: Any, split: Any, corrupt: Any) -> tuple[Estimate, Estima
         raise TypeError(f"hole_errors needs a corruption with a mask, such as box_mask(10, fill=0.5), got {corrupt!r}")
     x = split.images
     damaged, hole = (draw(x, torch.Generator().manual_seed(CORRUPTION_SEED)) for draw in (corrupt, corrupt.mask))
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(method):
         output = method.fill(damaged, hole) if method.fills else in_batches(method.reconstruct, damaged)
     squared = (output - x).double().square()
 

@@ -15,6 +15,7 @@ from autoencoder_lab.models.layers import (
     decoder_layers,
     encoder_layers,
 )
+from autoencoder_lab.whole_numbers import whole_number
 
 Likelihood = Literal["bernoulli", "gaussian"]
 
@@ -202,10 +203,7 @@ class MixturePriorVAE(VAE):
 
     def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28), components: int = 20, **settings: Any):
         super().__init__(latent, image_shape, **settings)
-        if components < 1:
-            raise ValueError(
-                f"components is the number of Gaussians in the prior and must be at least 1, got {components}"
-            )
+        components = whole_number("components (the number of Gaussians in the prior)", components, 1)
         self.prior_means = nn.Parameter(torch.empty(components, latent))
         self.prior_log_vars = nn.Parameter(torch.empty(components, latent))
         self.prior_logits = nn.Parameter(torch.empty(components))

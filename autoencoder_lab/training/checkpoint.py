@@ -24,6 +24,8 @@ def described(thing: object) -> str | None:
 
 def plainly(value: object) -> object:
     """A value that a checkpoint can hold: numbers, strings, truth values and None as they are, all else in words."""
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()  # a number of NumPy's
     return value if value is None or isinstance(value, bool | int | float | str) else described(value)
 
 

@@ -92,8 +92,8 @@ class Gradients:
 
     def __call__(
         self, loss: Callable[..., Loss], parameters: Sequence[Tensor], x: Tensor, target: Tensor, condition: Condition
-    ) -> tuple[dict[str, float], list[Tensor]]:
-        """The loss and its parts, and the gradient of its total with respect to each of the parameters.
+    ) -> tuple[dict[str, float], list[Tensor | None]]:
+        """The loss and its parts, and the gradient of its total for each parameter; None where it does not use one.
 
         x: (B, C, H, W); target: of B images; condition: {} or {"condition": (B, …)}. Of two halves these are the
         means, weighted by how many images each has.
@@ -108,7 +108,8 @@ class Gradients:
         values, gradients = found[0]
         for more, further in found[1:]:
             values = {name: value + more[name] for name, value in values.items()}
-            gradients = [own + other for own, other in zip(gradients, further, strict=True)]
+            pairs = zip(gradients, further, strict=True)
+            gradients = [own if other is None or own is None else own + other for own, other in pairs]
         return {name: value.item() for name, value in values.items()}, gradients
 
     def _cut(self, x: Tensor, target: Tensor, condition: Condition) -> list[_Piece]:
@@ -127,12 +128,12 @@ class Gradients:
 
     def _differentiate(
         self, loss_function: Callable[..., Loss], parameters: Sequence[Tensor], piece: _Piece
-    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+    ) -> tuple[dict[str, Tensor], list[Tensor | None]]:
         x, target, given, share = piece
         with torch.autocast(x.device.type, self.precision, enabled=self.precision != torch.float32):
             loss = loss_function(x, target, **given)
         # only these parameters: a generator's step cannot leak a gradient into its discriminator
-        gradients = torch.autograd.grad(loss.total if share == 1 else share * loss.total, parameters)
+        gradients = torch.autograd.grad(loss.total if share == 1 else share * loss.total, parameters, allow_unused=True)
         values = {"total": loss.total} | loss.parts
         return {name: value if share == 1 else share * value.detach() for name, value in values.items()}, list(
             gradients

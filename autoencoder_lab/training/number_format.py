@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from autoencoder_lab.data.batches import evaluating
 from autoencoder_lab.models.base import Autoencoder
-from autoencoder_lab.training.loan import evaluating
 from autoencoder_lab.training.seeds import EVALUATION_SEED, seeded
 
 WIDE = 32  # channels

@@ -32,7 +32,15 @@ class Progress(Protocol):
 
 def view_of(wanted: "bool | Progress") -> Progress:
     """A view for where we are: True chooses one, False is silent, anything else is used as it is."""
+    if wanted is None or wanted in (0, 1):  # NumPy's truth values too
+        wanted = bool(wanted)
     if not isinstance(wanted, bool):
+        missing = [name for name in ("start", "step", "epoch", "close") if not callable(getattr(wanted, name, None))]
+        if missing:
+            lacks = f"which has no {missing[0]}()"
+            raise TypeError(
+                f"progress is True, False, or a view as autoencoder_lab's Progress, got {wanted!r}, {lacks}"
+            )
         return wanted
     if wanted and "ipykernel" in sys.modules:
         return NotebookLine()
