@@ -46,6 +46,11 @@ class _Ran:
     seconds: dict[int, float] = field(default_factory=dict)
     left_out: dict[int, str] = field(default_factory=dict)
 
+    def misses_a_name(self) -> bool:
+        """Whether something stopped for a name that nothing defines, an import perhaps."""
+        outputs = [output for each in self.outputs.values() for output in each]
+        return any(output.get("ename") == "NameError" for output in outputs)
+
 
 def check(path: Path, timeout: int = 10 * CELL_SECONDS) -> list[PartState]:
     """What became of each part. See `look`."""
@@ -77,10 +82,11 @@ def look(path: Path, timeout: int = 10 * CELL_SECONDS) -> tuple[list[PartState],
         raise ValueError(f"{path} is no lab: it has no cell that carries points; check the notebook you were given")
     passed_over = copies_of_stubs(cells, {})
     code = [i for i, cell in enumerate(cells) if (cell.kind == "code" or i in tests) and i not in passed_over]
-    if not any(cell.grade_id == "imports" for cell in cells):
+    ran = _run([*code, *tests], cells, path, timeout)
+    if ran.misses_a_name() and not any(cell.grade_id == "imports" for cell in cells):
         cells.append(SourceCell("code", _imports_of(cells), "imports", "given"))
         code.insert(0, len(cells) - 1)
-    ran = _run([*code, *tests], cells, path, timeout)
+        ran = _run([*code, *tests], cells, path, timeout)
 
     def state(index: int) -> PartState:
         if index in texts:
