@@ -52,15 +52,15 @@ def look(path: Path, timeout: int = 10 * CELL_SECONDS) -> tuple[list[PartState],
     """Execute a copy of the notebook in its folder: what became of each part, and warnings of cells that take long.
 
     timeout: seconds of one cell; one that takes longer, or ends its kernel, is left out. The file is left as it is.
-    Raises ValueError for a file that is no lab, or cannot be run. Needs nothing but Jupyter, which the course brings.
+    Raises ValueError for a file that cannot be read, is no lab, or cannot be run. Needs nothing but Jupyter, which the
+    course brings.
     """
     from autoencoder_lab.grading.assembling import copies_of_stubs
     from autoencoder_lab.grading.notebook_file import cells_of
-    from autoencoder_lab.grading.reading import read_regular
-    from autoencoder_lab.grading.submission import LARGEST_FILE, Unreadable
+    from autoencoder_lab.grading.submission import Unreadable
 
     try:
-        cells = _with_all_checks(_once_each(cells_of(read_regular(path.resolve(), LARGEST_FILE))))
+        cells = _with_all_checks(_once_each(cells_of(_content(path))))
     except Unreadable as error:
         raise ValueError(f"{path} cannot be read as a notebook: {error}") from None
     tests = [
@@ -94,6 +94,17 @@ def look(path: Path, timeout: int = 10 * CELL_SECONDS) -> tuple[list[PartState],
 
     states = [state(index) for index in sorted(tests + texts)]
     return states, _warnings(cells, ran, passed_over) + _gone(cells, states)
+
+
+def _content(path: Path) -> bytes:
+    from autoencoder_lab.grading.reading import read_regular
+    from autoencoder_lab.grading.submission import LARGEST_FILE
+
+    try:
+        return read_regular(path.resolve(), LARGEST_FILE)
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, and "\0", are no OSError in all Pythons
+        said = getattr(error, "strerror", None) or "no file can have that name"
+        raise ValueError(f"{path} cannot be read: {said}; name your lab's .ipynb") from None
 
 
 def _unmarked_check(cell: Any) -> bool:
