@@ -92,7 +92,7 @@ def test_errors_are_read_off_the_docstrings() -> None:
 
 # --- load_folder -----------------------------------------------------------------------------------------------------
 
-MODES = ("RGB", "L", "1", "P", "LA", "RGBA", "PA", "I;16", "I", "F", "CMYK", "YCbCr", "HSV")
+MODES = ("RGB", "L", "1", "P", "LA", "RGBA", "I;16", "I", "F", "CMYK", "YCbCr", "HSV")
 FORMATS = {"PNG": ".png", "JPEG": ".jpg", "BMP": ".BMP", "GIF": ".gif", "TIFF": ".tif", "WEBP": ".webp", "PPM": ".ppm"}
 FOLDERS = ("", "cats", "dogs", "cats/more", ".git", ".ipynb_checkpoints", "@eaDir", "__MACOSX", "über ☃", "a b [1]")
 ENDINGS = (".png", ".PNG", ".jpeg", ".txt", ".tiff", ".ico", ".pdf", "")
@@ -107,15 +107,13 @@ def pictures(draw: Any) -> bytes:
     high = 2**16 if mode in ("I;16", "I", "F") else 256
     values = np.random.default_rng(draw(st.integers(0, 9))).integers(0, high, (height, width, 4))
     array = values[..., 0].astype({"I;16": np.uint16, "I": np.int32, "F": np.float32}.get(mode, np.uint8))
-    if mode in ("I;16", "I", "F"):
-        image = Image.fromarray(array)
-    else:
-        image = Image.fromarray(values.astype(np.uint8), "RGBA").convert("RGB").convert(mode)
+    plain = Image.fromarray(values[..., :3].astype(np.uint8))
+    image = Image.fromarray(array) if mode in ("I;16", "I", "F") else plain.convert(mode)
     file = BytesIO()
     try:
         image.save(file, kind)
     except (OSError, KeyError, ValueError):  # JPEG has no transparency, …
-        image.convert("RGB").save(file, kind)
+        plain.save(file := BytesIO(), kind)
     content = bytearray(file.getvalue())
     harm = draw(st.sampled_from(("none", "none", "none", "cut", "changed")))
     if harm == "cut":
@@ -311,7 +309,8 @@ SOURCES = st.one_of(
     )),
 )  # fmt: skip
 IDS = st.one_of(
-    st.sampled_from(("best_error", "test_best_error", "best_code", "test_words", "words", "reading", "")), JSON
+    st.sampled_from(("best_error", "test_best_error", "best_code", "test_words", "words", "reading", "\ud800", "")),
+    JSON,
 )
 MARKS = st.fixed_dictionaries(
     {},
@@ -438,7 +437,12 @@ DATA: dict[str, Callable[[lab.ImageData], Any]] = {
     "a name": lambda data: "digits",
     "None": lambda data: None,
 }
-GOOD_CALLBACK, CALLS = (lambda model, history: None), st.sampled_from
+
+
+def good_callback(model: Any, history: Any) -> None:
+    """Asks for nothing."""
+
+
 COUNTS = WHOLE_NUMBERS.filter(lambda number: not (isinstance(number, int) and number > 4))  # 2**70 steps take long
 ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
     "epochs": COUNTS,
@@ -446,18 +450,20 @@ ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
     "seed": st.one_of(WHOLE_NUMBERS, st.sampled_from((2**64, -1, "a", torch.tensor(3)))),
     "batch_size": WHOLE_NUMBERS,
     "learning_rate": st.one_of(st.floats(), WHOLE_NUMBERS, st.sampled_from((1e-3, np.float64(1e-3), 1e30))),
-    "corrupt": CALLS((None, lab.corrupt.gaussian(0.2), lab.corrupt.gaussian, "gaussian", 0.5, lambda: None)),
-    "augment": CALLS((None, lab.augment.nudge(1), lab.augment.nudge, "affine", 3, lambda: None, lambda x: None)),
-    "initialise": CALLS((None, True, False, "yes", 3)),
-    "device": CALLS(("auto", "cpu", "gpu", "cuda:99", "mps", "meta", "", None, 3, torch.device("cpu"))),
-    "callbacks": CALLS(
-        ((), [GOOD_CALLBACK], GOOD_CALLBACK, [lambda model: None], "print", [3], None, 3, {"a": GOOD_CALLBACK})
+    "corrupt": st.sampled_from((None, lab.corrupt.gaussian(0.2), lab.corrupt.gaussian, "gaussian", 0.5, lambda: None)),
+    "augment": st.sampled_from(
+        (None, lab.augment.nudge(1), lab.augment.nudge, "affine", 3, lambda: None, lambda x: None)
     ),
-    "checkpoint": CALLS(("new.pt", "deep/er/new.pt", *PATHS)),
-    "progress": CALLS((False, None, 0, "bar", 3, object())),
-    "model": CALLS(sorted(MODELS)),
-    "data": CALLS(sorted(DATA)),
-    "state": CALLS(("no_grad", "inference_mode", "float64")),
+    "initialise": st.sampled_from((None, True, False, "yes", 3)),
+    "device": st.sampled_from(("auto", "cpu", "gpu", "cuda:99", "mps", "meta", "", None, 3, torch.device("cpu"))),
+    "callbacks": st.sampled_from(
+        ((), [good_callback], good_callback, [lambda model: None], "print", [3], None, 3, {"a": good_callback})
+    ),
+    "checkpoint": st.sampled_from(("new.pt", "deep/er/new.pt", *PATHS)),
+    "progress": st.sampled_from((False, None, 0, "bar", 3, object())),
+    "model": st.sampled_from(sorted(MODELS)),
+    "data": st.sampled_from(sorted(DATA)),
+    "state": st.sampled_from(("no_grad", "inference_mode", "float64")),
 }
 
 
@@ -499,7 +505,9 @@ def fit_any(given: dict[str, Any], data: lab.ImageData) -> None:
     assert torch.equal(torch.get_rng_state(), drawn) and torch.is_grad_enabled()
     if isinstance(found, Exception):
         after = copied(model)
-        assert all(torch.equal(after[name], value) for name, value in before.items()), "the weights were touched"
+        assert all(value.equal(after[name]) or value.isnan().any() for name, value in before.items()), (
+            "the weights were touched"
+        )
         return
     assert isinstance(found, lab.History) and found.step and math.isfinite(found.val["total"][-1])
 

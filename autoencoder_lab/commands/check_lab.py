@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import autoencoder_lab
+from autoencoder_lab.files import encodable
 from autoencoder_lab.protocol import CELL_SECONDS, NOT_DONE, PLACEHOLDER, RUN_SECONDS, TEXT_STUB
 
 State = Literal["done", "wrong", "missing"]
 SIGNS = {"done": "✓", "wrong": "✗", "missing": "·"}
 MOST_LEFT_OUT = 5
 CHECK = re.compile(r"\bchecks\.\w+\.(\w+)(?:\.check)?\(")  # a check cell that lost its mark
-HEADING = re.compile(r"^##+ .*\((\d+) points?\)", re.MULTILINE)  # of a part
+HEADING = re.compile(r"^##+ .*\((\d{1,3}) points?\)", re.MULTILINE)  # of a part
 MISSES_A_NAME = re.compile(r"NameError: (?:name|cannot access)|UnboundLocalError")
 
 
@@ -103,7 +104,8 @@ def _content(path: Path) -> bytes:
     try:
         return read_regular(path.resolve(), LARGEST_FILE)
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, and "\0", are no OSError in all Pythons
-        said = getattr(error, "strerror", None) or "no file can have that name"
+        other = "links lead in a circle" if isinstance(error, RuntimeError) else "no file has such a name"
+        said = getattr(error, "strerror", None) or other
         raise ValueError(f"{path} cannot be read: {said}; name your lab's .ipynb") from None
 
 
@@ -281,4 +283,5 @@ def summary(states: Sequence[PartState], warnings: Sequence[str] = ()) -> str:
     lines = [f"{SIGNS[one.state]} {one.state:8}{one.name:24}({one.points:g} points)  {one.said}" for one in states]
     done = sum(one.points for one in states if one.state == "done")
     lines.append(f"{done:g} of {sum(one.points for one in states):g} points are done as far as the checks can tell.")
-    return "\n".join([*lines, *(f"Beware: {warning}." for warning in warnings)])
+    # half a surrogate pair, which JSON can hold, would stop the printing
+    return encodable("\n".join([*lines, *(f"Beware: {warning}." for warning in warnings)]))
