@@ -126,16 +126,16 @@ def test_ssim_is_scikit_image_s(pairs: tuple[lab.Split, Tensor]) -> None:
 def test_ssim_differs_from_torchmetrics_by_window_variance_and_border_alone(pairs: tuple[lab.Split, Tensor]) -> None:
     """As its docstring says: with their window and border made ours, theirs is ours; as they come, they differ."""
     theirs = torchmetrics("functional.image").structural_similarity_index_measure
-    split, outputs = pairs
+    split, outputs = pairs[0][:100], pairs[1][:100]
     x, x_hat = split.images.double(), outputs.clamp(0, 1).double()
     ours = metrics.ssim(Given(outputs), split).value
     # variances over 49 − 1 pixels are 49/48 of theirs; dividing the constant (0.03)² instead comes to the same
     flat = {"gaussian_kernel": False, "kernel_size": 7, "k2": 0.03 * math.sqrt(48 / 49)}
     _, everywhere = theirs(x_hat, x, data_range=1.0, reduction="none", return_full_image=True, **flat)
     same(ours, everywhere[..., 3:-3, 3:-3].mean(), 1e-5)
-    by_window = everywhere.mean() - ours
-    as_it_comes = theirs(x_hat, x, data_range=1.0) - ours
-    assert abs(by_window) > 0.01 and abs(as_it_comes) > 0.01, (ours, by_window, as_it_comes)
+    whole, as_it_comes = (float(one.mean()) for one in (everywhere, theirs(x_hat, x, data_range=1.0)))
+    print(f"ours {ours:.4f}, with the border {whole:.4f}, torchmetrics as it comes {as_it_comes:.4f}")
+    assert as_it_comes < whole - 0.05 < ours - 0.1
 
 
 def test_errors_in_and_around_a_hole_are_scikit_learn_s_weighted_by_the_mask(pairs: tuple[lab.Split, Tensor]) -> None:
@@ -185,8 +185,9 @@ def test_retrieval_precision_is_torchmetrics(digits: lab.ImageData) -> None:
     data = off_the_grid(digits)
     test = data.test[:40]
     distances = torch.cdist(test.images.flatten(1).double(), data.train.images.flatten(1).double())
-    each = [
-        theirs(-row, data.train.labels == label, top_k=10) for row, label in zip(distances, test.labels, strict=True)
+    each = [  # scores above 0: it takes the others for not found
+        theirs(1 / (1 + row), data.train.labels == label, top_k=10)
+        for row, label in zip(distances, test.labels, strict=True)
     ]
     cut = lab.ImageData("cut", data.train, data.val, test)
     same(metrics.retrieval_precision(Given(), cut, k=10).value, torch.stack(each).mean(), FLOAT32)
