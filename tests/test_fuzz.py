@@ -174,7 +174,7 @@ GREYS = st.sampled_from((False, True))
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are made as on Unix")
 @given(st.lists(ENTRIES, max_size=12), SIZES, GREYS)
-@examples(60)
+@examples(40)
 def test_any_folder_loads_or_is_told_why_not(entries: list[Any], size: Any, grey: Any) -> None:
     load_any_folder(entries, size, grey)
 
@@ -277,7 +277,7 @@ COURSES = st.dictionaries(st.sampled_from(NAMES[:2]), NOTEBOOKS)
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes are made as on Unix")
 @given(COURSES, LAID, MANIFESTS)
-@examples(80)
+@examples(50)
 def test_open_keeps_whatever_stands_in_the_folder(course: Any, own: Any, manifest: Any) -> None:
     open_any_folder(course, own, manifest)
 
@@ -376,7 +376,7 @@ def check_any_lab(content: Any, how: str, draw: Any) -> None:
 
 
 @given(LABS, WRITTEN, st.data())
-@examples(100)
+@examples(60)
 def test_check_reads_any_file(content: Any, how: str, data: st.DataObject) -> None:
     check_any_lab(content, how, data.draw)
 
@@ -450,12 +450,10 @@ ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
     "seed": st.one_of(WHOLE_NUMBERS, st.sampled_from((2**64, -1, "a", torch.tensor(3)))),
     "batch_size": WHOLE_NUMBERS,
     "learning_rate": st.one_of(st.floats(), WHOLE_NUMBERS, st.sampled_from((1e-3, np.float64(1e-3), 1e30))),
-    "corrupt": st.sampled_from((None, lab.corrupt.gaussian(0.2), lab.corrupt.gaussian, "gaussian", 0.5, lambda: None)),
-    "augment": st.sampled_from(
-        (None, lab.augment.nudge(1), lab.augment.nudge, "affine", 3, lambda: None, lambda x: None)
-    ),
+    "corrupt": st.sampled_from((None, lab.corrupt.gaussian(0.2), lab.corrupt.gaussian, "gaussian", 0.5)),
+    "augment": st.sampled_from((None, lab.augment.nudge(1), lab.augment.nudge, "affine", 3, lambda x: None)),
     "initialise": st.sampled_from((None, True, False, "yes", 3)),
-    "device": st.sampled_from(("auto", "cpu", "gpu", "cuda:99", "mps", "meta", "", None, 3, torch.device("cpu"))),
+    "device": st.sampled_from(("auto", "cpu", "gpu", "cuda:99", "mps", "", None, 3, torch.device("cpu"))),
     "callbacks": st.sampled_from(
         ((), [good_callback], good_callback, [lambda model: None], "print", [3], None, 3, {"a": good_callback})
     ),
@@ -518,7 +516,7 @@ def few_digits() -> lab.ImageData:
 
 
 @given(some_arguments())
-@examples(100)
+@examples(80)
 def test_fit_trains_or_says_which_argument_it_cannot_take(few_digits: lab.ImageData, arguments: dict[str, Any]) -> None:
     fit_any(arguments, few_digits)
 
