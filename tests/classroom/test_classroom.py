@@ -43,7 +43,19 @@ def stored() -> dict[str, Any]:
 # --- set-up ----------------------------------------------------------------------------------------
 
 
-def test_setup_seeds_all_three_generators_and_says_so_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_setup_says_when_others_keep_the_machine_busy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classroom.session.machine, "others", lambda: 1.3)
+    classroom.setup(0)
+    assert "busy: other programs use 1.3 of" in capsys.readouterr().out
+
+
+def test_setup_seeds_all_three_generators_and_says_so_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classroom.session.machine, "others", lambda: 0.0)
+
     def draws() -> tuple[float, float, float]:
         return random.random(), float(np.random.rand()), float(torch.rand(()))
 
