@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoencoder_lab.data import shapes
+from autoencoder_lab import arguments
+from autoencoder_lab.data import pictures, shapes
 from autoencoder_lab.data.downloads import (
     IDX,
     OLIVETTI,
@@ -405,67 +406,59 @@ def _likeness(asked: str, known: str) -> float:
 
 # --- a user's own pictures -------------------------------------------------------------------------
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-
 
 def load_folder(path: str | Path, size: int = 32, *, grey: bool = False) -> ImageData:
     """A folder of pictures as data: each cropped to its central square and scaled to size × size, in colour or grey.
 
-    Folders inside it give the classes. Of every ten pictures seven train, one validates and two test. Transparent parts
-    become white; turned photographs are set upright. A file that cannot be read, or that shows the same picture as
-    another (which would put it into train and test alike), is left out, and a warning names each with its reason.
+    Folders inside it give the classes, linked ones too; hidden and system folders are passed over. Of every ten
+    pictures seven train, one validates and two test. Taken is whatever Pillow reads. Transparent parts become white;
+    turned photographs are set upright. Where values have more than 8 bits, white is what the file says; pictures of 16
+    bits that do not say it are scaled together: white is the largest number of 8, 10, 12, 14 or 16 bits, the fewest
+    that hold all their values, and a warning says so where it is fewer than 16.
+    A file that cannot be read, or that shows the same picture as another (which would put it into train and test
+    alike), is left out, and a warning names each with its reason.
     Raises NotADirectoryError, and ValueError for a bad size or fewer than three pictures.
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"load_folder takes the path of a folder of pictures, got {arguments.shown(path)}")
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is not a folder; load_folder takes a folder of pictures")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 8:
-        raise ValueError(f"size must be a whole number of pixels, 8 or more, got {size!r}")
-    found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
-    files = sorted(file for file in found if file.is_file())
-    pictures: dict[bytes, Array] = {}  # by their content, so that none is kept twice
+    size = arguments.whole("size", size, 8, what="of pixels")
+    files, left_out = pictures.find(folder)
+    looked_at, white = len(files) + len(left_out), pictures.full_scale(files)
+    shown: dict[bytes, Array] = {}  # by their content, so that none is kept twice
     first: dict[bytes, str] = {}
     kinds: list[str] = []
-    left_out: list[str] = []
     for file in files:
         name = file.relative_to(folder)
         try:
-            picture = _picture(file, size, grey)
+            picture = pictures.square(file, size, grey, white)
         except Exception as error:  # decoders raise all manner of things at broken files; each is named below
             left_out.append(f"{name}: {error}")
             continue
         key = picture.tobytes()
-        if key in pictures:
+        if key in shown:
             left_out.append(f"{name}: the same picture as {first[key]}")
             continue
-        pictures[key], first[key] = picture, str(name)
+        shown[key], first[key] = picture, str(name)
         kinds.append(name.parts[0] if len(name.parts) > 1 else folder.resolve().name)
     report = "".join(f"\n  {line}" for line in left_out)
-    if len(pictures) < 3:
+    if len(shown) < 3:
         raise ValueError(
-            f"{folder} holds {len(pictures)} usable pictures ({', '.join(SUFFIXES)}); train, val and test need at "
-            f"least one each{'. Left out:' if left_out else ''}{report}"
+            f"{folder} holds {len(shown)} usable pictures; train, val and test need at least one each"
+            f"{'. Left out:' if left_out else ''}{report}"
         )
     if left_out:
-        warnings.warn(f"{folder}: {len(left_out)} of {len(files)} pictures left out:{report}", stacklevel=2)
+        warnings.warn(f"{folder}: {len(left_out)} of {looked_at} pictures left out:{report}", stacklevel=2)
+    if white < 65535:
+        bits = white.bit_length()
+        warnings.warn(
+            f"{folder}: its pictures of 16 bits a value use {bits} of them, and {white:,} is taken for white; if that "
+            "is too bright, scale them to 8 bits yourself",
+            stacklevel=2,
+        )
     classes = tuple(sorted(set(kinds)))
     labels = np.array([classes.index(kind) for kind in kinds])
-    raw = _Raw(np.stack(list(pictures.values())), labels, classes, _split_up(labels))
+    raw = _Raw(np.stack(list(shown.values())), labels, classes, _split_up(labels))
     return ImageData(folder.resolve().name, *_splits(raw), licence="your own", source=str(folder))
-
-
-def _picture(file: Path, size: int, grey: bool) -> Array:
-    """One file → uint8 (C, size, size)."""
-    from PIL import Image, ImageOps
-
-    with Image.open(file) as opened:
-        if opened.mode == "F":
-            raise ValueError("pixels are real numbers of unknown range; save it as PNG or JPEG")
-        image: Any = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip rather than scale
-            image = Image.fromarray((np.asarray(image, np.float64) / 257).round().clip(0, 255).astype(np.uint8))
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image).convert("L" if grey else "RGB")
-        square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-    return np.asarray(square).reshape(size, size, -1).transpose(2, 0, 1)
