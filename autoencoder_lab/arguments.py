@@ -1,4 +1,4 @@
-"""What was given for an argument: taken where it can be meant, else an error says what came, what is asked for, what to do.
+"""What was given for an argument: taken where it can be meant; else an error says what came, what is asked, what to do.
 
 TypeError for a thing of another kind, ValueError for a number, a shape or a name that cannot be. What has `images` is
 taken for a Split, what has a `train` of that sort for a data set: things of one's own count as well as the course's.
@@ -39,41 +39,49 @@ def shown(given: Any) -> str:
 # --- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def whole(name: str, given: Any, least: int | None = None, most: int | None = None, what: str = "") -> int:
+def whole(
+    name: str, given: Any, least: int | None = None, most: int | None = None, what: str = "", many: str = ""
+) -> int:
     """A whole number, Python's, NumPy's or in a tensor; ValueError for anything else, also True and 2.0.
 
-    what: "of pixels", say; it stands behind "a whole number" in the message.
+    what stands behind "a whole number" in the message, "of pixels"; many in the place of most.
     """
-    try:
-        number = None if isinstance(given, bool) else operator.index(given)
-    except TypeError:
-        number = None
+    number = _index(given)
     if number is None or (least is not None and number < least) or (most is not None and number > most):
-        limits = "" if least is None else f", {least} or more" if most is None else f" from {least:,} to {most:,}"
-        got = repr(given) if isinstance(given, int | float | str | bool | np.generic) else shown(given)
-        raise ValueError(f"{name} must be a whole number{what and f' {what}'}{limits}, got {got}")
+        up_to = many or (most is not None and f"{most:,}")
+        limits = "" if least is None else f" from {least:,} to {up_to}" if up_to else f", at least {least}"
+        raise ValueError(f"{name} must be a whole number{what and f' {what}'}{limits}, got {_got(given)}")
     return number
+
+
+def _index(given: Any) -> int | None:
+    try:
+        return (
+            None
+            if isinstance(given, bool) or (isinstance(given, Tensor) and given.dtype == torch.bool)
+            else operator.index(given)
+        )
+    except (TypeError, RuntimeError):
+        return None
+
+
+def _got(given: Any) -> str:
+    return str(given) if isinstance(given, np.number) else shown(given)
 
 
 def number(name: str, given: Any, says: str, allowed: Callable[[float], bool] = math.isfinite) -> Any:
     """A number as Python's, whole ones as int; ValueError where it is none or not allowed.
 
-    says: what the message says the argument is, "a standard deviation, ≥ 0"; allowed: asked of a number alone.
+    says: what stands behind the name in the message, "must be ≥ 0"; allowed: asked of a number alone.
     """
     try:
-        value = None if isinstance(given, bool | str | np.bool_) else _plain(given)
+        whole_number = _index(given)
+        value = whole_number if whole_number is not None else None if isinstance(given, str | bool) else float(given)
     except (TypeError, ValueError, RuntimeError):
         value = None
     if value is None or not allowed(value):
-        raise ValueError(f"{name} is {says}, got {given if value is not None else shown(given)}")
+        raise ValueError(f"{name} {says}, got {_got(given)}")
     return value
-
-
-def _plain(given: Any) -> int | float:
-    try:
-        return operator.index(given)
-    except TypeError:
-        return float(given)
 
 
 def sizes(name: str, given: Any, what: str) -> tuple[int, ...]:
@@ -129,7 +137,7 @@ def data_set(given: Any) -> Any:
 
 def _made_of(given: Any) -> str:
     if isinstance(given, Tensor | np.ndarray):
-        return '; lab.Split(images, labels, classes) makes a split of tensors, and lab.ImageData a data set of splits'
+        return "; lab.Split(images, labels, classes) makes a split of tensors, and lab.ImageData a data set of splits"
     return ""
 
 
@@ -154,7 +162,9 @@ def model(given: Any, verb: str = "") -> Any:
 
 def models(given: Any, verb: str = "") -> Any:
     """One model, a sequence or a mapping of them, itself; TypeError where one of them is none, or there is none."""
-    several = list(given.values()) if isinstance(given, Mapping) else given if isinstance(given, list | tuple) else [given]
+    several = (
+        list(given.values()) if isinstance(given, Mapping) else given if isinstance(given, list | tuple) else [given]
+    )
     if not several:
         raise ValueError(f"this takes a model or several, got {shown(given)}")
     for one in several:
@@ -217,12 +227,42 @@ def stacked(given: Any) -> Any:
     return given
 
 
-def images(given: Any, name: str = "images") -> Tensor:
-    """A batch of images (N, C, H, W): a tensor, an array, a list of images; errors as those of `tensor`."""
+def alike(name: str, x: Tensor, weights: Any) -> Tensor:
+    """x itself where it has the type of the weights, or torch casts both; ValueError otherwise. weights: a module."""
+    values = (value for group in (weights.parameters(), weights.buffers()) for value in group)
+    own = next((value.dtype for value in values if value.is_floating_point()), x.dtype)
+    if x.dtype != own and not torch.is_autocast_enabled(x.device.type):
+        kinds = (str(dtype).removeprefix("torch.") for dtype in (own, x.dtype))
+        advice = f"call {name}.float()" if own == torch.float32 else "call model.float()"
+        raise ValueError(
+            f"{weights.label} takes {name} of {next(kinds)}, as its weights are, got {next(kinds)}; {advice}"
+        )
+    return x
+
+
+def generator(given: Any) -> Any:
+    """A torch.Generator or None, itself; TypeError for a seed or anything else."""
+    if given is not None and not isinstance(given, torch.Generator):
+        raise TypeError(
+            f"generator must be a torch.Generator, got {shown(given)}; torch.Generator().manual_seed(0) is made of a seed"
+        )
+    return given
+
+
+def batch(given: Any, name: str = "x") -> Tensor:
+    """Floating point numbers (N, C, H, W): a tensor, an array, a list of images; errors as those of `tensor`."""
     x = tensor(name, given, "(N, C, H, W)")
-    if x.ndim != 4 or 0 in x.shape:
+    if x.ndim != 4:
         advice = f"; {name}[:, None] adds the channel, {name}[None] makes a batch of one image" if x.ndim == 3 else ""
-        raise ValueError(f"{name} must be (N, C, H, W), none of them 0, got shape {tuple(x.shape)}{advice}")
+        raise ValueError(f"{name} must be (N, C, H, W), got shape {tuple(x.shape)}{advice}")
+    return x
+
+
+def images(given: Any, name: str = "images") -> Tensor:
+    """A batch of at least one image (N, C, H, W), channels first; errors as those of `batch`."""
+    x = batch(given, name)
+    if 0 in x.shape:
+        raise ValueError(f"{name} must be (N, C, H, W), none of them 0, got shape {tuple(x.shape)}")
     if channels_last(x):
         raise ValueError(
             f"{name} must be (N, C, H, W), got {tuple(x.shape)}, whose channels come last; {name}.permute(0, 3, 1, 2) "
@@ -250,7 +290,9 @@ def drawable(given: Any, name: str = "images") -> Tensor:
         x = stacked(x)
     if not isinstance(x, Tensor):
         advice = "; pass the images of one split: data.test.images" if is_data(x) else ""
-        raise TypeError(f"{name} must be images (N, C, H, W), or a list of images of one size, got {shown(given)}{advice}")
+        raise TypeError(
+            f"{name} must be images (N, C, H, W), or a list of images of one size, got {shown(given)}{advice}"
+        )
     x = x.detach().cpu()
     x = x / 255 if x.dtype == torch.uint8 else x.float()
     if x.ndim == 2 or (x.ndim == 3 and (x.shape[0] in (1, 3) or (x.shape[2] in (1, 3) and min(x.shape[:2]) > 4))):
@@ -259,9 +301,7 @@ def drawable(given: Any, name: str = "images") -> Tensor:
         x = x[:, None]
     x = x.permute(0, 3, 1, 2) if channels_last(x) else x
     if x.ndim != 4 or 0 in x.shape or x.shape[1] not in (1, 3, 4):
-        raise ValueError(
-            f"{name} must be (N, C, H, W), at least one image of one channel or three, got {shown(given)}"
-        )
+        raise ValueError(f"{name} must be (N, C, H, W), at least one image of one channel or three, got {shown(given)}")
     return x[:, :3] if x.shape[1] == 4 else x
 
 

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 import torch
@@ -376,18 +376,16 @@ def load(name: str, n: int | None = None, *, refetch: bool = False) -> ImageData
 
     n: take only this many images to train on, stratified; val and test stay whole, so that results compare.
     refetch: download files anew that turn out to be truncated or altered.
-    Raises ValueError for an unknown name or an n that cannot be had, AlteredFileError for a file that is not what it
-    should be (it is never used), ConnectionError where a download fails.
+    Raises TypeError for what is no name, ValueError for an unknown one or an n that cannot be had, AlteredFileError for
+    a file that is not what it should be (it is never used), ConnectionError where a download fails.
     """
+    if not isinstance(name, str | Path):
+        raise TypeError(f'load takes the name of a data set, such as "mnist-5k", got {arguments.shown(name)}')
     if name not in SETS:
-        nearest = sorted(SETS, key=lambda known: -_likeness(str(name), known))
-        raise ValueError(
-            f"no data set is called {name!r}; there are {', '.join(nearest)}; a folder: lab.load_folder(path)"
-        )
-    entry = SETS[name]
-    most = entry.counts[0]
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= most):
-        raise ValueError(f"n must be a whole number from 1 to the {most:,} training images of {name}, got {n!r}")
+        _refuse_name(name)
+    entry = SETS[str(name)]
+    if n is not None:
+        n = arguments.whole("n", n, 1, entry.counts[0], many=f"the {entry.counts[0]:,} training images of {name}")
     if entry.files:
         raw = entry.read(_fetched(name, entry, refetch), entry.classes)
     elif refetch:
@@ -396,6 +394,16 @@ def load(name: str, n: int | None = None, *, refetch: bool = False) -> ImageData
         raw = entry.read()
     raw.rows["train"] = raw.rows["train"][:n]
     return ImageData(name, *_splits(raw), licence=entry.licence, source=entry.source)
+
+
+def _refuse_name(name: str | Path) -> NoReturn:
+    """ValueError for a name that no set has; a path is sent on to load_folder. No figure depends on this."""
+    if isinstance(name, Path) or "/" in name or "\\" in name or Path(name).is_dir():
+        raise ValueError(
+            f"load takes the name of a data set, got the path {str(name)!r}; lab.load_folder(path) loads it"
+        )
+    nearest = sorted(SETS, key=lambda known: -_likeness(name, known))
+    raise ValueError(f"no data set is called {name!r}; there are {', '.join(nearest)}; a folder: lab.load_folder(path)")
 
 
 def _likeness(asked: str, known: str) -> float:

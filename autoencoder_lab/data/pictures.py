@@ -120,7 +120,7 @@ def _may_be_a_picture(file: Path) -> bool:
 
 
 def full_scale(files: list[Path]) -> int:
-    """White for pictures of 16 bits that do not say it: the largest number of as many bits as all of them together need.
+    """White for pictures of 16 bits that do not say it: the largest number of as many bits as all of them need.
 
     8, 10, 12, 14 or 16 bits, as cameras and scanners have them. One number for all, so that a dark picture stays darker
     than a bright one. 65,535 where there are none.
@@ -185,7 +185,9 @@ def _deep(file: Path) -> _Deep | None:
         return _Deep(values, None, said or _white(values, real=mode == "F"))
     if ";16" not in packing:
         if said == 65535:  # Pillow takes the planes of such a TIFF for bytes
-            raise ValueError("its colours are stored as separate planes of 16 bits, which Pillow misreads; save it as PNG")
+            raise ValueError(
+                "its colours are stored as separate planes of 16 bits, which Pillow misreads; save it as PNG"
+            )
         return None
     if packing.startswith("LA"):
         values = _decoded(file, "RGBA").astype(np.float64)  # four bytes a pixel, just as they come

@@ -13,6 +13,7 @@ from autoencoder_lab.models.layers import (
     ResidualBlock,
     UnpoolingDecoder,
     check_choice,
+    check_counts,
     enlarge,
     from_code,
     halve,
@@ -52,6 +53,7 @@ class ConvAutoencoder(Autoencoder):
     ) -> None:
         super().__init__(latent, image_shape, output, loss)
         check_choice("decoder", decoder, ("transposed", "resize", "unpool"))
+        check_counts(width=width, hidden=hidden)
         channels, height, width_px = self.image_shape
         inner = (2 * width, -(-height // 4), -(-width_px // 4))  # rounded up: other sizes are padded, then cropped
         self.decodes = decoder != "unpool"
@@ -122,6 +124,7 @@ class ResidualAutoencoder(Autoencoder):
     ) -> None:
         super().__init__(latent, image_shape, output, loss)
         check_choice("skips", skips, ("inside", "around"))
+        check_counts(width=width, hidden=hidden)
         channels, height, width_px = self.image_shape
         inner = (2 * width, -(-height // 4), -(-width_px // 4))
         self.decodes = skips == "inside"

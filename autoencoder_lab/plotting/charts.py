@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from autoencoder_lab import metrics
+from autoencoder_lab import arguments, metrics
 from autoencoder_lab.comparison import named
 from autoencoder_lab.plotting.figure import Figure, log_y
 from autoencoder_lab.plotting.palette import BASELINE, COLOURS, LINES, series_style
@@ -14,13 +15,14 @@ from autoencoder_lab.plotting.palette import BASELINE, COLOURS, LINES, series_st
 def history(histories: Any, baselines: Sequence[Any] = (), data: Any = None, quantity: str | None = None) -> Figure:
     """Training curves with their baselines.
 
-    histories: a History or {name: History}; quantity: "mse" (squared error per validation pixel), "total" (the loss) or
-    the name of a part of the loss, drawn for training and validation; left out, it is "mse" where every model
-    reconstructs, and the loss elsewhere. baselines: fitted models (PCA, say) whose validation error is drawn as a
-    horizontal line; with `data` the error of the mean image is drawn too; both only beside squared errors.
-    Raises ValueError for a quantity that was not recorded, baselines without data or that reconstruct nothing.
+    histories: a History, a list of them or {name: History}; quantity: "mse" (squared error per validation pixel),
+    "total" (the loss) or the name of a part of the loss, drawn for training and validation; left out, it is "mse" where
+    every model reconstructs, and the loss elsewhere. baselines: fitted models (PCA, say) whose validation error is
+    drawn as a horizontal line; with `data` the error of the mean image is drawn too; both only beside squared errors.
+    Raises TypeError for what is no History, ValueError for one without an epoch, a quantity that was not recorded,
+    baselines without data or that reconstruct nothing.
     """
-    series = dict(histories) if isinstance(histories, Mapping) else {histories.model: histories}
+    series = _histories(histories)
     quantity, ylabel = _quantity(series, quantity)
     figure = Figure(figsize=(6.4, 3.6))
     axes = figure.subplots()
@@ -46,6 +48,31 @@ def history(histories: Any, baselines: Sequence[Any] = (), data: Any = None, qua
     return figure
 
 
+def _histories(given: Any) -> dict[str, Any]:
+    """{name: History} from one, a sequence (named by their models, made distinct) or a mapping."""
+    if isinstance(given, Mapping):
+        series = dict(given)
+    else:
+        series = {}
+        for record in given if isinstance(given, list | tuple) else [given]:
+            label, count = str(getattr(record, "model", "")), 2
+            name = label
+            while name in series:
+                name, count = f"{label} #{count}", count + 1
+            series[name] = record
+    if not series:
+        raise ValueError(f"history draws a History, which lab.fit returns, or several, got {arguments.shown(given)}")
+    for record in series.values():
+        if inspect.isclass(record) or not (hasattr(record, "step") and hasattr(record, "val")):
+            raise TypeError(
+                f"history draws a History, which lab.fit returns, got {arguments.shown(record)}; keep it: "
+                "history = lab.fit(model, data)"
+            )
+        if not record.step:
+            raise ValueError(f"{record!r} holds no epoch: its training stopped before the first one was over")
+    return series
+
+
 def _quantity(series: Mapping[str, Any], wanted: str | None) -> tuple[str, str]:
     """(the quantity to draw, what stands at its axis)."""
     if wanted is None:
@@ -61,7 +88,15 @@ def codes(
     model: Any, split: Any, axes_shown: tuple[int, int] = (0, 1), limit: int = 1000, name: str | None = None
 ) -> Figure:
     """The codes of a split in the plane of two code values, classes told apart by colour, marker and number."""
-    points = metrics.encode(model, split)[:limit, list(axes_shown)]
+    limit = arguments.whole("limit", limit, 1)
+    points = metrics.encode(model, split)
+    if isinstance(axes_shown, str) or not isinstance(axes_shown, Iterable) or len(shown := list(axes_shown)) != 2:
+        raise ValueError(f"axes_shown are two of the code's values, (0, 1), got {arguments.shown(axes_shown)}")
+    if points.shape[1] < 2:
+        raise ValueError(f"codes are drawn in a plane, and {model.label} has only one code value: give it latent=2")
+    last = points.shape[1] - 1
+    shown = [arguments.whole("axes_shown", one, 0, last, many=f"the last code value, {last},") for one in shown]
+    points, axes_shown = points[:limit, shown], (shown[0], shown[1])
     labels = split.labels[:limit]
     figure = Figure(figsize=(5.4, 4.6))
     axes = figure.subplots()
@@ -101,6 +136,11 @@ def curves(
     series: {name: one value or Estimate for each x}; baselines: {name: level} drawn across; bands: {name: (low, high)},
     the stored spread over seeds, drawn shaded behind the line of that name; log: "x", "y", "xy" or "".
     """
+    x = _numbers("x", x)
+    _check_series(series, len(x))
+    baselines = _levels(baselines)
+    if not isinstance(log, str) or not set(log) <= {"x", "y"}:
+        raise ValueError(f'log must be one of "x", "y", "xy" and "", got {arguments.shown(log)}')
     figure = Figure(figsize=(6.0, 3.6))
     axes = figure.subplots()
     facts = []
@@ -130,6 +170,11 @@ def bars(
     values: Mapping[str, Any], ylabel: str, baselines: Mapping[str, float] | None = None, alt: str | None = None
 ) -> Figure:
     """One horizontal bar a name, its value written at its end; Estimates get an error bar."""
+    if not isinstance(values, Mapping) or not values:
+        raise TypeError(f"values are {{name: number or Estimate}}, at least one, got {arguments.shown(values)}")
+    for name, entry in values.items():
+        _check_value(name, entry)
+    baselines = _levels(baselines)
     figure = Figure(figsize=(6.0, 0.4 * len(values) + 1.0))
     axes = figure.subplots()
     facts = []
@@ -152,6 +197,44 @@ def bars(
     return figure
 
 
+def _numbers(name: str, given: Any) -> list[float]:
+    """A row of numbers: a list, a range, an array, a tensor; TypeError for anything else."""
+    try:
+        listed = [float(one) for one in given] if not isinstance(given, str | Mapping) else []
+    except (TypeError, ValueError, RuntimeError):
+        listed = []
+    if not listed:
+        raise TypeError(f"{name} must be a list of numbers, at least one, got {arguments.shown(given)}")
+    return listed
+
+
+def _check_series(series: Any, count: int) -> None:
+    """Errors for what is no {name: numbers or Estimates}, as many as there are places on the x axis."""
+    if not isinstance(series, Mapping) or not series:
+        raise TypeError(f"series are {{name: values}}, at least one, got {arguments.shown(series)}")
+    for name, entries in series.items():
+        if isinstance(entries, str | metrics.Estimate) or not hasattr(entries, "__len__"):
+            raise TypeError(f"{name} must be a list of numbers or Estimates, got {arguments.shown(entries)}")
+        if len(entries) != count:
+            raise ValueError(f"{name} must have one value for each x, {count} in all, got {len(entries)}")
+        for entry in entries:
+            _check_value(name, entry)
+
+
+def _check_value(name: str, entry: Any) -> None:
+    if not isinstance(entry, metrics.Estimate):
+        arguments.number(str(name), entry, "must be a number or an Estimate", lambda value: True)
+
+
+def _levels(baselines: Any) -> dict[str, float]:
+    """{name: number} as it is, {} for None; errors for anything else."""
+    if not isinstance(baselines, Mapping | None):
+        raise TypeError(f"baselines are {{name: number}}, got {arguments.shown(baselines)}")
+    for name, level in (baselines or {}).items():
+        arguments.number(str(name), level, "is a level to be drawn, a number", lambda value: True)
+    return dict(baselines or {})
+
+
 def _draw_baselines(line: Callable[..., Any], levels: Mapping[str, float], digits: str, **style: Any) -> None:
     """One line for each {name: level}, by `axes.axhline` or `axes.axvline`, told apart by their dashes."""
     for i, (name, level) in enumerate(levels.items()):
@@ -162,9 +245,12 @@ def _draw_baselines(line: Callable[..., Any], levels: Mapping[str, float], digit
 def _baseline_levels(baselines: Sequence[Any], data: Any) -> dict[str, float]:
     """Squared error per validation pixel of fitted models and, where the data are given, of the mean target."""
     levels = {}
+    if baselines:
+        arguments.models(baselines, "reconstruct")
     if data is not None:
+        arguments.data_set(data)
         levels["mean image"] = float((data.val.wanted - data.train.wanted.mean(dim=0)).square().mean())
-    for name, model in named(list(baselines)).items():
+    for name, model in named(baselines if isinstance(baselines, Mapping | list) else list(baselines)).items():
         if data is None:
             raise ValueError("baselines are measured on the validation images: pass data=data as well")
         if not model.reconstructs:
