@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from autoencoder_lab import arguments, metrics
 from autoencoder_lab.comparison import named
 from autoencoder_lab.plotting.figure import Figure, log_y
+from autoencoder_lab.plotting.given import check_series, check_value, histories_by_name, levels_by_name, numbers
 from autoencoder_lab.plotting.palette import BASELINE, COLOURS, LINES, series_style
 
 
@@ -22,7 +22,7 @@ def history(histories: Any, baselines: Sequence[Any] = (), data: Any = None, qua
     Raises TypeError for what is no History, ValueError for one without an epoch, a quantity that was not recorded,
     baselines without data or that reconstruct nothing.
     """
-    series = _histories(histories)
+    series = histories_by_name(histories)
     quantity, ylabel = _quantity(series, quantity)
     figure = Figure(figsize=(6.4, 3.6))
     axes = figure.subplots()
@@ -46,31 +46,6 @@ def history(histories: Any, baselines: Sequence[Any] = (), data: Any = None, qua
     what = "total loss" if quantity == "total" else quantity
     figure.alt = f"Training curves, {what} on the validation images: {'; '.join(facts)}."
     return figure
-
-
-def _histories(given: Any) -> dict[str, Any]:
-    """{name: History} from one, a sequence (named by their models, made distinct) or a mapping."""
-    if isinstance(given, Mapping):
-        series = dict(given)
-    else:
-        series = {}
-        for record in given if isinstance(given, list | tuple) else [given]:
-            label, count = str(getattr(record, "model", "")), 2
-            name = label
-            while name in series:
-                name, count = f"{label} #{count}", count + 1
-            series[name] = record
-    if not series:
-        raise ValueError(f"history draws a History, which lab.fit returns, or several, got {arguments.shown(given)}")
-    for record in series.values():
-        if inspect.isclass(record) or not (hasattr(record, "step") and hasattr(record, "val")):
-            raise TypeError(
-                f"history draws a History, which lab.fit returns, got {arguments.shown(record)}; keep it: "
-                "history = lab.fit(model, data)"
-            )
-        if not record.step:
-            raise ValueError(f"{record!r} holds no epoch: its training stopped before the first one was over")
-    return series
 
 
 def _quantity(series: Mapping[str, Any], wanted: str | None) -> tuple[str, str]:
@@ -136,9 +111,9 @@ def curves(
     series: {name: one value or Estimate for each x}; baselines: {name: level} drawn across; bands: {name: (low, high)},
     the stored spread over seeds, drawn shaded behind the line of that name; log: "x", "y", "xy" or "".
     """
-    x = _numbers("x", x)
-    _check_series(series, len(x))
-    baselines = _levels(baselines)
+    x = numbers("x", x)
+    check_series(series, len(x))
+    baselines = levels_by_name(baselines)
     if not isinstance(log, str) or not set(log) <= {"x", "y"}:
         raise ValueError(f'log must be one of "x", "y", "xy" and "", got {arguments.shown(log)}')
     figure = Figure(figsize=(6.0, 3.6))
@@ -173,8 +148,8 @@ def bars(
     if not isinstance(values, Mapping) or not values:
         raise TypeError(f"values are {{name: number or Estimate}}, at least one, got {arguments.shown(values)}")
     for name, entry in values.items():
-        _check_value(name, entry)
-    baselines = _levels(baselines)
+        check_value(name, entry)
+    baselines = levels_by_name(baselines)
     figure = Figure(figsize=(6.0, 0.4 * len(values) + 1.0))
     axes = figure.subplots()
     facts = []
@@ -195,44 +170,6 @@ def bars(
     axes.set_xlabel(ylabel)
     figure.alt = alt or f"{ylabel}: {'; '.join(facts)}."
     return figure
-
-
-def _numbers(name: str, given: Any) -> list[float]:
-    """A row of numbers: a list, a range, an array, a tensor; TypeError for anything else."""
-    try:
-        listed = [float(one) for one in given] if not isinstance(given, str | Mapping) else []
-    except (TypeError, ValueError, RuntimeError):
-        listed = []
-    if not listed:
-        raise TypeError(f"{name} must be a list of numbers, at least one, got {arguments.shown(given)}")
-    return listed
-
-
-def _check_series(series: Any, count: int) -> None:
-    """Errors for what is no {name: numbers or Estimates}, as many as there are places on the x axis."""
-    if not isinstance(series, Mapping) or not series:
-        raise TypeError(f"series are {{name: values}}, at least one, got {arguments.shown(series)}")
-    for name, entries in series.items():
-        if isinstance(entries, str | metrics.Estimate) or not hasattr(entries, "__len__"):
-            raise TypeError(f"{name} must be a list of numbers or Estimates, got {arguments.shown(entries)}")
-        if len(entries) != count:
-            raise ValueError(f"{name} must have one value for each x, {count} in all, got {len(entries)}")
-        for entry in entries:
-            _check_value(name, entry)
-
-
-def _check_value(name: str, entry: Any) -> None:
-    if not isinstance(entry, metrics.Estimate):
-        arguments.number(str(name), entry, "must be a number or an Estimate", lambda value: True)
-
-
-def _levels(baselines: Any) -> dict[str, float]:
-    """{name: number} as it is, {} for None; errors for anything else."""
-    if not isinstance(baselines, Mapping | None):
-        raise TypeError(f"baselines are {{name: number}}, got {arguments.shown(baselines)}")
-    for name, level in (baselines or {}).items():
-        arguments.number(str(name), level, "is a level to be drawn, a number", lambda value: True)
-    return dict(baselines or {})
 
 
 def _draw_baselines(line: Callable[..., Any], levels: Mapping[str, float], digits: str, **style: Any) -> None:
