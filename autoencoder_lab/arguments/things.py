@@ -80,7 +80,9 @@ def model(given: Any, verb: str = "") -> Any:
     if inspect.isclass(given):
         name = given.__name__
         raise TypeError(f"this takes a model, got {shown(given)} itself; make one first: model = {name}(…)")
-    if hasattr(type(given), "reconstructs") or (verb and callable(getattr(given, verb, None))):
+    if hasattr(type(given), "reconstructs"):
+        return given
+    if verb and callable(getattr(given, verb, None)) and not isinstance(given, str | bytes):  # texts encode, too
         return given
     what = f" that can {verb}" if verb else ""
     if isinstance(given, torch.nn.Module):

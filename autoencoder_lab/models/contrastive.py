@@ -130,19 +130,12 @@ class CCAE(Autoencoder):
                 name, weight, "is the weight of a part of the loss, a number ≥ 0", lambda v: 0 <= v < math.inf
             )
         check_counts(width=width, hidden=hidden)
-        if not isinstance(encoder, VICReg | CCAE | None):
-            raise TypeError(f"encoder is a trained VICReg or CCAE to take over, got {arguments.shown(encoder)}")
         self.views, self.judge, self.pixel, self.agreement = views, judge, pixel, agreement
         self.weights = check_weights(weights)
         self.encoder = encoder_layers(self.image_shape, width, hidden, latent)
         self.projector = projector_layers(latent, projector)
         self.decoder = decoder_layers(self.image_shape, width, hidden, latent)
-        # copies, for the model they come from may be trained on
-        self._given = (
-            None
-            if encoder is None
-            else [copy.deepcopy(network.state_dict()) for network in (encoder.encoder, encoder.projector)]
-        )
+        self._given = _copies(encoder)
         _take_over(self, self._given)
         if self._given:
             self.encoder.requires_grad_(False)
@@ -194,6 +187,15 @@ class CCAE(Autoencoder):
         standardise([*self.encoder, *self.projector], self.check_images(images[:500]))
         begin_at_mean_brightness(pixel_layer(self.decoder), self.output, images)
         _take_over(self, self._given)
+
+
+def _copies(model: "VICReg | CCAE | None") -> list[dict[str, Tensor]] | None:
+    """The weights of a model's encoder and projector: copies, for the model may be trained on."""
+    if model is None:
+        return None
+    if not isinstance(model, VICReg | CCAE):
+        raise TypeError(f"encoder is a trained VICReg or CCAE to take over, got {arguments.shown(model)}")
+    return [copy.deepcopy(network.state_dict()) for network in (model.encoder, model.projector)]
 
 
 def _take_over(model: CCAE, given: list[dict[str, Tensor]] | None) -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from autoencoder_lab import arguments
 from autoencoder_lab.models.base import Autoencoder, Output, ReconstructionLoss
 from autoencoder_lab.models.layers import (
     Crop,
@@ -191,7 +192,7 @@ def begin_at_mean_brightness(layer: nn.Module, output: Output, images: Tensor) -
     scales all else down beside it, and about one seed in eight stays at the mean image for good (measured with width 8
     on digits).
     """
-    mean = images.mean(dim=(0, 2, 3))
+    mean = arguments.batch(images, "images").mean(dim=(0, 2, 3))
     # the inverse of the output function; clamped, for an all-black channel would ask for −∞
     inverse = {"sigmoid": lambda: mean.clamp(0.01, 0.99).logit(), "tanh": lambda: mean.clamp(-0.99, 0.99).atanh()}
     layer.get_parameter("bias").copy_(inverse.get(output, lambda: mean)())

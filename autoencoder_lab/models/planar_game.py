@@ -116,6 +116,8 @@ class PlanarGAN:
 
     def step(self, look: Callable[[str], None] | None = None) -> None:
         """One round: the five steps of slide 004. `look` is called after either network has moved, with its name."""
+        if look is not None:
+            arguments.function("look", look, "print")
         n, real = self.batch_size, self.real(self.batch_size)
         made = self.generate(self.noise(n))
         self.rounds += 1

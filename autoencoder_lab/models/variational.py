@@ -57,6 +57,7 @@ class LatentVariableModel(Autoencoder):
 
         Raises ValueError where the likelihood is Bernoulli and x leaves [0, 1] or holds NaN.
         """
+        x = arguments.batch(x, "images")
         if self.likelihood == "bernoulli" and not (x.min() >= 0 and x.max() <= 1):
             raise ValueError(
                 f'likelihood="bernoulli" takes images in [0, 1], got [{x.min():.3g}, {x.max():.3g}]; rescale them, '
@@ -66,6 +67,7 @@ class LatentVariableModel(Autoencoder):
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats: (B,)."""
+        x, z = arguments.batch(x), self.check_codes(z)
         logits = self.decoder(z)
         if self.likelihood == "bernoulli":
             return losses.bernoulli_log_density(x, logits).flatten(1).sum(dim=1)
@@ -73,6 +75,7 @@ class LatentVariableModel(Autoencoder):
 
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z) in nats: (B,), here of N(0, I)."""
+        z = self.check_codes(z)
         return losses.gaussian_log_density(z, torch.zeros_like(z), z.new_zeros(())).sum(dim=1)
 
     @torch.no_grad()

@@ -167,7 +167,7 @@ class OddMirrors(http.server.BaseHTTPRequestHandler):
         if way != "empty":
             self.wfile.write(page)
 
-    do_HEAD = do_GET  # noqa: N815
+    do_HEAD = do_GET
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
