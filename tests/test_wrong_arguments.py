@@ -55,7 +55,8 @@ def methods() -> dict[str, list[Any]]:
             for ours in inspect.getmro(kind) if inspect.isclass(kind) else ():
                 if ours.__module__.startswith("autoencoder_lab"):
                     for name, function in vars(ours).items():
-                        if inspect.isfunction(function) and not name.startswith("_"):
+                        ours_too = getattr(function, "__module__", "").startswith("autoencoder_lab")
+                        if inspect.isfunction(function) and ours_too and not name.startswith("_"):
                             found.setdefault(name, []).append(function)
     return found
 
@@ -108,6 +109,7 @@ def at_hand() -> SimpleNamespace:
         vae=lab.VAE(4, shape, width=2, hidden=4),
         gan=lab.GAN(4, shape, width=2, hidden=4),
         mixture=lab.LatentMixture(pca, 2),
+        fitted=lab.LatentMixture(pca, 2).fit(data.train),
         digits=torch.zeros(20, 1, 28, 28),
         module=nn.Linear(2, 2),
         game=lab.PlanarGAN(),
@@ -165,7 +167,7 @@ def of_model_and_data(measure: Callable[..., Any]) -> list[Row]:
 def wrong_images(measure: Callable[[Any], Any]) -> list[Row]:
     """What is passed in place of images (N, C, H, W)."""
     return [
-        Row(lambda g: measure(g.split), r"must be a tensor \(N, .*, got a split of .*split\.images"),
+        Row(lambda g: measure(g.split), r"must be a tensor \([NB], .*, got a split of .*split\.images"),
         Row(lambda g: measure(None), "must be a tensor .*got None"),
         Row(lambda g: measure((g.x * 255).to(torch.uint8)), "must be float32 .*uint8.*divide by 255", ValueError),
     ]
@@ -238,15 +240,15 @@ SAMPLES = [
 ]
 
 
-def seen(verb: str) -> list[Row]:
-    """What is passed to encode and reconstruct."""
+def seen(verb: str, kinds: tuple[str, ...] = ("pca", "dense", "vae")) -> list[Row]:
+    """What is passed to encode, reconstruct and loss."""
     call = partial(lambda verb, kind, x: getattr(getattr(at_hand(), kind), verb)(x), verb)
     rows = []
-    for kind in ("pca", "dense", "vae"):
+    for kind in kinds:
         rows += [
             Row(lambda g, kind=kind: call(kind, g.split), r"images must be a tensor .*split\.images"),
             Row(lambda g, kind=kind: call(kind, (g.x * 255).to(torch.uint8)), "uint8.*divide by 255", ValueError),
-            Row(lambda g, kind=kind: call(kind, g.x[0]), r"built for images .*images\[None\]", ValueError),
+            Row(lambda g, kind=kind: call(kind, g.x[0]), r"images .*images\[None\]", ValueError),
             Row(lambda g, kind=kind: call(kind, g.x.permute(0, 2, 3, 1)), "permute", ValueError),
             Row(lambda g, kind=kind: call(kind, g.digits), "build it with image_shape", ValueError),
             Row(
@@ -424,7 +426,11 @@ ROWS: dict[str, list[Row]] = {
     ".encode": seen("encode"),
     ".reconstruct": [*seen("reconstruct"), Row(lambda g: g.gan.reconstruct(g.x), "has no reconstruct", AttributeError)],
     ".decode": CODES,
-    ".loss": seen("loss"),
+    ".loss": seen("loss", ("dense", "vae")),
+    ".sample_codes": [
+        *wrong_whole("n", lambda n: at_hand().fitted.sample_codes(n), zero=False),
+        Row(lambda g: g.fitted.sample_codes(3, 0), r"generator must be a torch\.Generator"),
+    ],
     ".log_prob": [Row(lambda g: g.vae.log_prob(g.split), r"images must be a tensor .*split\.images")],
     ".posterior": [Row(lambda g: g.vae.posterior(g.x[0]), r"built for images .*images\[None\]", ValueError)],
     ".log_likelihood": [
