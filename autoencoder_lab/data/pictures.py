@@ -207,11 +207,14 @@ def _decoded(file: Path, packing: str | None = None) -> Array:
 
     with Image.open(file) as opened:
         if packing is not None:
-            opened.tile = [
-                (codec, extents, offset, packing if isinstance(arguments, str) else (packing, *arguments[1:]))
-                for codec, extents, offset, arguments in opened.tile
-            ]
+            opened.tile = [_packed_as(packing, tile) for tile in opened.tile]
         return np.asarray(ImageOps.exif_transpose(opened))
+
+
+def _packed_as(packing: str, tile: Any) -> Any:
+    """A piece of the file, to be decoded as if it were packed that way."""
+    arguments = packing if isinstance(tile[3], str) else (packing, *tile[3][1:])
+    return tile._replace(args=arguments) if hasattr(tile, "_replace") else (*tile[:3], arguments)  # before Pillow 11.1
 
 
 def _packing(opened: Any) -> str:
