@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import autoencoder_lab as lab
 from autoencoder_lab import arguments
@@ -75,6 +76,8 @@ def grey(*shape: int) -> torch.Tensor:
         (grey(2, 1, 8, 6).requires_grad_(), grey(2, 1, 8, 6)),
         (torch.tensor([[[[0, 255], [51, 102]]]], dtype=torch.uint8), torch.tensor([[[[0, 1], [0.2, 0.4]]]])),
         (np.array([[0, 255], [51, 102]], np.uint8), torch.tensor([[[[0, 1], [0.2, 0.4]]]])),
+        (Image.new("RGB", (6, 8), (255, 51, 0)), torch.tensor([1, 0.2, 0]).view(1, 3, 1, 1).expand(1, 3, 8, 6)),
+        ([Image.new("L", (6, 8), 51)] * 2, torch.full((2, 1, 8, 6), 0.2)),
         (grey(2, 1, 8, 6) > 0.5, (grey(2, 1, 8, 6) > 0.5).float()),
     ],
 )

@@ -30,7 +30,7 @@ class Row(NamedTuple):
 
     call: Callable[[Any], Any]
     message: str
-    error: type[Exception] = TypeError
+    error: Any = TypeError
 
 
 # --- which functions -------------------------------------------------------------------------------------------------
@@ -573,6 +573,7 @@ ROWS |= {
         Row(lambda g: lab.plot.images(g.data), r"must be images .*got a whole data set .*data\.test\.images"),
         Row(lambda g: lab.plot.images(g.z[None, None, None]), r"must be \(N, C, H, W\), at least one", ValueError),
         Row(lambda g: lab.plot.images([g.x[0], g.digits[0]]), "images of one size"),
+        Row(lambda g: lab.plot.images((255 * g.x).long()), r"in \[0, 1\], or bytes .*divide by 255", ValueError),
         Row(lambda g: lab.plot.images("cat.png"), "must be images .*got 'cat.png'"),
         Row(lambda g: lab.plot.images(g.x[:3], titles="abc"), "titles are a list of texts.*got 'abc'"),
         Row(
@@ -672,49 +673,67 @@ ROWS |= {
 }
 
 FIT: Any = partial(lab.fit, steps=1, progress=False)
-# what concerns training
-rows_of_training: dict[str, list[Row]] = {
-    "lab.fit": [
-        *wrong_models(lambda model: FIT(model, at_hand().data)),
-        *wrong_data(lambda data: FIT(at_hand().dense, data)),
-        Row(lambda g: FIT(g.pca, g.data), r"is solved, not trained: call pca\.fit"),
-        Row(lambda g: FIT(g.dense, g.data, seed="a"), "seed .*whole number", ValueError),
-        Row(lambda g: FIT(g.dense, g.data, seed=None), "seed .*whole number", ValueError),
-        Row(lambda g: FIT(g.dense, g.data, seed=1.5), "seed .*whole number", ValueError),
-        Row(lambda g: FIT(g.dense, g.data, seed=2**64), "seed .*whole number", ValueError),
-        Row(lambda g: FIT(g.dense, g.data, batch_size="8"), "batch_size must be a whole number", ValueError),
-        Row(
-            lambda g: lab.fit(g.dense, g.data, epochs=1.5, progress=False), "epochs must be a whole number", ValueError
-        ),
-        Row(
-            lambda g: lab.fit(g.dense, g.data, epochs="1", progress=False), "epochs must be a whole number", ValueError
-        ),
-        Row(lambda g: FIT(g.dense, g.data, learning_rate="1"), "learning_rate .*number", ValueError),
-        Row(lambda g: FIT(g.dense, g.data, callbacks=[3]), "callback"),
-        Row(lambda g: FIT(g.dense, g.data, callbacks=[lambda model: None]), "callback"),
-        Row(lambda g: FIT(g.dense, g.data, corrupt=0.5), "corrupt"),
-        Row(lambda g: FIT(g.dense, g.data, corrupt=lab.corrupt.gaussian), "corrupt"),
-        Row(lambda g: FIT(g.dense, g.data, augment=lab.augment.affine), "augment"),
-        Row(lambda g: FIT(g.dense, g.data, device="gpu"), "device", ValueError),
-        Row(lambda g: FIT(g.dense, g.data, checkpoint=""), "checkpoint", ValueError),
-    ],
-    "lab.compare": [
-        *wrong_models(lambda model: lab.compare([model], at_hand().data)),
-        *wrong_models(lambda model: lab.compare(model, at_hand().data)),
-        *wrong_data(lambda data: lab.compare([at_hand().pca], data, columns=["mse"])),
-        Row(lambda g: lab.compare([], g.data), "model", ValueError),
-        Row(lambda g: lab.compare([g.pca], g.data, columns="mse"), "columns"),
-        Row(lambda g: lab.compare([g.pca], g.data, columns=["accuracy"]), "unknown columns", ValueError),
-        Row(lambda g: lab.compare([g.pca], g.data, corrupt=0.5), "corrupt"),
-        Row(lambda g: lab.compare([lab.PCA(2)], g.data), "not fitted yet", RuntimeError),
-    ],
-    "lab.setup": [
-        Row(lambda g: lab.setup("a"), "seed .*whole number", ValueError),
-        Row(lambda g: lab.setup(1.5), "seed .*whole number", ValueError),
-        Row(lambda g: lab.setup(-1), "seed .*whole number", ValueError),
-        Row(lambda g: lab.setup(g.data), "seed .*whole number", ValueError),
-    ],
-}
+NO_MODELS = [lab.PCA, nn.Linear(2, 2), "pca", None, 3]
+NUMBER = (TypeError, ValueError)  # for what is none, and for one that cannot be
+
+
+def no_data() -> list[Any]:
+    return [at_hand().split, at_hand().x, "digits", None]
+
+
+def said(what: str, call: Callable[[Any], Any], wrong: list[Any], error: Any = TypeError) -> list[Row]:
+    return [Row(lambda g, given=given: call(given), what, error) for given in wrong]
+
+
+# what concerns training: `ROWS |= rows_of_training()` joins them to the table
+def rows_of_training() -> dict[str, list[Row]]:
+    g = at_hand()
+    return {
+        "lab.fit": [
+            *said(
+                "fit trains a model made of lab.Model",
+                lambda model: FIT(model, g.data),
+                [*NO_MODELS, g.data, [g.dense]],
+            ),
+            *said("fit needs a data set with data.train", lambda data: FIT(g.dense, data), no_data()),
+            Row(lambda g: FIT(g.pca, g.data), r"is solved, not trained: call pca\.fit"),
+            *said(
+                "seed must be a whole number",
+                lambda seed: FIT(g.dense, g.data, seed=seed),
+                ["a", None, 1.5, 2**64],
+                NUMBER,
+            ),
+            *said("steps must be .*number", lambda n: lab.fit(g.dense, g.data, steps=n), ["1", 1.5, 0, [1]], NUMBER),
+            *said("epochs must be .*number", lambda n: lab.fit(g.dense, g.data, epochs=n), ["1", 1.5, 0, [1]], NUMBER),
+            *said("batch_size must be .*number", lambda n: FIT(g.dense, g.data, batch_size=n), ["8", 2.5, 0], NUMBER),
+            *said(
+                "learning_rate must be .*number", lambda r: FIT(g.dense, g.data, learning_rate=r), ["a", 0, -1], NUMBER
+            ),
+            *said(
+                "callbacks must be|after every epoch",
+                lambda c: FIT(g.dense, g.data, callbacks=c),
+                [3, [3], "print", [lambda model: None]],
+            ),
+            *said(
+                "corrupt (must be|is the class)", lambda c: FIT(g.dense, g.data, corrupt=c), [0.5, lab.corrupt.gaussian]
+            ),
+            *said(
+                "augment (must be|is the class)", lambda c: FIT(g.dense, g.data, augment=c), [0.5, lab.augment.affine]
+            ),
+            *said("device", lambda device: FIT(g.dense, g.data, device=device), ["gpu", "cuda:99"], NUMBER),
+            *said("checkpoint is the path of a file", lambda c: FIT(g.dense, g.data, checkpoint=c), ["", 3], NUMBER),
+        ],
+        "lab.compare": [
+            *said("a model such as lab.PCA", lambda model: lab.compare([model], g.data), NO_MODELS),
+            *said("a model such as lab.PCA", lambda model: lab.compare(model, g.data), NO_MODELS),
+            *said("compare measures on data.test", lambda data: lab.compare([g.pca], data), no_data()),
+            Row(lambda g: lab.compare([], g.data), "at least one model", ValueError),
+            Row(lambda g: lab.compare([g.pca], g.data, columns=["accuracy"]), "unknown columns", ValueError),
+            *said("corrupt must be", lambda c: lab.compare([g.pca], g.data, corrupt=c), [0.5, lab.corrupt.gaussian]),
+            Row(lambda g: lab.compare([lab.PCA(2)], g.data), "not fitted yet", RuntimeError),
+        ],
+        "lab.setup": said("seed must be a whole number", lab.setup, ["a", 1.5, -1, None, 2**32, g.data], NUMBER),
+    }
 
 
 def complaint(row: Row) -> str:
@@ -725,9 +744,9 @@ def complaint(row: Row) -> str:
         told = f"{type(error).__name__}: {error}"
         last = [frame.filename for frame in inspect.getinnerframes(error.__traceback__)][-1]  # type: ignore[arg-type]
         if not isinstance(error, row.error) or re.search(row.message, str(error)) is None:
-            return f"wants {row.error.__name__} {row.message!r}, got {told}"
+            return f"wants {row.error} {row.message!r}, got {told}"
         return "" if PACKAGE in Path(last).parents else f"raised in {last}: {told}"
-    return f"wants {row.error.__name__} {row.message!r}, but nothing was raised"
+    return f"wants {row.error} {row.message!r}, but nothing was raised"
 
 
 def complaints(rows: list[Row]) -> list[str]:
@@ -743,7 +762,9 @@ def test_every_function_of_notebooks_and_labs_has_rows() -> None:
     names = called()
     assert len(SOURCES) >= 14 and len(names) > 100
     checks = {name for name in names if name.startswith("lab.checks.")}
-    bare = {name for name in names - checks - ROWS.keys() - rows_of_training.keys() if not takes_nothing_to_check(name)}
+    bare = {
+        name for name in names - checks - ROWS.keys() - rows_of_training().keys() if not takes_nothing_to_check(name)
+    }
     assert bare == set(), "write rows of wrong arguments for these"
 
 

@@ -1,6 +1,7 @@
 """Images as arguments. A tensor that is right is handed back as it is. No figure depends on this."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,20 @@ def tensor(name: str, given: Any, shape: str) -> Tensor:
 
 
 def stacked(given: Any) -> Any:
-    """A NumPy array, or a list of tensors or arrays of one shape, as a tensor; anything else as it is."""
+    """A NumPy array, a picture of Pillow's, or a list of such of one shape, as a tensor; anything else as it is."""
+    if hasattr(given, "__array_interface__") and not isinstance(given, np.ndarray):
+        given = np.asarray(given)  # a picture of Pillow's
     if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
         return torch.from_numpy(np.ascontiguousarray(given))
-    if isinstance(given, Sequence) and len(given) and all(isinstance(one, Tensor | np.ndarray) for one in given):
+    if isinstance(given, Sequence) and len(given) and all(map(_is_array, given)):
         parts = [stacked(one) for one in given]
         alike = {(part.shape, part.dtype) for part in parts if isinstance(part, Tensor)}
         return torch.stack(parts) if len(alike) == 1 and all(isinstance(part, Tensor) for part in parts) else given
     return given
+
+
+def _is_array(one: Any) -> bool:
+    return isinstance(one, Tensor) or hasattr(one, "__array_interface__")
 
 
 def batch(given: Any, name: str = "x") -> Tensor:
@@ -64,16 +71,19 @@ def channels_last(x: Tensor) -> bool:
 
 
 def alike(name: str, x: Tensor, weights: Any) -> Tensor:
-    """x itself where it has the type of the weights, or torch casts both; ValueError otherwise. weights: a module."""
-    values = (value for group in (weights.parameters(), weights.buffers()) for value in group)
-    own = next((value.dtype for value in values if value.is_floating_point()), x.dtype)
-    if x.dtype != own and not torch.is_autocast_enabled(x.device.type):
-        kinds = (str(dtype).removeprefix("torch.") for dtype in (own, x.dtype))
-        advice = f"call {name}.float()" if own == torch.float32 else "call model.float()"
-        raise ValueError(
-            f"{weights.label} takes {name} of {next(kinds)}, as its weights are, got {next(kinds)}; {advice}"
-        )
-    return x
+    """x itself where it has the type of some weights, or torch casts both; ValueError otherwise. weights: a module."""
+    own = next(_types(weights), x.dtype)
+    if x.dtype == own or torch.is_autocast_enabled(x.device.type) or x.dtype in _types(weights):
+        return x
+    own_type, given = (str(dtype).removeprefix("torch.") for dtype in (own, x.dtype))
+    advice = f"call {name}.float()" if own == torch.float32 else "call model.float()"
+    raise ValueError(f"{weights.label} takes {name} of {own_type}, as its weights are, got {given}; {advice}")
+
+
+def _types(weights: Any) -> Iterator[torch.dtype]:
+    for value in itertools.chain(weights.parameters(), weights.buffers()):
+        if value.is_floating_point():
+            yield value.dtype
 
 
 def drawable(given: Any, name: str = "images") -> Tensor:
@@ -94,7 +104,7 @@ def drawable(given: Any, name: str = "images") -> Tensor:
             f"{name} must be images (N, C, H, W), or a list of images of one size, got {shown(given)}{advice}"
         )
     x = x.detach().cpu()
-    x = x / 255 if x.dtype == torch.uint8 else x.float()
+    x = x / 255 if x.dtype == torch.uint8 else _as_real(x, name)
     if x.ndim == 2 or (x.ndim == 3 and (x.shape[0] in (1, 3) or (x.shape[2] in (1, 3) and min(x.shape[:2]) > 4))):
         x = _one(x)[None]
     elif x.ndim == 3:
@@ -103,6 +113,17 @@ def drawable(given: Any, name: str = "images") -> Tensor:
     if x.ndim != 4 or 0 in x.shape or x.shape[1] not in (1, 3, 4):
         raise ValueError(f"{name} must be (N, C, H, W), at least one image of one channel or three, got {shown(given)}")
     return x[:, :3] if x.shape[1] == 4 else x
+
+
+def _as_real(x: Tensor, name: str) -> Tensor:
+    """float32; ValueError for whole numbers beyond 1, of which nobody knows which one is white."""
+    real = x.float()
+    if not x.is_floating_point() and x.numel() and (real.min() < 0 or real.max() > 1):
+        low, high = real.min().item(), real.max().item()
+        raise ValueError(
+            f"{name} must be in [0, 1], or bytes 0 … 255, got {x.dtype} in [{low:g}, {high:g}]; divide by 255"
+        )
+    return real
 
 
 def _pixels(one: Any) -> Tensor | None:

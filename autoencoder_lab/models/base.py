@@ -177,9 +177,15 @@ class Model(nn.Module, metaclass=_Remembering):
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, np.generic | np.ndarray):  # NumPy's numbers and Python's make the same model
-        value = value.tolist() if value.ndim == 0 else tuple(value.tolist())
+    value = _plain(value)
     return value.label if isinstance(value, Model) else repr(value)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy's, arrays and tensors of numbers as Python's: they make the same model."""
+    if isinstance(value, np.generic | np.ndarray | Tensor):
+        value = value.tolist() if value.ndim == 0 else tuple(value.tolist())
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 class LatentModel(Model):

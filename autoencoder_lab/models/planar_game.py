@@ -7,8 +7,8 @@ draws. Small enough for twenty seeds at a time, so that luck does not pass for a
 import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
@@ -39,6 +39,14 @@ class Networks(nn.Module):
         return x
 
 
+def _seeds(given: Any) -> list[int]:
+    """Whole numbers, one a game; one alone is a game alone. TypeError for what is no list, ValueError for its numbers."""
+    one = isinstance(given, int) or getattr(given, "ndim", 1) == 0
+    if isinstance(given, str) or not (one or isinstance(given, Iterable)):
+        raise TypeError(f"seeds is a list of whole numbers, one a game, got {arguments.shown(given)}")
+    return [arguments.whole("a seed", seed, 0) for seed in ([given] if one else given)]
+
+
 class PlanarGAN:
     """S games of a generator G: noise (2) → point (2) against a critic D: point → score, one for each seed.
 
@@ -62,13 +70,8 @@ class PlanarGAN:
         check_counts(generator_steps=generator_steps, batch_size=batch_size, hidden=hidden)
         for name, value in {"penalty": penalty, "momentum": momentum, "learning_rate": learning_rate}.items():
             arguments.number(name, value, "must be a number ≥ 0", lambda value: 0 <= value < math.inf)
-        seeds = [seeds] if isinstance(seeds, int | np.integer) else seeds  # one game
-        if isinstance(seeds, str) or not isinstance(seeds, Iterable):
-            raise TypeError(f"seeds is a list of whole numbers, one a game, got {arguments.shown(seeds)}")
         self.game, self.penalty, self.generator_steps, self.batch_size = game, penalty, generator_steps, batch_size
-        self.random = [
-            Generator().manual_seed(arguments.whole("a seed", seed, 0)) for seed in seeds
-        ]  # one a seed: no game sees the others
+        self.random = [Generator().manual_seed(seed) for seed in _seeds(seeds)]  # one a seed: no game sees the others
         self.generator = Networks((2, hidden, hidden, 2), self.random)
         self.critic = Networks((2, hidden, hidden, 1), self.random)
         self.optimisers = {
