@@ -182,9 +182,11 @@ def _shown(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers of NumPy's, arrays and tensors of numbers as Python's: they make the same model."""
-    if isinstance(value, np.generic | np.ndarray | Tensor):
-        value = value.tolist() if value.ndim == 0 else tuple(value.tolist())
+    """Numbers of NumPy's, small arrays of them and one in a tensor as Python's: they make the same model."""
+    if isinstance(value, np.generic | np.ndarray | Tensor) and value.ndim == 0:
+        return value.item()
+    if isinstance(value, np.ndarray) and value.size < 10:
+        value = tuple(value.tolist())
     return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 

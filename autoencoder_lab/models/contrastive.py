@@ -216,7 +216,7 @@ def projector_layers(latent: int, sizes: Sequence[int]) -> nn.Sequential:
     """p: (B, latent) → (B, sizes[-1]): dense layers with SiLU between them; one size is one linear map."""
     said = "is the sizes of its layers, at least one, each at least 1: projector=(128, 128)"
     if not arguments.sizes("projector", sizes, said):
-        raise ValueError(f"projector {said}, got none")
+        raise ValueError(f"projector {said}, got ()")
     layers: list[nn.Module] = []
     for size_in, size_out in zip((latent, *sizes), sizes, strict=False):
         layers += [nn.Linear(size_in, size_out), nn.SiLU()]

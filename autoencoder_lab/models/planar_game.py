@@ -40,7 +40,7 @@ class Networks(nn.Module):
 
 
 def _seeds(given: Any) -> list[int]:
-    """Whole numbers, one a game; one alone is a game alone. TypeError for what is no list, ValueError for its numbers."""
+    """Whole numbers, one a game, also one alone. TypeError for what is no list, ValueError for what stands in it."""
     one = isinstance(given, int) or getattr(given, "ndim", 1) == 0
     if isinstance(given, str) or not (one or isinstance(given, Iterable)):
         raise TypeError(f"seeds is a list of whole numbers, one a game, got {arguments.shown(given)}")
