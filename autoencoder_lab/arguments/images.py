@@ -29,9 +29,9 @@ def tensor(name: str, given: Any, shape: str) -> Tensor:
 def stacked(given: Any) -> Any:
     """A NumPy array, a picture of Pillow's, or a list of such of one shape, as a tensor; anything else as it is."""
     if hasattr(given, "__array_interface__") and not isinstance(given, np.ndarray):
-        given = np.asarray(given)  # a picture of Pillow's
+        given = np.array(given)  # a picture of Pillow's
     if isinstance(given, np.ndarray) and given.dtype.kind in "fiub":
-        return torch.from_numpy(np.ascontiguousarray(given))
+        return torch.from_numpy(np.require(given, requirements=["C", "W"]))
     if isinstance(given, Sequence) and len(given) and all(map(_is_array, given)):
         parts = [stacked(one) for one in given]
         alike = {(part.shape, part.dtype) for part in parts if isinstance(part, Tensor)}

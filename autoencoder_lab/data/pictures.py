@@ -38,7 +38,8 @@ def find(folder: Path) -> Found:
     well is found where it lies.
     """
     known, found = _endings(), Found([], [])
-    seen, links = {folder.resolve()}, []
+    seen: set[Path] = {folder.resolve()}
+    links: list[Path] = []
 
     def look_into(inside: Path) -> None:
         try:
@@ -46,18 +47,22 @@ def find(folder: Path) -> Found:
         except OSError as error:
             found.left_out.append(f"{inside.relative_to(folder)}: {error.strerror}")
             return
-        here = inside.resolve()
         for entry in entries:
-            if entry.is_dir():
-                if entry.resolve() == here / entry.name:
-                    seen.add(entry.resolve())
-                    look_into(entry)
-                else:
-                    links.append(entry)  # later: what lies here comes first
-            elif entry.is_file():
-                _sort_in(entry, entry.relative_to(folder), known, found)
-            elif entry.is_symlink():
-                found.left_out.append(f"{entry.relative_to(folder)}: a link to what is not there")
+            try:
+                look_at(entry, inside.resolve() / entry.name)
+            except OSError as error:  # what may be listed and not be read
+                found.left_out.append(f"{entry.relative_to(folder)}: {error.strerror}")
+
+    def look_at(entry: Path, place: Path) -> None:
+        if entry.is_dir() and entry.resolve() != place:
+            links.append(entry)  # later: what lies here comes first
+        elif entry.is_dir():
+            seen.add(place)
+            look_into(entry)
+        elif entry.is_file():
+            _sort_in(entry, entry.relative_to(folder), known, found)
+        elif entry.is_symlink():
+            found.left_out.append(f"{entry.relative_to(folder)}: a link to what is not there")
 
     look_into(folder)
     while links:

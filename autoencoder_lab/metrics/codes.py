@@ -71,8 +71,10 @@ def principal_angles(a: Any, b: Any) -> Tensor:
 
 def _decoder_matrix(model: Any) -> Tensor:
     """The matrix (pixels, k) of a linear decoder, or given as it is; TypeError for anything that has none."""
-    matrix = arguments.stacked(model)
-    if not isinstance(matrix, Tensor):
+    given = arguments.stacked(model)
+    if isinstance(given, Tensor):
+        matrix = given
+    else:
         if not callable(getattr(arguments.model(model), "decoder_matrix", None)):
             label = getattr(model, "label", type(model).__name__)
             raise TypeError(
