@@ -79,9 +79,10 @@ def _written(result: Result, released: Mapping[str, str]) -> Iterator[str]:
     left, added, hidden = PAGE, 0, 0
     for cell in result.cells:
         name, source = cell["grade_id"], cell["source"]
-        use = released.get(source.strip(), "" if name or source.strip() else "given")
-        if name.startswith("test_") or (use and not (name and use == "answer")):
-            continue  # the lab's own, or empty; an answer that was left as it came is shown under its name
+        use = released.get(source.strip(), "")  # where the lab has a cell with this very text
+        left_as_it_came = bool(name) and use == "answer"  # an answer, to be shown under its name
+        if name.startswith("test_") or (use and not left_as_it_came) or not (name or source.strip()):
+            continue  # the lab's own, or empty
         added += not name
         if not name and (added > ADDED or left <= 0):
             hidden += 1
