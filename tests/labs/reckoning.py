@@ -8,9 +8,11 @@
     PYTHONPATH=.:tests python -m labs.reckoning --state     how many rows there are, what they say, measuring nothing
 
 A row holds what one training came to: the figures, not the marks, so that limits can be set from the rows. Ids and
-draws: the reference 100 × 2, each other right answer 30 × 2, each mistake of a trained part 20 × 2. It runs outside the
-sandbox, which draws and answers alike (a test compares) and takes longer. A row remembers a hash of the code that it
-rests on: the part's `measure` with all that it reaches, and the answers it runs; another limit changes no hash.
+draws: the reference 100 × 2, each other right answer 30 × 2, each mistake of a trained part 20 × 2, an untrained model
+30 × 2, a friend's weights 30 × 2, shared out among the ways to hand them in, the cheats made for one lab alone 10 × 2.
+It runs outside the sandbox, which draws and answers alike (a test compares) and takes longer. A row remembers a hash of
+the code that it rests on: the part's `measure` with all that it reaches, and the answers it runs; another limit changes
+no hash.
 """
 
 import argparse
@@ -49,7 +51,8 @@ CHEATS = [
     getattr(cheats, name)
     for name in ("STORED", "NOTHING", "STANDS_STILL", "LOADS", "KEEPS", "ANSWERS", "PULLS", "GAME")
 ]
-COUNTS = {"reference": 100, "right": 30, "mistake": 20, "cheat": 30}  # ids; of each, two draws
+COUNTS = {"reference": 100, "right": 30, "mistake": 20, "cheat": 10}  # ids; of each, two draws
+FOR_EVERY_LAB = 30  # ids of an untrained model, and of a friend's weights, shared out among the ways to hand them in
 Row = dict[str, Any]
 
 
@@ -61,6 +64,15 @@ class Answer:
     name: str
     kind: str
     cells: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ids(self) -> range:
+        """The students it is measured for."""
+        ways = [name for name in cheats.names(self.lab) if cheats.needs_weights(name)]
+        if self.kind == "cheat" and self.name in ways:
+            share = -(-FOR_EVERY_LAB // len(ways))
+            return range(ways.index(self.name) * share, (ways.index(self.name) + 1) * share)
+        return range(FOR_EVERY_LAB if self.name == cheats.UNTRAINED else COUNTS[self.kind])
 
     @property
     def sources(self) -> dict[str, str]:
@@ -250,11 +262,10 @@ def missing(lab: str) -> Iterator[tuple[int, Answer, int, int]]:
     """(round, answer, id, draw) of what has no row of the present code; each of ten rounds has some of every answer."""
     rows = {(row["answer"], row["id"], row["draw"], row["code"]) for row in read_rows(lab)}
     for answer in answers(lab):
-        count = COUNTS[answer.kind]
-        for student in range(count):
+        for student in answer.ids:
             for draw in (0, 1):
                 if (answer.name, student, draw, code_of(answer)) not in rows:
-                    yield 10 * student // count, answer, student, draw
+                    yield 10 * answer.ids.index(student) // len(answer.ids), answer, student, draw
 
 
 def present_rows(lab: str) -> list[tuple[Answer, list[Row]]]:
