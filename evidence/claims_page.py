@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from autoencoder_lab.files import write_whole
 from evidence.runner import HERE, IDS, SEEDS, claim, figures, read_rows
 
 PAGE = HERE.parent / "docs" / "claims.md"
@@ -50,4 +51,4 @@ def page() -> str:
 def write(path: Path = PAGE) -> None:
     """Write the page."""
     path.parent.mkdir(exist_ok=True)
-    path.write_text(page(), encoding="utf-8")
+    write_whole(path, page())

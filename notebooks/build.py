@@ -454,7 +454,10 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         try:
             built = build(source, target, options.force)
-        except (CellFailed, ValueError, SyntaxError) as error:
+        except KeyboardInterrupt:
+            print(f"stopped  {source.stem}: {target.name} is as it was; the same command goes on from here")
+            return 130
+        except (CellFailed, ValueError, SyntaxError, OSError) as error:
             print(f"FAILED  {source.stem}: {error}\n")
             failed = True
             continue

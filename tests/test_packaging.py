@@ -100,7 +100,7 @@ def pinned(python: str, platform: str) -> dict[str, str]:
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14"])
 def test_every_python_and_system_has_one_version_of_all_we_ask_for(python: str, platform: str) -> None:
     versions = pinned(python, platform)
-    for line in [*PROJECT["dependencies"], *EXTRAS["test"], *EXTRAS["dev"]]:
+    for line in [*PROJECT["dependencies"], *EXTRAS["test"], *EXTRAS["dev"], *EXTRAS["second"]]:
         wanted = Requirement(line)
         assert versions[canonicalize_name(wanted.name)] in wanted.specifier
 

@@ -7,6 +7,7 @@ version last laid beside a changed one. Without it nothing is lost: a notebook t
 
 import hashlib
 import json
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,8 +46,15 @@ def lay_out(folder: Path, source: Path | None = None) -> list[str]:
     Every file appears whole or not at all. Raises CourseError where that cannot be done.
     """
     source = source or course_folder()
+    if "\0" in str(folder):  # which Python refuses with words of its own
+        raise CourseError(f"{str(folder)!r} cannot be a folder's name; choose another folder with --dir")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise CourseError(f"{folder} is not a folder; choose another one with --dir, or move that file away") from error
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
         if folder.resolve() == source.resolve():
             raise CourseError(f"{folder} holds the course itself; choose another folder for your copy: --dir my-course")
         before = _read_manifest(folder / MANIFEST)
@@ -59,25 +67,29 @@ def lay_out(folder: Path, source: Path | None = None) -> list[str]:
             said += _lay_one(folder / original.name, without_outputs(built), entry)
         if manifest != before:
             write_whole(folder / MANIFEST, json.dumps(manifest, indent=1))
-    except (FileExistsError, NotADirectoryError) as error:
-        raise CourseError(f"{folder} is not a folder; choose another one with --dir, or move that file away") from error
     except OSError as error:
-        raise CourseError(f"cannot write to {folder} ({error.strerror}); choose another folder with --dir") from error
+        raise _cannot_write(folder, error) from error
     return said
+
+
+def _cannot_write(folder: Path, error: OSError) -> CourseError:
+    at_the_manifest = error.filename is not None and Path(error.filename).name == MANIFEST
+    move = f"move {MANIFEST} out of it, or " if at_the_manifest else ""
+    return CourseError(f"cannot write to {folder} ({error.strerror}); {move}choose another folder with --dir")
 
 
 def without_outputs(notebook: bytes) -> bytes:
     """A notebook as it is before anything has run. What is no notebook is left as it is."""
     try:
         content = json.loads(notebook)
-        cells = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError):
+        for cell in content["cells"]:
+            if cell["cell_type"] == "code":
+                cell["outputs"], cell["execution_count"] = [], None
+                cell.get("metadata", {}).pop("execution", None)
+        content.get("metadata", {}).pop("widgets", None)
+        return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return notebook
-    for cell in cells:
-        cell["outputs"], cell["execution_count"] = [], None
-        cell.get("metadata", {}).pop("execution", None)
-    content.get("metadata", {}).pop("widgets", None)
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def _forget_outputs(entry: dict[str, str], built: bytes, target: Path) -> None:
@@ -131,14 +143,16 @@ def _sha256(content: bytes) -> str:
 
 
 def _digest(path: Path) -> str | None:
-    """What stands at path: nothing (None), a file (its hash), or a link or folder, which is the student's own."""
-    if path.is_symlink() or path.is_dir():
-        return "the student's own"
-    return _sha256(path.read_bytes()) if path.exists() else None
+    """What stands at path: nothing (None), a file (its hash), or a link, a folder, a pipe: the student's own."""
+    if path.is_symlink() or not path.is_file():  # a pipe would keep its reader waiting
+        return "the student's own" if os.path.lexists(path) else None
+    return _sha256(path.read_bytes())
 
 
 def _read_manifest(path: Path) -> Manifest:
-    with suppress(OSError, ValueError):  # missing or damaged: what differs then counts as the student's
+    if not path.is_file():  # a pipe would keep its reader waiting
+        return {}
+    with suppress(OSError, ValueError, RecursionError):  # damaged: what differs then counts as the student's
         found = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict):
             return {name: entry for name, entry in found.items() if isinstance(entry, dict)}

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autoencoder_lab.data.batches import in_batches
+from autoencoder_lab.data.batches import evaluating, in_batches
 from autoencoder_lab.data.corruptions import Corruption
 from autoencoder_lab.metrics.estimate import Estimate, mean_of
 
@@ -40,6 +40,9 @@ def ssim(model: Any, split: Any, corrupt: Corruption | None = None) -> Estimate:
     """Structural similarity (Wang et al., 2004) in [−1, 1], 1 is perfect; averaged over images.
 
     Outputs are clipped to [0, 1]. scikit-image's, with its 7×7 window; images smaller than that are refused there.
+    Compare SSIM within one library only: here the window is flat, variances are divided by 48, and the 3 pixels along
+    the border are left out; torchmetrics weighs 11×11 pixels by a Gaussian (σ = 1.5), divides by their number, and
+    counts the border, mirrored outwards. Digits in noise of 0.2 get 0.60 here and 0.36 there.
     """
     from skimage.metrics import structural_similarity
 
@@ -74,7 +77,7 @@ def hole_errors(method: Any, split: Any, corrupt: Any) -> tuple[Estimate, Estima
         raise TypeError(f"hole_errors needs a corruption with a mask, such as box_mask(10, fill=0.5), got {corrupt!r}")
     x = split.images
     damaged, hole = (draw(x, torch.Generator().manual_seed(CORRUPTION_SEED)) for draw in (corrupt, corrupt.mask))
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(method):
         output = method.fill(damaged, hole) if method.fills else in_batches(method.reconstruct, damaged)
     squared = (output - x).double().square()
 

@@ -12,6 +12,7 @@ from autoencoder_lab import losses
 from autoencoder_lab.models.base import OUTPUTS, LatentModel, Loss, Output, Step
 from autoencoder_lab.models.convolutional import begin_at_mean_brightness, pixel_layer
 from autoencoder_lab.models.layers import Crop, check_choice, pad_to_multiple_of_4
+from autoencoder_lab.whole_numbers import whole_number
 
 Game = Literal["relativistic", "non_saturating", "saturating", "hinge"]
 # (what the critic minimises, what the generator minimises), of scores (real, fake)
@@ -112,6 +113,7 @@ class GAN(AveragedGenerator):
         super().__init__(latent, image_shape, output)
         check_choice("game", game, GAMES)
         _check_settings(penalty, average, classes)
+        classes = whole_number("classes", classes)
         self.game, self.penalty, self.average, self.classes = game, penalty, average, classes
         self.conditional = classes > 0
         self.decodes = not self.conditional  # a code alone draws nothing where a class has to be named

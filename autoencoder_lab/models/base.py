@@ -1,8 +1,6 @@
 """What a model can do, and what models that have a code, and autoencoders, share."""
 
-import inspect
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from autoencoder_lab import losses
+from autoencoder_lab.models.construction import Remembering
 from autoencoder_lab.models.layers import check_choice
+from autoencoder_lab.whole_numbers import whole_number
 
 Output = Literal["sigmoid", "linear", "tanh"]
 ReconstructionLoss = Literal["squared_error", "cross_entropy"]
@@ -37,36 +37,6 @@ class Loss:
 Step = tuple[list[nn.Parameter], Callable[..., Loss]]
 
 
-def fingerprint(model: nn.Module) -> tuple[int, ...]:
-    """A checksum of every parameter: two equal fingerprints mean equal weights, for all practical purposes."""
-    return tuple(zlib.crc32(p.detach().cpu().contiguous().numpy().tobytes()) for p in model.parameters())
-
-
-class _Remembering(type):
-    """Notes what a model was made with, once its whole `__init__` has run: its arguments, and its weights.
-
-    `fit` overwrites no weights but these, and a checkpoint knows another model by its arguments.
-    """
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        model = super().__call__(*args, **kwargs)
-        signature = inspect.signature(cls.__init__)  # type: ignore[misc]  # that of the class itself
-        given = signature.bind(model, *args, **kwargs)
-        given.apply_defaults()
-        model.arguments = _named_once(signature, given.arguments)
-        model.first_weights = fingerprint(model)
-        return model
-
-
-def _named_once(signature: inspect.Signature, bound: Mapping[str, Any]) -> dict[str, Any]:
-    """{argument: value} without self; what went into **settings stands under its own names."""
-    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
-    named: dict[str, Any] = {}
-    for name, value in list(bound.items())[1:]:
-        named |= value if kinds[name] is inspect.Parameter.VAR_KEYWORD else {name: value}
-    return named
-
-
 # a verb, the flag that says whether a model has it, and how it is called
 VERBS = {
     "encode": ("encodes", "encode(x)"),
@@ -78,7 +48,7 @@ VERBS = {
 }
 
 
-class Model(nn.Module, metaclass=_Remembering):
+class Model(nn.Module, metaclass=Remembering):
     """What can be asked of any model of the course: flags say what it can do, and a verb it lacks is not there.
 
     A subclass sets the flags and defines their verbs:
@@ -93,28 +63,32 @@ class Model(nn.Module, metaclass=_Remembering):
       has_posterior  posterior(x) → the mean and log variance of q(z|x), (B, latent) each: a VAE
       conditional    loss, sample and decode take condition=: classes (B,) or words (B, L), as in `split.condition`
       solved         trained by its own fit(split), not by `lab.fit`
+      images_apart   the loss of a batch is the mean over its images, each by itself: `fit` may take it in halves
+      loss_draws     loss takes generator=, from which it draws all that it draws
     A model that `lab.fit` trains has a loss as well, and steps where it has more than one.
 
     image_shape: (C, H, W) of the images it takes or draws; None: any. arguments: what it was made with;
-    first_weights: a checksum of its weights then; fit_seconds: how long it was trained, None before.
+    first_weights: a checksum of its weights then, own_weights: which of them `fit` keeps, see `draw_weights`;
+    fit_seconds: how long it was trained, None before.
     """
 
     encodes = decodes = reconstructs = samples = has_density = exact_inverse = fills = has_prior = False
-    has_posterior = conditional = solved = False
+    has_posterior = conditional = solved = images_apart = loss_draws = False
     learning_rate = 3e-3
     betas = (0.9, 0.999)  # of Adam
     batch_size = 128
     suggested_steps = 2000  # what `fit` trains for when told neither epochs nor steps
 
     arguments: dict[str, Any]
+    made_with: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments as they were given
     first_weights: tuple[int, ...]
+    first_buffers: dict[str, int]
+    own_weights: dict[str, str]
     trained_steps: Tensor
 
     def __init__(self, image_shape: Sequence[int] | None = (1, 28, 28)) -> None:
         super().__init__()
-        if image_shape is not None and (len(image_shape) != 3 or min(image_shape) < 1):
-            raise ValueError(f"image_shape must be (C, H, W), got {tuple(image_shape)}; pass image_shape=data.shape")
-        self.image_shape: Any = None if image_shape is None else tuple(image_shape)
+        self.image_shape: Any = None if image_shape is None else check_image_shape(image_shape)
         self.label = type(self).__name__
         self.register_buffer("trained_steps", torch.zeros((), dtype=torch.long))  # kept in checkpoints
         self.fit_seconds: float | None = None
@@ -203,10 +177,17 @@ def check_codes(model: Any, z: Tensor) -> Tensor:
 
 
 def check_latent(latent: int) -> int:
-    """latent itself if a code can have so many values; ValueError otherwise."""
-    if latent < 1:
-        raise ValueError(f"latent is the number of values in the code and must be at least 1, got {latent}")
-    return latent
+    """latent as Python's int if a code can have so many values; TypeError or ValueError otherwise."""
+    return whole_number("latent (the number of values in the code)", latent, 1)
+
+
+def check_image_shape(given: Any) -> tuple[int, int, int]:
+    """(C, H, W) from any three whole numbers; ValueError otherwise."""
+    try:
+        channels, height, width = (whole_number("a side", side, 1) for side in given)
+    except (TypeError, ValueError):
+        raise ValueError(f"image_shape must be (C, H, W), got {given!r:.60}; pass image_shape=data.shape") from None
+    return channels, height, width
 
 
 class Autoencoder(LatentModel):
@@ -219,7 +200,7 @@ class Autoencoder(LatentModel):
     loss: "squared_error", or "cross_entropy" (needs output="sigmoid").
     """
 
-    encodes = reconstructs = True
+    encodes = reconstructs = images_apart = True
 
     encoder: Callable[..., Tensor]
 

@@ -20,6 +20,7 @@ from autoencoder_lab.models.layers import (
     decoder_layers,
     encoder_layers,
 )
+from autoencoder_lab.whole_numbers import whole_number
 
 VICREG_WEIGHTS = (25.0, 25.0, 1.0)  # variance, invariance, covariance: Bardes, Ponce and LeCun (2022), section 4.2
 
@@ -98,6 +99,7 @@ class CCAE(Autoencoder):
     The slide's own size is latent=2048, projector=(8192,).
     """
 
+    images_apart = False  # VICReg compares the images of a batch with one another
     learning_rate = 3e-3
     batch_size = 128
     suggested_steps = 1100
@@ -206,6 +208,7 @@ def _take_over(model: CCAE, given: list[dict[str, Tensor]] | None) -> None:
 
 def projector_layers(latent: int, sizes: Sequence[int]) -> nn.Sequential:
     """p: (B, latent) → (B, sizes[-1]): dense layers with SiLU between them; one size is one linear map."""
+    sizes = [whole_number("a size of the projector", size) for size in sizes]
     if not sizes or min(sizes) < 1:
         raise ValueError(f"projector is the sizes of its layers, at least one, each at least 1, got {tuple(sizes)}")
     layers: list[nn.Module] = []

@@ -14,6 +14,7 @@ from torch import Tensor
 from autoencoder_lab.data.corruptions import Corruption
 from autoencoder_lab.models.base import Model
 from autoencoder_lab.models.linear import PCA
+from autoencoder_lab.whole_numbers import whole_number
 
 
 class Control(Model):
@@ -52,6 +53,7 @@ class Median(Control):
     reconstructs = True
 
     def __init__(self, size: int = 3) -> None:
+        size = whole_number("size", size)
         if size < 1 or size % 2 == 0:
             raise ValueError(f"size must be odd and at least 1, so that a pixel stands in the middle, got {size}")
         super().__init__(f"median {size}×{size}")

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from autoencoder_lab.data.batches import in_batches
 from autoencoder_lab.data.split import ImageData
 from autoencoder_lab.models.base import Model
+from autoencoder_lab.whole_numbers import whole_number
 
 
 def codes(model: Any, data: ImageData) -> ImageData:
@@ -83,9 +84,7 @@ class LatentMixture(OnCodes):
 
     def __init__(self, model: Model, components: int = 10) -> None:
         super().__init__(model, None)
-        if components < 1:
-            raise ValueError(f"components is the number of Gaussians and must be at least 1, got {components}")
-        self.components = components
+        self.components = components = whole_number("components (the number of Gaussians)", components, 1)
         self.label = f"{model.label} + mixture of {components}"
         for name, shape in {"weights": (), "means": (self.latent,), "factors": (self.latent, self.latent)}.items():
             self.register_buffer(name, torch.full((components, *shape), torch.nan, dtype=torch.double))
@@ -117,7 +116,7 @@ class LatentMixture(OnCodes):
         """n codes (n, d) from the mixture, float32."""
         self._check_fitted()
         which = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        noise = torch.randn(n, self.means.shape[1], 1, generator=generator, dtype=torch.double)
+        noise = torch.randn(n, self.means.shape[1], 1, generator=generator, dtype=torch.double, device=which.device)
         codes: Tensor = self.means[which] + (self.factors[which] @ noise)[..., 0]
         return codes.float()
 

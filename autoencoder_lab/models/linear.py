@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from autoencoder_lab.models.base import Autoencoder, Model, Output, ReconstructionLoss, check_codes, check_latent
 from autoencoder_lab.models.layers import Activation, code_layer, dense_layers
+from autoencoder_lab.whole_numbers import whole_number
 
 
 class PCA(Model):
@@ -32,8 +33,8 @@ class PCA(Model):
         self.latent, self.label = check_latent(latent), f"PCA({latent})"
         pixels = math.prod(self.image_shape)
         self.register_buffer("mean", torch.full((pixels,), torch.nan))
-        self.register_buffer("components", torch.full((pixels, latent), torch.nan))
-        self.register_buffer("variances", torch.full((latent,), torch.nan))
+        self.register_buffer("components", torch.full((pixels, self.latent), torch.nan))
+        self.register_buffer("variances", torch.full((self.latent,), torch.nan))
 
     def fit(self, split: Any) -> "PCA":
         """Fit to the images of one split (`data.train`); returns self. The shape is taken from the images.
@@ -171,7 +172,7 @@ class DenseAutoencoder(Autoencoder):
     ) -> None:
         super().__init__(latent, image_shape, output, loss)
         pixels = math.prod(self.image_shape)
-        inward = [pixels, *hidden, latent]
+        inward = [pixels, *(whole_number("a width of hidden", width, 1) for width in hidden), self.latent]
         outward = inward[::-1]
         self.encoder = nn.Sequential(nn.Flatten(), *dense_layers(inward, activation), *code_layer(code_activation))
         self.decoder = nn.Sequential(*dense_layers(outward, activation), nn.Unflatten(1, self.image_shape))

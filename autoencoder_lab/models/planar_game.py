@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 from autoencoder_lab import losses
 from autoencoder_lab.data.plane import ENOUGH, NEAR, Modes, modes_covered, ring_centres, ring_points
 from autoencoder_lab.models.adversarial import GAMES, Game
+from autoencoder_lab.whole_numbers import whole_number
 
 
 class Networks(nn.Module):
@@ -59,7 +60,9 @@ class PlanarGAN:
         if game not in GAMES:
             raise ValueError(f"game must be one of {', '.join(map(repr, GAMES))}, got {game!r}")
         self.game, self.penalty, self.generator_steps, self.batch_size = game, penalty, generator_steps, batch_size
-        self.random = [Generator().manual_seed(seed) for seed in seeds]  # one a seed: no game sees the others
+        self.random = [
+            Generator().manual_seed(whole_number("seed", seed)) for seed in seeds
+        ]  # one a seed: no game sees the others
         self.generator = Networks((2, hidden, hidden, 2), self.random)
         self.critic = Networks((2, hidden, hidden, 1), self.random)
         self.optimisers = {

@@ -15,6 +15,7 @@ from autoencoder_lab.models.layers import (
     decoder_layers,
     encoder_layers,
 )
+from autoencoder_lab.whole_numbers import whole_number
 
 Likelihood = Literal["bernoulli", "gaussian"]
 
@@ -25,7 +26,7 @@ class LatentVariableModel(Autoencoder):
     likelihood, sigma, binarise: what p(x|z) is, see VAE.
     """
 
-    samples = has_prior = True
+    samples = has_prior = loss_draws = True
 
     decoder: nn.Module
     log_sigma: Tensor
@@ -126,6 +127,7 @@ class VAE(LatentVariableModel):
         super().__init__(latent, image_shape, output, likelihood, sigma, binarise)
         _check_objective(beta, free_bits, warm_up)
         self.beta, self.free_bits, self.warm_up = beta, free_bits, warm_up
+        self.images_apart = not free_bits  # what is free is a mean over the batch
         self.label = f"{type(self).__name__}({latent})" + (f", β={beta:g}" if beta != 1 else "")
         self.register_buffer("warmth", torch.ones(()))
         self.encoder = encoder_layers(self.image_shape, width, hidden, 2 * latent)
@@ -154,13 +156,13 @@ class VAE(LatentVariableModel):
         """KL[q(z|x) ‖ p(z)] in nats, (B, latent), a column a dimension; a subclass may estimate it from the draw z."""
         return losses.gaussian_kl(mu, log_var)
 
-    def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
+    def loss(self, x: Tensor, target: Tensor | None = None, generator: Generator | None = None) -> Loss:
         """−ELBO with β: parts "reconstruction" = −log p(x|z) at one z drawn from q(z|x), and "kl"; nats per image."""
         target = x if target is None else target
-        observed = self.observe(target)
-        mu, log_var = self.posterior(observed if x is target else self.observe(x))
+        observed = self.observe(target, generator)
+        mu, log_var = self.posterior(observed if x is target else self.observe(x, generator))
         # the reparameterisation: z = μ + σ·ε with ε ~ N(0, I), so that gradients reach μ and σ
-        z = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
+        z = mu + torch.exp(0.5 * log_var) * torch.randn(mu.shape, generator=generator, dtype=mu.dtype, device=mu.device)
         reconstruction = -self.log_likelihood(observed, z).mean()
         kl = self.kl(mu, log_var, z).mean(dim=0)
         charged = kl.clamp(min=self.free_bits).sum() if self.free_bits else kl.sum()
@@ -201,10 +203,7 @@ class MixturePriorVAE(VAE):
 
     def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28), components: int = 20, **settings: Any):
         super().__init__(latent, image_shape, **settings)
-        if components < 1:
-            raise ValueError(
-                f"components is the number of Gaussians in the prior and must be at least 1, got {components}"
-            )
+        components = whole_number("components (the number of Gaussians in the prior)", components, 1)
         self.prior_means = nn.Parameter(torch.empty(components, latent))
         self.prior_log_vars = nn.Parameter(torch.empty(components, latent))
         self.prior_logits = nn.Parameter(torch.empty(components))

@@ -14,7 +14,7 @@ from torch.distributions import Bernoulli, Categorical, Independent, MixtureSame
 
 import autoencoder_lab as lab
 from autoencoder_lab import losses
-from autoencoder_lab.models.base import fingerprint
+from autoencoder_lab.models.construction import fingerprint
 
 SHAPE = (1, 8, 8)
 SMALL: dict[str, Any] = {"image_shape": SHAPE, "width": 4, "hidden": 16}

@@ -398,7 +398,7 @@ def test_settings_are_complete_when_the_first_callback_reads_them(tiny: lab.Imag
     read: list[dict[str, Any]] = []
     history = lab.fit(dense(), tiny, epochs=2, **QUIET, callbacks=[lambda m, h: read.append(dict(h.settings)) and None])
     assert read == [history.settings] * 2
-    assert {"device", "precision", "memory_format", "threads", "torch"} <= history.settings.keys()
+    assert {"device", "precision", "memory_format", "gradients", "torch"} <= history.settings.keys()
 
 
 # --- 4: divergence -----------------------------------------------------------------------------------
