@@ -4,7 +4,7 @@ What a check is made of stands in compare.py, question.py and experiment.py. The
 their own in notebooks/, the questions of each lab one in labs/. A new file there is found by itself: its public
 functions are names of this package, and a name loads its own file alone.
 
-Size: at most 300 lines of code, 110 a file.
+Size: at most 310 lines of code, 115 a file.
 """
 
 import ast

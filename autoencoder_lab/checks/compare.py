@@ -19,6 +19,8 @@ class CheckFailed(AssertionError):
 
 def answer_of(name: str, student: Callable[..., Any], *arguments: Any, **stand_ins: Any) -> Any:
     """What the student's function returns; None, and "not done yet" printed, for a stub; CheckFailed where it stops."""
+    if not is_function(name, student):
+        return None
     try:
         answer = student(*arguments, **stand_ins)
     except NotImplementedError:
@@ -28,6 +30,15 @@ def answer_of(name: str, student: Callable[..., Any], *arguments: Any, **stand_i
     except Exception as error:
         raise CheckFailed(f"{name}: your function stops with {type(error).__name__}: {error}") from error
     return None if unfinished(name, answer) else answer
+
+
+def is_function(name: str, student: Any) -> bool:
+    """Whether there is a function to be asked; False, and "not done yet" printed, for None and …; else CheckFailed."""
+    if unfinished(name, student):
+        return False
+    if not callable(student):
+        raise CheckFailed(f"{name}: hand over the function itself, without brackets behind it; got {show(student)}")
+    return True
 
 
 def unfinished(name: str, *answers: Any) -> bool:

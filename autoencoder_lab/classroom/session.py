@@ -6,8 +6,7 @@ import random
 import numpy as np
 import torch
 
-from autoencoder_lab import machine
-from autoencoder_lab.whole_numbers import whole_number
+from autoencoder_lab import arguments, machine
 
 
 def setup(seed: int = 0) -> None:
@@ -16,7 +15,7 @@ def setup(seed: int = 0) -> None:
     seed: a whole number from 0 to 2**32 - 1, which is what NumPy takes.
     Threads: never more than the processors this process may use, nor more than 8; small models only wait on more.
     """
-    seed = whole_number("seed", seed, 0, 2**32 - 1)
+    seed = arguments.whole("seed", seed, 0, 2**32 - 1)
     random.seed(seed)
     np.random.seed(seed)  # the global generator, which scikit-learn and others draw from
     torch.manual_seed(seed)

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from autoencoder_lab import arguments
+
 
 def modes(model: nn.Module) -> dict[nn.Module, bool]:
     """Which of its modules are in training mode; some may be frozen."""
@@ -38,6 +40,12 @@ def evaluating(model: Any) -> Iterator[None]:
 
 @torch.no_grad()  # not inference_mode: its tensors could not be used in a computation with gradients later
 def in_batches(function: Callable[[Tensor], Tensor], images: Tensor, batch_size: int = 500) -> Tensor:
-    """function(images), a batch at a time and without gradients; a model whose method it is in evaluation mode."""
+    """function(images), a batch at a time and without gradients; a model whose method it is in evaluation mode.
+
+    Raises TypeError where the one is no function, or the other no tensor.
+    """
+    arguments.function("function", function, "model.encode")
+    images = arguments.tensor("images", images, "(N, …)")
+    batch_size = arguments.whole("batch_size", batch_size, 1)
     with evaluating(getattr(function, "__self__", None)):
         return torch.cat([function(batch) for batch in images.split(batch_size)])

@@ -1,6 +1,7 @@
 """Files that must be fetched once: where they lie, that they are whole, and that two kernels may fetch at once."""
 
 import hashlib
+import http.client
 import os
 import sys
 import tempfile
@@ -187,13 +188,15 @@ def _fetch(data: str, file: RemoteFile, folder: Path, hint: str) -> Content:
     with workplace as name:
         arrival = Path(name) / file.name
         for url in file.urls:
+            arrival.unlink(missing_ok=True)  # what a mirror before sent: torchvision would take it for the file
             try:
                 download(url, arrival)
                 content = arrival.read_bytes()
-            except (OSError, RuntimeError) as error:  # no network, no such address; torchvision's own
+            except (OSError, RuntimeError, ValueError, http.client.HTTPException) as error:
+                # no network, no such address; torchvision's own; an answer that is cut short or no HTTP
                 if isinstance(error, OSError) and error.errno in FULL:
                     raise _no_room(error, folder) from None
-                failures.append(f"{url}: {error}")
+                failures.append(f"{url}: {error or type(error).__name__}")
                 continue
             if (inside := file.inside(content)) is None:
                 failures.append(f"{url}: what came ({len(content):,} bytes) does not match the checksum")

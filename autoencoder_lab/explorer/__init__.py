@@ -47,18 +47,23 @@ def explore(
     for any other, with what it can do instead, and for images with targets; ValueError for more than two models, images
     of another shape than a model's, an unknown engine.
     """
+    from autoencoder_lab import arguments
     from autoencoder_lab.comparison import named
-    from autoencoder_lab.data.split import Split
     from autoencoder_lab.explorer.explored import refusal
     from autoencoder_lab.explorer.scene import ENGINES
     from autoencoder_lab.explorer.widget import Explorer
 
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(map(repr, ENGINES))}, got {engine!r}")
-    given = named(models)
+    given = named(arguments.models(models))
     if not 1 <= len(given) <= 2:
         raise ValueError(f"explore shows one model or two side by side, got {len(given)}")
-    images = (data if isinstance(data, Split) else getattr(data, split))[:count]
+    count = arguments.whole("count", count, 1, what="of images")
+    if not arguments.is_split(data):
+        if split not in ("train", "val", "test"):
+            raise ValueError(f'split must be one of "train", "val" and "test", got {arguments.shown(split)}')
+        data = getattr(arguments.data_set(data), split)
+    images = data[:count]
     for name, model in given.items():
         if reason := refusal(name, model, images):
             raise TypeError(reason)
@@ -80,6 +85,12 @@ def show_game(gan: Any, rounds: int = 1000, kept: int = 40, title: str = "Genera
     Both halves of about `kept` rounds can be looked at: after the critic's step, and after the generator's.
     `.to_html(path)` writes a page that needs no kernel, `.to_png()` gives four moments as a picture.
     """
+    from autoencoder_lab import arguments
     from autoencoder_lab.explorer.game import GamePlayer, record
+    from autoencoder_lab.models.planar_game import PlanarGAN
 
+    if not isinstance(gan, PlanarGAN):
+        raise TypeError(f"show_game plays a lab.PlanarGAN(), got {arguments.shown(gan)}")
+    rounds, kept = arguments.whole("rounds", rounds, 1), arguments.whole("kept", kept, 1)
+    title = arguments.text("title", title, '"Generator against critic"')
     return GamePlayer(record(gan, rounds, kept), title)

@@ -7,11 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autoencoder_lab import losses
+from autoencoder_lab import arguments, losses
 from autoencoder_lab.data.batches import evaluating
 from autoencoder_lab.metrics.codes import encode
 from autoencoder_lab.metrics.estimate import Estimate, mean_of
-from autoencoder_lab.whole_numbers import whole_number
 
 
 def elbo(model: Any, split: Any) -> Estimate:
@@ -30,6 +29,7 @@ def nll(model: Any, split: Any, samples: int = 100) -> Estimate:
     An upper bound in expectation, tighter with more samples: K = 1 is −ELBO. Each image is observed (binarised) once.
     Burda, Grosse and Salakhutdinov (2016), "Importance weighted autoencoders", equation 8.
     """
+    samples = arguments.whole("samples", samples, 1, what="of codes drawn for an image")
     weights = _log_weights(model, split, samples)
     return mean_of(math.log(samples) - weights.logsumexp(dim=0))
 
@@ -50,6 +50,7 @@ def active_units(model: Any, split: Any, threshold: float = 0.01) -> int:
 
     Burda, Grosse and Salakhutdinov (2016), section 5.3. Says little about a model whose codes have no fixed scale.
     """
+    threshold = arguments.number("threshold", threshold, "is a variance, ≥ 0", lambda value: value >= 0)
     return int((encode(model, split).double().var(dim=0, correction=0) > threshold).sum())
 
 
@@ -59,9 +60,10 @@ def posterior_draws(model: Any, split: Any, samples: int = 1) -> Iterator[tuple[
 
     The model is in the mode that the caller puts it into, for it is used between the batches.
     """
-    if not model.has_posterior:
+    if not arguments.model(model, "posterior").has_posterior:
         raise TypeError(f"this is about q(z|x), which a VAE names; {model.label!r} has no posterior")
-    samples = whole_number("samples (the number of codes drawn for an image)", samples, 1)
+    arguments.split(split)
+    samples = arguments.whole("samples", samples, 1, what="of codes drawn for an image")
     generator = torch.Generator().manual_seed(0)
     observed = model.observe(split.images, generator).split(500)
     for x, (mu, log_var) in [(x, model.posterior(x)) for x in observed] * samples:
@@ -88,6 +90,8 @@ def disentanglement(model: Any, split: Any, resamples: int = 20) -> Estimate:
     in noise tells nothing. Information is measured on ten equally filled bins. Error by bootstrap over images.
     split: with `factors` (N, F), such as lab.load("shapes").test. Chen et al. (2018), equation 6.
     """
+    resamples = arguments.whole("resamples", resamples, 2)
+    arguments.model(model, "encode")
     if not hasattr(split, "factors"):
         raise TypeError('disentanglement needs images with known factors, such as lab.load("shapes").test')
     with evaluating(model):

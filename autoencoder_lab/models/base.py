@@ -1,16 +1,16 @@
 """What a model can do, and what models that have a code, and autoencoders, share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autoencoder_lab import losses
+from autoencoder_lab import arguments, losses
 from autoencoder_lab.models.construction import Remembering
 from autoencoder_lab.models.layers import check_choice
-from autoencoder_lab.whole_numbers import whole_number
 
 Output = Literal["sigmoid", "linear", "tanh"]
 ReconstructionLoss = Literal["squared_error", "cross_entropy"]
@@ -32,6 +32,13 @@ class Loss:
     total: Tensor
     parts: dict[str, Tensor] = field(default_factory=dict)
     reconstructed: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.total, Tensor) or not isinstance(self.parts, Mapping):
+            given = ", ".join(map(arguments.shown, (self.total, self.parts)))
+            raise TypeError(
+                f"a Loss is made of a tensor, the total, and its parts by name, {{name: tensor}}; got {given}"
+            )
 
 
 Step = tuple[list[nn.Parameter], Callable[..., Loss]]
@@ -117,15 +124,21 @@ class Model(nn.Module, metaclass=Remembering):
 
     def check_images(self, x: Tensor) -> Tensor:
         """x itself if it is a batch this model was built for; ValueError otherwise."""
+        x = arguments.tensor("images", x, "(B, C, H, W)")
         if x.ndim != 4 or (self.image_shape is not None and tuple(x.shape[1:]) != self.image_shape):
             expected = ", ".join(map(str, self.image_shape or ("C", "H", "W")))
             raise ValueError(
-                f"{self.label} was built for images (B, {expected}), got {tuple(x.shape)}; "
-                "build it with image_shape=data.shape"
+                f"{self.label} was built for images (B, {expected}), got {tuple(x.shape)}; {self._other_shape(x)}"
             )
-        if not x.is_floating_point():
-            raise ValueError(f"images must be float32 in [0, 1], got {x.dtype}; divide by 255 if they are 0 … 255")
-        return x
+        return arguments.alike("images", x, self)
+
+    def _other_shape(self, x: Tensor) -> str:
+        """What to do about images of another shape."""
+        if self.image_shape is not None and tuple(x.shape) == self.image_shape:
+            return "images[None] makes a batch of one image"
+        if self.image_shape is not None and tuple(x.shape[1:]) == (*self.image_shape[1:], self.image_shape[0]):
+            return "images.permute(0, 3, 1, 2) brings the channels to their place"
+        return "build it with image_shape=data.shape"
 
     def extra_repr(self) -> str:
         """What it was made with, shown by print(model); it also tells a checkpoint of another model apart."""
@@ -139,7 +152,17 @@ class Model(nn.Module, metaclass=Remembering):
 
 
 def _shown(value: Any) -> str:
+    value = _plain(value)
     return value.label if isinstance(value, Model) else repr(value)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy's, small arrays of them and one in a tensor as Python's: they make the same model."""
+    if isinstance(value, np.generic | np.ndarray | Tensor) and value.ndim == 0:
+        return value.item()
+    if isinstance(value, np.ndarray) and value.size < 10:
+        value = tuple(value.tolist())
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 class LatentModel(Model):
@@ -170,24 +193,31 @@ class LatentModel(Model):
 
 
 def check_codes(model: Any, z: Tensor) -> Tensor:
-    """z itself if it is a batch of codes (B, model.latent); ValueError otherwise."""
+    """z itself if it is a batch of codes (B, model.latent); TypeError or ValueError otherwise."""
+    z = arguments.tensor("codes", z, f"(B, {model.latent})")
     if z.ndim != 2 or z.shape[1] != model.latent:
-        raise ValueError(f"{model.label} decodes codes of shape (B, {model.latent}), got {tuple(z.shape)}")
-    return z
+        advice = "; z[None] makes a batch of one code" if tuple(z.shape) == (model.latent,) else ""
+        raise ValueError(f"{model.label} decodes codes of shape (B, {model.latent}), got {tuple(z.shape)}{advice}")
+    return arguments.alike("codes", z, model)
 
 
 def check_latent(latent: int) -> int:
-    """latent as Python's int if a code can have so many values; TypeError or ValueError otherwise."""
-    return whole_number("latent (the number of values in the code)", latent, 1)
+    """latent as Python's int if a code can have so many values; TypeError for data, ValueError for other values."""
+    if arguments.is_data(latent) or arguments.is_split(latent):
+        raise TypeError(
+            f"latent is the number of values in the code, got {arguments.shown(latent)}; pass image_shape=data.shape"
+        )
+    return arguments.whole("latent (the number of values in the code)", latent, 1)
 
 
-def check_image_shape(given: Any) -> tuple[int, int, int]:
-    """(C, H, W) from any three whole numbers; ValueError otherwise."""
-    try:
-        channels, height, width = (whole_number("a side", side, 1) for side in given)
-    except (TypeError, ValueError):
-        raise ValueError(f"image_shape must be (C, H, W), got {given!r:.60}; pass image_shape=data.shape") from None
-    return channels, height, width
+def check_image_shape(given: Any) -> tuple[int, ...]:
+    """(C, H, W) as whole numbers, from a tuple, a list, an array; TypeError for data, ValueError for other shapes."""
+    if arguments.is_data(given) or arguments.is_split(given):
+        raise TypeError(f"image_shape is (C, H, W), got {arguments.shown(given)}; pass image_shape=data.shape")
+    shape = arguments.sizes("image_shape", given, "must be (C, H, W), pass image_shape=data.shape")
+    if len(shape) != 3:
+        raise ValueError(f"image_shape must be (C, H, W), got {shape}; pass image_shape=data.shape")
+    return shape
 
 
 class Autoencoder(LatentModel):

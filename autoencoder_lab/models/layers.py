@@ -7,6 +7,8 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from autoencoder_lab import arguments
+
 Activation = Literal["silu", "relu", "sigmoid", "tanh", "identity"]
 Enlarge = Literal["transposed", "resize"]
 
@@ -20,8 +22,14 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def check_choice(name: str, given: str, known: Sequence[str] | Mapping[str, object]) -> None:
-    if given not in known:
+    if not isinstance(given, str) or given not in known:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {given!r}")
+
+
+def check_counts(**given: int) -> None:
+    """ValueError for a count, of channels or units, that is no whole number above 0."""
+    for name, count in given.items():
+        arguments.whole(name, count, 1)
 
 
 def activation(name: Activation) -> nn.Module:

@@ -7,15 +7,15 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor, nn
 
-from autoencoder_lab import losses
+from autoencoder_lab import arguments, losses
 from autoencoder_lab.models.base import OUTPUTS, Autoencoder, Loss, Output
 from autoencoder_lab.models.convolutional import begin_at_mean_brightness, pixel_layer
 from autoencoder_lab.models.layers import (
     check_choice,
+    check_counts,
     decoder_layers,
     encoder_layers,
 )
-from autoencoder_lab.whole_numbers import whole_number
 
 Likelihood = Literal["bernoulli", "gaussian"]
 
@@ -42,8 +42,9 @@ class LatentVariableModel(Autoencoder):
     ) -> None:
         check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         super().__init__(latent, image_shape, output, "cross_entropy" if likelihood == "bernoulli" else "squared_error")
-        if sigma is not None and not (likelihood == "gaussian" and 0 < sigma < math.inf):
-            raise ValueError(f'sigma is the standard deviation of likelihood="gaussian", above 0, got {sigma}')
+        if sigma is not None:
+            said = 'is the standard deviation of likelihood="gaussian", above 0'
+            arguments.number("sigma", sigma, said, lambda value: likelihood == "gaussian" and 0 < value < math.inf)
         self.likelihood, self.binarise = likelihood, binarise and likelihood == "bernoulli"
         log_sigma = torch.tensor(0.0 if sigma is None else math.log(sigma))
         if likelihood == "gaussian" and sigma is None:
@@ -56,6 +57,7 @@ class LatentVariableModel(Autoencoder):
 
         Raises ValueError where the likelihood is Bernoulli and x leaves [0, 1] or holds NaN.
         """
+        x = arguments.batch(x, "images")
         if self.likelihood == "bernoulli" and not (x.min() >= 0 and x.max() <= 1):
             raise ValueError(
                 f'likelihood="bernoulli" takes images in [0, 1], got [{x.min():.3g}, {x.max():.3g}]; rescale them, '
@@ -65,6 +67,7 @@ class LatentVariableModel(Autoencoder):
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats: (B,)."""
+        x, z = arguments.batch(x), self.check_codes(z)
         logits = self.decoder(z)
         if self.likelihood == "bernoulli":
             return losses.bernoulli_log_density(x, logits).flatten(1).sum(dim=1)
@@ -72,6 +75,7 @@ class LatentVariableModel(Autoencoder):
 
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z) in nats: (B,), here of N(0, I)."""
+        z = self.check_codes(z)
         return losses.gaussian_log_density(z, torch.zeros_like(z), z.new_zeros(())).sum(dim=1)
 
     @torch.no_grad()
@@ -81,6 +85,7 @@ class LatentVariableModel(Autoencoder):
 
     def sample_prior(self, n: int, generator: Generator | None = None) -> Tensor:
         """n codes from p(z): (n, latent)."""
+        n, generator = arguments.whole("n", n, 0), arguments.generator(generator)
         return torch.randn(n, self.latent, generator=generator, device=self.trained_steps.device)
 
     def reset_parameters(self) -> None:
@@ -126,6 +131,7 @@ class VAE(LatentVariableModel):
     ) -> None:
         super().__init__(latent, image_shape, output, likelihood, sigma, binarise)
         _check_objective(beta, free_bits, warm_up)
+        check_counts(width=width, hidden=hidden)
         self.beta, self.free_bits, self.warm_up = beta, free_bits, warm_up
         self.images_apart = not free_bits  # what is free is a mean over the batch
         self.label = f"{type(self).__name__}({latent})" + (f", β={beta:g}" if beta != 1 else "")
@@ -186,10 +192,8 @@ class VAE(LatentVariableModel):
 
 def _check_objective(beta: float, free_bits: float, warm_up: float) -> None:
     for name, given in {"beta": beta, "free_bits": free_bits}.items():
-        if not 0 <= given < math.inf:
-            raise ValueError(f"{name} must be a number ≥ 0, got {given}")
-    if not 0 <= warm_up <= 1:
-        raise ValueError(f"warm_up is a share of the training steps in [0, 1], got {warm_up}")
+        arguments.number(name, given, "must be a number ≥ 0", lambda value: 0 <= value < math.inf)
+    arguments.number("warm_up", warm_up, "is a share of the training steps in [0, 1]", lambda value: 0 <= value <= 1)
 
 
 class MixturePriorVAE(VAE):
@@ -203,7 +207,7 @@ class MixturePriorVAE(VAE):
 
     def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28), components: int = 20, **settings: Any):
         super().__init__(latent, image_shape, **settings)
-        components = whole_number("components (the number of Gaussians in the prior)", components, 1)
+        components = arguments.whole("components", components, 1, what="of Gaussians in the prior")
         self.prior_means = nn.Parameter(torch.empty(components, latent))
         self.prior_log_vars = nn.Parameter(torch.empty(components, latent))
         self.prior_logits = nn.Parameter(torch.empty(components))
@@ -228,6 +232,7 @@ class MixturePriorVAE(VAE):
     @torch.no_grad()
     def sample_prior(self, n: int, generator: Generator | None = None) -> Tensor:
         """n codes from the mixture: (n, latent)."""
+        n, generator = arguments.whole("n", n, 0), arguments.generator(generator)
         which = torch.multinomial(self.prior_logits.softmax(dim=0), n, replacement=True, generator=generator)
         noise = torch.randn(n, self.latent, generator=generator, device=which.device)
         return self.prior_means[which] + torch.exp(0.5 * self.prior_log_vars[which]) * noise

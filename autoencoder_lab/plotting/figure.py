@@ -14,6 +14,8 @@ import matplotlib.figure
 import matplotlib.ticker
 from matplotlib.axes import Axes
 
+from autoencoder_lab import arguments
+
 DPI = 110
 
 
@@ -21,6 +23,8 @@ class Figure(matplotlib.figure.Figure):
     """A matplotlib figure that shows itself as a PNG with its `alt` text, without pyplot."""
 
     def __init__(self, alt: str = "", **kwargs: Any) -> None:
+        if not isinstance(alt, str):
+            raise TypeError(f"alt is a sentence that says what the figure shows, got {arguments.shown(alt)}")
         settings: dict[str, Any] = {"layout": "constrained", "dpi": DPI} | kwargs
         super().__init__(**settings)
         self.alt = alt

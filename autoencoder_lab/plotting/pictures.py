@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from autoencoder_lab import metrics
+from autoencoder_lab import arguments, metrics
 from autoencoder_lab.comparison import named
 from autoencoder_lab.data.corruptions import Corruption
 from autoencoder_lab.plotting.figure import Figure
 
 
 def images(
-    batch: Tensor, titles: Sequence[str] | None = None, columns: int = 10, alt: str | None = None, scale: float = 0.8
+    batch: Any, titles: Sequence[str] | None = None, columns: int = 10, alt: str | None = None, scale: float = 0.8
 ) -> Figure:
-    """A grid of images. batch: (N, C, H, W), clipped to [0, 1] for display; scale: inches an image."""
+    """A grid of images. batch: (N, C, H, W), clipped to [0, 1] for display; scale: inches an image.
+
+    Taken as well: a list of images, one image, a NumPy array, a Split, bytes 0 … 255, channels last; (3, H, W) is one
+    image in colour. Raises TypeError for anything else, ValueError for no image or titles that are not one an image.
+    """
+    batch = arguments.drawable(batch)
     count = len(batch)
-    columns = min(columns, count)
+    titles = titles if titles is None else _titles(titles, count)
+    columns = min(arguments.whole("columns", columns, 1), count)
+    scale = arguments.number("scale", scale, "is the side of an image in inches, above 0", lambda inches: inches > 0)
     rows = -(-count // columns)
     cell = scale + (0.25 if titles else 0)
     figure = Figure(figsize=(scale * columns, cell * rows), layout=None)
@@ -35,6 +42,16 @@ def images(
     return figure
 
 
+def _titles(given: Any, count: int) -> tuple[str, ...]:
+    """Titles as text, one an image; numbers, as labels are, become text."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"titles are a list of texts, one an image, got {arguments.shown(given)}")
+    titles = tuple(str(one.item() if isinstance(one, Tensor) and one.ndim == 0 else one) for one in given)
+    if len(titles) != count:
+        raise ValueError(f"titles must be one an image, {count} in all, got {len(titles)}")
+    return titles
+
+
 def reconstructions(
     models: Any,
     split: Any,
@@ -47,8 +64,15 @@ def reconstructions(
 
     models: one, a sequence, or {name: model}; split: images count from `start`, or those whose indices stand in
     `columns`. A split with targets shows them in a row of their own. The alt text gives each model's squared error on
-    the images shown, against the targets where there are some.
+    the images shown, against the targets where there are some. Raises TypeError for what is no model or no split.
     """
+    arguments.models(models, "reconstruct")
+    arguments.split(split)
+    count, start = arguments.whole("count", count, 1), arguments.whole("start", start, 0, len(split.images) - 1)
+    if columns is not None:
+        columns = torch.as_tensor(columns)
+    if corrupt is not None:
+        arguments.function("corrupt", corrupt, "lab.corrupt.gaussian(0.5)")
     chosen = columns if columns is not None else torch.arange(start, min(start + count, len(split.images)))
     originals, wanted = split.images[chosen], split.wanted[chosen]
     rows = {"original": originals}
@@ -69,7 +93,12 @@ def reconstructions(
 
 
 def image_rows(rows: Mapping[str, Tensor], alt: str, scale: float = 0.75) -> Figure:
-    """Named rows of images, one under the other: {name: (N, C, H, W)}."""
+    """Named rows of images, one under the other: {name: (N, C, H, W)}, or whatever `images` takes."""
+    if not isinstance(rows, Mapping) or not rows:
+        raise TypeError(f"rows are {{name: images}}, at least one, got {arguments.shown(rows)}")
+    arguments.text("alt", alt, '"Digits above their reconstructions."')
+    scale = arguments.number("scale", scale, "is the side of an image in inches, above 0", lambda inches: inches > 0)
+    rows = {str(name): arguments.drawable(batch, f"the row {name!r}") for name, batch in rows.items()}
     count = max(len(batch) for batch in rows.values())
     margin = 0.075 * max(map(len, rows)) + 0.2
     figure = Figure(alt, figsize=(scale * count + margin, scale * len(rows)), layout=None)
@@ -86,6 +115,12 @@ def basis(models: Any, count: int = 8) -> Figure:
 
     models: with `decoder_matrix()`: PCA, LinearAutoencoder. Each column is scaled by its own largest magnitude.
     """
+    for model in named(arguments.models(models)).values():
+        if not hasattr(model, "decoder_matrix"):
+            raise TypeError(
+                f"{model.label} has no decoder_matrix(): basis draws linear decoders, of PCA or LinearAutoencoder"
+            )
+    count = arguments.whole("count", count, 1)
     series = named(models)
     shown = min(count, *(model.latent for model in series.values()))
     figure = Figure(figsize=(0.95 * shown + 0.4, 1.25 * len(series)))

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from autoencoder_lab import arguments
 from autoencoder_lab.data.batches import evaluating
 from autoencoder_lab.models.base import Model, Step
 from autoencoder_lab.models.construction import fingerprint
 from autoencoder_lab.training.first_weights import is_fresh
-from autoencoder_lab.whole_numbers import whole_number
 
 SEEDS = -(2**63), 2**64 - 1  # what torch.manual_seed takes
 
@@ -38,9 +38,9 @@ def plan(model: Any, data: Any, epochs: Any, steps: Any, batch_size: Any, learni
     """Check the numbers and fill in the model's own suggestions."""
     if epochs is not None and steps is not None:
         raise ValueError(f"give epochs or steps, not both (got epochs={epochs}, steps={steps})")
-    size = whole_number("batch_size", model.batch_size if batch_size is None else batch_size, 1)
-    epochs = None if epochs is None else whole_number("epochs", epochs, 1)
-    steps = None if steps is None else whole_number("steps", steps, 1)
+    size = arguments.whole("batch_size", model.batch_size if batch_size is None else batch_size, 1)
+    epochs = None if epochs is None else arguments.whole("epochs", epochs, 1)
+    steps = None if steps is None else arguments.whole("steps", steps, 1)
     count = len(data.train.images)
     size = min(size, count)
     per_epoch = count // size  # a last, smaller batch is left out; the next epoch shuffles anew
@@ -52,7 +52,7 @@ def plan(model: Any, data: Any, epochs: Any, steps: Any, batch_size: Any, learni
         rate = math.nan
     if not 0 < rate < math.inf:
         raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
-    return Plan(int(total), per_epoch, size, rate, whole_number("seed", seed, *SEEDS))
+    return Plan(int(total), per_epoch, size, rate, arguments.whole("seed", seed, *SEEDS))
 
 
 # --- the model -------------------------------------------------------------------------------------

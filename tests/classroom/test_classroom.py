@@ -368,7 +368,9 @@ def test_a_collection_is_the_same_for_an_id_and_quite_another_for_another() -> N
         lab.own_collection(" ")
 
 
-@pytest.mark.parametrize(("student", "n", "said"), [("", 10, "must be your own"), ("a", 0, "n must be from 1 to")])
+@pytest.mark.parametrize(
+    ("student", "n", "said"), [("", 10, "must be your own"), ("a", 0, "n must be a whole number from 1 to")]
+)
 def test_own_images_refuses_what_cannot_be(student: str, n: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         lab.own_images(student, n=n)

@@ -622,9 +622,11 @@ def test_a_mixture_of_nothing_is_refused(components: int) -> None:
 
 def test_images_no_bernoulli_could_have_drawn_are_named_with_their_range() -> None:
     model, x = lab.VAE(3, **SMALL), torch.rand((4, *SHAPE), generator=seeded())
-    for wrong, given in ((2 * x - 1, r"\[-0\.9"), (255 * x, r"\[\d.*25\d\]"), ((255 * x).byte(), "25[0-5]")):
+    for wrong, given in ((2 * x - 1, r"\[-0\.9"), (255 * x, r"\[\d.*25\d\]")):
         with pytest.raises(ValueError, match=rf"images in \[0, 1\], got .*{given}"):
             model.loss(wrong)
+    with pytest.raises(ValueError, match=r"images must be float32 .*divide by 255"):
+        model.loss((255 * x).byte())
     x[1, 0, 2, 3] = math.nan
     with pytest.raises(ValueError, match=r"takes images in \[0, 1\], got \[nan, nan\]"):
         model.loss(x)
