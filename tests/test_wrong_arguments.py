@@ -201,7 +201,7 @@ def wrong_latent(make: Callable[..., Any]) -> list[Row]:
         Row(lambda g: make(4, g.data), r"image_shape is \(C, H, W\), got a whole data set .*data\.shape"),
         Row(lambda g: make(4, 28), r"image_shape must be \(C, H, W\).*got 28", ValueError),
         Row(lambda g: make(4, g.x.shape), r"image_shape must be \(C, H, W\), got .*data\.shape", ValueError),
-        Row(lambda g: make(4, (1, 28.0, 28)), r"image_shape must be \(C, H, W\).*28\.0", ValueError),
+        Row(lambda g: make(4, (1, 28.5, 28)), r"image_shape must be \(C, H, W\).*28\.5", ValueError),
     ]
 
 

@@ -77,9 +77,5 @@ def sizes(name: str, given: Any, what: str) -> tuple[int, ...]:
             raise TypeError
         numbers = tuple(whole(name, one, 1) for one in given)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} {what}, got {tuple(given) if _row(given) else shown(given)}") from None
+        raise ValueError(f"{name} {what}, got {shown(given)}") from None
     return numbers
-
-
-def _row(given: Any) -> bool:
-    return isinstance(given, list | tuple | np.ndarray | torch.Size)

@@ -210,14 +210,16 @@ def check_latent(latent: int) -> int:
     return arguments.whole("latent (the number of values in the code)", latent, 1)
 
 
-def check_image_shape(given: Any) -> tuple[int, ...]:
+def check_image_shape(given: Any) -> tuple[int, int, int]:
     """(C, H, W) as whole numbers, from a tuple, a list, an array; TypeError for data, ValueError for other shapes."""
     if arguments.is_data(given) or arguments.is_split(given):
         raise TypeError(f"image_shape is (C, H, W), got {arguments.shown(given)}; pass image_shape=data.shape")
-    shape = arguments.sizes("image_shape", given, "must be (C, H, W), pass image_shape=data.shape")
-    if len(shape) != 3:
-        raise ValueError(f"image_shape must be (C, H, W), got {shape}; pass image_shape=data.shape")
-    return shape
+    try:
+        channels, height, width = arguments.sizes("image_shape", given, "must be (C, H, W)")
+    except ValueError:
+        said = f"image_shape must be (C, H, W), got {arguments.shown(given)}; pass image_shape=data.shape"
+        raise ValueError(said) from None
+    return channels, height, width
 
 
 class Autoencoder(LatentModel):

@@ -50,6 +50,7 @@ def noise(monkeypatch: pytest.MonkeyPatch) -> Any:
     """noise(ε): from now on the loss draws this ε."""
 
     def fix(epsilon: Tensor) -> None:
+        monkeypatch.setattr(torch, "randn", lambda *shape, **settings: epsilon)
         monkeypatch.setattr(torch, "randn_like", lambda mu: epsilon)
 
     return fix
