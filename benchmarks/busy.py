@@ -57,7 +57,7 @@ def work() -> None:
             begun = time.perf_counter()
             while len(times) < 3 or time.perf_counter() - begun < seconds:
                 start = time.perf_counter()
-                optimiser.step(gradients(model.loss, optimiser.parameters, images, images, {})[1], 1e-4)
+                gradients.step(model.loss, optimiser, images, images, {}, 1e-4)
                 times.append(time.perf_counter() - start)
         print(json.dumps(1000 * statistics.fmean(times[1:])), flush=True)  # the first one prepares
 

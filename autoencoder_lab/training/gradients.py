@@ -8,7 +8,7 @@ how the batch is cut, which is fixed: the same bits whatever else runs, and on a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -19,6 +19,7 @@ from torch import Generator, Tensor, nn
 from autoencoder_lab.machine import processors
 from autoencoder_lab.models.base import Loss
 from autoencoder_lab.training.number_format import multiplications
+from autoencoder_lab.training.optimiser import Adam
 
 SMALL = 300_000  # multiplications an image, below which a second thread gains nothing
 Way = Literal["two halves", "one thread", "two threads", "as set"]
@@ -98,19 +99,38 @@ class Gradients:
         x: (B, C, H, W); target: of B images; condition: {} or {"condition": (B, …)}. Of two halves these are the
         means, weighted by how many images each has.
         """
-        differentiate = partial(self._differentiate, loss, parameters)
-        first, *others = self._cut(x, target, condition)
+        values, found = self._of_the_pieces(loss, parameters, x, target, condition)
+        return values, _added(found, range(len(parameters)))
+
+    def step(
+        self, loss: Callable[..., Loss], optimiser: Adam, x: Tensor, target: Tensor, condition: Condition, rate: float
+    ) -> dict[str, float]:
+        """Move the optimiser's parameters along that gradient; returns the loss and its parts.
+
+        Each thread adds up and moves half of the weights: a weight moves by itself, so the bits are the same.
+        """
+        values, found = self._of_the_pieces(loss, optimiser.parameters, x, target, condition)
+        self._side_by_side(
+            [partial(_move, optimiser, found, which, rate) for which in _portions(optimiser.parameters, self.pieces)]
+        )
+        return values
+
+    def _of_the_pieces(
+        self, loss: Callable[..., Loss], parameters: Sequence[Tensor], x: Tensor, target: Tensor, condition: Condition
+    ) -> tuple[dict[str, float], list[list[Tensor | None]]]:
+        """The values of the whole batch, and the gradients of each piece, whose sum is that of the batch."""
+        pieces = self._cut(x, target, condition)
+        found = self._side_by_side([partial(self._differentiate, loss, parameters, piece) for piece in pieces])
+        values, *more = (values for values, _ in found)
+        summed = {name: sum((other[name] for other in more), value).item() for name, value in values.items()}
+        return summed, [gradients for _, gradients in found]
+
+    def _side_by_side(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
+        """What the tasks give, in their order: the first done here, the other one meanwhile by the second thread."""
         if self.second is None:
-            found = [differentiate(piece) for piece in (first, *others)]
-        else:
-            later = [self.second.submit(differentiate, piece) for piece in others]
-            found = [differentiate(first), *(one.result() for one in later)]
-        values, gradients = found[0]
-        for more, further in found[1:]:
-            values = {name: value + more[name] for name, value in values.items()}
-            pairs = zip(gradients, further, strict=True)
-            gradients = [own if other is None or own is None else own + other for own, other in pairs]
-        return {name: value.item() for name, value in values.items()}, gradients
+            return [task() for task in tasks]
+        later = [self.second.submit(task) for task in tasks[1:]]
+        return [tasks[0](), *(one.result() for one in later)]
 
     def _cut(self, x: Tensor, target: Tensor, condition: Condition) -> list[_Piece]:
         """The batch in as many pieces as are taken side by side, and no more than it has images."""
@@ -129,6 +149,7 @@ class Gradients:
     def _differentiate(
         self, loss_function: Callable[..., Loss], parameters: Sequence[Tensor], piece: _Piece
     ) -> tuple[dict[str, Tensor], list[Tensor | None]]:
+        """The values and gradients of a piece, times its share of the images."""
         x, target, given, share = piece
         with torch.autocast(x.device.type, self.precision, enabled=self.precision != torch.float32):
             loss = loss_function(x, target, **given)
@@ -138,3 +159,31 @@ class Gradients:
         return {name: value if share == 1 else share * value.detach() for name, value in values.items()}, list(
             gradients
         )
+
+
+def _portions(parameters: Sequence[Tensor], count: int) -> list[list[int]]:
+    """The parameters' numbers in so many portions, about as many weights in each: always the same ones."""
+    portions: list[list[int]] = [[] for _ in range(count)]
+    sizes = [0] * count
+    for i in sorted(range(len(parameters)), key=lambda i: -parameters[i].numel()):
+        lightest = sizes.index(min(sizes))
+        portions[lightest].append(i)
+        sizes[lightest] += parameters[i].numel()
+    return portions
+
+
+def _added(found: Sequence[Sequence[Tensor | None]], which: Iterable[int]) -> list[Tensor | None]:
+    """The sum over pieces for these parameters; None for all others, and for one that a piece does not use."""
+    first, *others = found
+    total: list[Tensor | None] = [None] * len(first)
+    for i in which:
+        own = first[i]
+        for more in others:
+            other = more[i]
+            own = None if own is None or other is None else own + other
+        total[i] = own
+    return total
+
+
+def _move(optimiser: Adam, found: Sequence[Sequence[Tensor | None]], which: Sequence[int], rate: float) -> None:
+    optimiser.step(_added(found, which), rate)

@@ -167,9 +167,8 @@ class _Run:
         """One step of each optimiser, at the rate of the step after `done`; returns the losses and their parts."""
         rate = self.plan.rate * schedule(done, self.plan.steps)
         values: dict[str, float] = {}
-        for optimiser, (parameters, loss_function) in zip(self.optimisers, self.pairs, strict=True):
-            found, gradients = self.gradients(loss_function, parameters, x, target, condition)
-            optimiser.step(gradients, rate)
+        for optimiser, (_, loss_function) in zip(self.optimisers, self.pairs, strict=True):
+            found = self.gradients.step(loss_function, optimiser, x, target, condition, rate)
             for name, value in found.items():
                 values[name] = values.get(name, 0.0) + value
         self.model.trained_steps += 1

@@ -150,10 +150,8 @@ SHAPES = [(1, 28, 28), (3, 30, 26), (1, 8, 8), (2, 9, 21)]
 
 
 def pca(shape: tuple[int, int, int]) -> lab.PCA:
-    class Few:
-        images = torch.rand((30, *shape), generator=seeded(4))
-
-    return lab.PCA(5, shape).fit(Few)
+    few = SimpleNamespace(images=torch.rand((30, *shape), generator=seeded(4)))
+    return lab.PCA(5, shape).fit(few)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
