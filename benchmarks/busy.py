@@ -1,13 +1,13 @@
-"""A training step beside busy processes: in two halves of a batch, and with two threads an operation.
+"""A training step beside busy processes: as `fit` takes it, and with two threads an operation, as it did before.
 
     python -m benchmarks busy [--short]
 
 Dense, convolutional and variational autoencoders, batches of 128 digits, alone and beside 1, 2 and 4 processes that do
 nothing but count and start later. Both ways take turns, each in a process of its own, since how long PyTorch's threads
-spin is settled when it is loaded: "before" spins as long as OpenMP does by itself. With T₁, a step's time on one thread
-of the idle machine, two cores and k busy processes, a step's fair share of the machine gives T₁ · max(1, (k + 1) / 2);
-the figures are what it takes beyond that. A VICReg stands for models whose loss mixes the images of a batch, which
-cannot be cut in two.
+spin is settled when it is loaded: "before" spins as long as OpenMP does by itself, and oneDNN draws its pixels. With
+T₁, a step's time on one thread of the idle machine, two cores and k busy processes, a step's fair share of the machine
+gives T₁ · max(1, (k + 1) / 2); the figures are what it takes beyond that. A VICReg stands for models whose loss mixes
+the images of a batch, which cannot be cut in two.
 """
 
 import contextlib
@@ -25,7 +25,8 @@ from benchmarks.table import Row
 BUSY = (1, 2, 4)
 MODELS = ("dense", "conv", "VAE", "VICReg")
 LIMIT, MIXING = 1.5, 2.0  # × the fair share
-SPIN = "GOMP_SPINCOUNT"
+SPIN, AS_FIT = "GOMP_SPINCOUNT", "as fit does"
+BEFORE = "300000"  # what GNU's OpenMP takes by itself
 
 
 # --- a process that trains when it is told to ------------------------------------------------------------------------
@@ -36,7 +37,8 @@ def work() -> None:
     import torch
 
     import autoencoder_lab as lab
-    from autoencoder_lab.training.gradients import Gradients
+    from autoencoder_lab.models.layers import ToPixels
+    from autoencoder_lab.training.gradients import Gradients, way_of
     from autoencoder_lab.training.optimiser import Adam
 
     makers = {
@@ -47,10 +49,15 @@ def work() -> None:
     }
     images = lab.load("mnist-5k").train.images[:128]
     models: dict[str, Any] = {name: make() for name, make in makers.items()}
+    if os.environ[SPIN] == BEFORE:  # as before: then the pixels were drawn by oneDNN's kernel, too
+        for layer in (layer for model in models.values() for layer in model.modules() if type(layer) is ToPixels):
+            layer.__class__ = torch.nn.ConvTranspose2d
     optimisers = {name: Adam(model.parameters()) for name, model in models.items()}
     for line in sys.stdin:
         name, way, seconds = json.loads(line)
         model, optimiser = models[name], optimisers[name]
+        if way == AS_FIT:
+            way = way_of(model, images[:1], torch.device("cpu"))
         with contextlib.closing(Gradients(way, torch.float32, model.loss_draws)) as gradients:
             gradients.seed()
             times: list[float] = []
@@ -108,12 +115,11 @@ def busy(count: int) -> Iterator[None]:
 def measure(short: bool = False) -> list[Row]:
     """Rows: what a step takes beyond its share beside k busy processes, and how fast it is alone."""
     seconds, rounds = (0.6, 5) if short else (1.5, 9)
-    before, now = Worker("300000"), Worker(None)  # 300,000: what GNU's OpenMP takes by itself
+    before, now = Worker(BEFORE), Worker(None)
     rows, alone = [], []
     try:
         for model in MODELS:
-            halves = "two threads" if model == "VICReg" else "two halves"
-            ways = {"before": (before, "two threads"), "one": (now, "one thread"), "now": (now, halves)}
+            ways = {"before": (before, "two threads"), "one": (now, "one thread"), "now": (now, AS_FIT)}
             times = {k: _turns(model, ways if k == 0 else _without_one(ways), k, seconds, rounds) for k in (0, *BUSY)}
             limit = MIXING if model == "VICReg" else LIMIT
             one, then, since = (times[0][way] for way in ("one", "before", "now"))

@@ -415,6 +415,13 @@ def _likeness(asked: str, known: str) -> float:
 # --- a user's own pictures -------------------------------------------------------------------------
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
 def load_folder(path: str | Path, size: int = 32, *, grey: bool = False) -> ImageData:
     """A folder of pictures as data: each cropped to its central square and scaled to size × size, in colour or grey.
 
@@ -425,12 +432,13 @@ def load_folder(path: str | Path, size: int = 32, *, grey: bool = False) -> Imag
     that hold all their values, and a warning says so where it is fewer than 16.
     A file that cannot be read, or that shows the same picture as another (which would put it into train and test
     alike), is left out, and a warning names each with its reason.
-    Raises NotADirectoryError, and ValueError for a bad size or fewer than three pictures.
+    Raises TypeError for what is no path, NotADirectoryError for what is no folder, and ValueError for a bad size or
+    fewer than three pictures.
     """
     if not isinstance(path, str | Path):
         raise TypeError(f"load_folder takes the path of a folder of pictures, got {arguments.shown(path)}")
     folder = Path(path).expanduser()
-    if not folder.is_dir():
+    if not _is_folder(folder):
         raise NotADirectoryError(f"{folder} is not a folder; load_folder takes a folder of pictures")
     size = arguments.whole("size", size, 8, what="of pixels")
     files, left_out = pictures.find(folder)

@@ -228,7 +228,8 @@ def check_checkpoint(checkpoint: Any) -> Path | None:
     try:
         is_folder = path.is_dir()
         if not is_folder:
-            folder = next(parent for parent in path.absolute().parents if parent.exists())
+            # a link that leads nowhere, or to itself, is there as well, and no folder
+            folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
             with tempfile.TemporaryFile(dir=folder):
                 pass
             os.access(path, os.F_OK)  # raises ValueError for what can be no name of a file

@@ -1,5 +1,6 @@
 """What people hand to `fit`: what can be meant is done, the rest is refused in a sentence before anything changes."""
 
+import re
 import threading
 from contextlib import nullcontext
 from pathlib import Path
@@ -231,7 +232,7 @@ def test_what_is_no_data_set(kind: str, tiny: lab.ImageData) -> None:
     refused(dense(), make(tiny), message)
 
 
-@pytest.mark.parametrize(("settings", "message"), SETTINGS, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("settings", "message"), SETTINGS, ids=lambda value: re.sub(r" at 0x\w+", "", str(value))[:40])
 def test_wrong_settings(
     settings: dict[str, Any], message: str, tiny: lab.ImageData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
