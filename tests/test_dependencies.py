@@ -101,10 +101,10 @@ def test_a_move_makes_nothing_stale(copy: Path) -> None:
 
 
 def test_words_and_what_is_shown_on_the_way_make_nothing_stale(copy: Path) -> None:
-    progress = importlib.import_module("autoencoder_lab.training.progress")
-    edit(file_of(copy, progress), 's{left_text}"', 's, {left_text}"')
+    progress, arguments = (importlib.import_module(f"autoencoder_lab.training.{n}") for n in ("progress", "arguments"))
+    edit(file_of(copy, progress), "s{left_text}", "s, {left_text}")
     edit(file_of(copy, lab.losses), "Losses: pure functions", "Losses: functions")
-    edit(file_of(copy, lab.fit), "must be a positive number", "must be positive")
+    edit(file_of(copy, arguments), "must be a positive number", "must be positive")
     edit(file_of(copy, lab.VAE), "learning_rate = ", "learning_rate = 2 * ")
     assert stale(copy) == set()
 

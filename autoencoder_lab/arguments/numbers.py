@@ -19,7 +19,7 @@ def whole(
 
     what stands behind "a whole number" in the message, "of pixels"; many in the place of most.
     """
-    number = _index(given)
+    number = _whole(given)
     if number is None or (least is not None and number < least) or (most is not None and number > most):
         up_to = many or (most is not None and _power(most))
         limits = "" if least is None else f" from {_power(least)} to {up_to}" if up_to else f", at least {least}"
@@ -27,8 +27,14 @@ def whole(
     return number
 
 
-def _index(given: Any) -> int | None:
-    """`given` as int where it is a whole number; None for any other, and for True, which means something else."""
+def _whole(given: Any) -> int | None:
+    """`given` as int where it is a whole number, 30.0 too; None for any other, and for True: that means otherwise."""
+    value = _as_number(given)
+    return int(value) if value is not None and math.isfinite(value) and value == int(value) else None
+
+
+def _as_number(given: Any) -> float | None:
+    """`given` as Python's int or float; None for what is no number."""
     if isinstance(given, bool | str) or (isinstance(given, Tensor) and given.dtype == torch.bool):
         return None
     try:
@@ -36,10 +42,9 @@ def _index(given: Any) -> int | None:
     except (TypeError, RuntimeError):
         pass
     try:
-        value = float(given)
+        return float(given)
     except (TypeError, ValueError, RuntimeError):
         return None
-    return int(value) if math.isfinite(value) and value == int(value) else None
 
 
 def _power(number: int) -> str:
@@ -59,12 +64,7 @@ def number(name: str, given: Any, says: str, allowed: Callable[[float], bool] = 
 
     says: what stands behind the name in the message, "must be ≥ 0"; allowed: asked of a number alone.
     """
-    try:
-        value: float | None = _index(given)
-        if value is None and not isinstance(given, str | bool):
-            value = float(given)
-    except (TypeError, ValueError, RuntimeError):
-        value = None
+    value = _as_number(given)
     if value is None or not allowed(value):
         raise ValueError(f"{name} {says}, got {_got(given)}")
     return value

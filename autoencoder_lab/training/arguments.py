@@ -46,12 +46,7 @@ def plan(model: Any, data: Any, epochs: Any, steps: Any, batch_size: Any, learni
     per_epoch = count // size  # a last, smaller batch is left out; the next epoch shuffles anew
     total = steps if steps is not None else model.suggested_steps if epochs is None else epochs * per_epoch
     rate = model.learning_rate if learning_rate is None else learning_rate
-    try:
-        rate = math.nan if isinstance(rate, bool) else float(rate)
-    except (TypeError, ValueError):
-        rate = math.nan
-    if not 0 < rate < math.inf:
-        raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
+    rate = float(arguments.number("learning_rate", rate, "must be a positive number", lambda rate: 0 < rate < math.inf))
     return Plan(int(total), per_epoch, size, rate, arguments.whole("seed", seed, *SEEDS))
 
 

@@ -22,6 +22,10 @@ from autoencoder_lab.training.number_format import multiplications
 from autoencoder_lab.training.optimiser import Adam
 
 SMALL = 300_000  # multiplications an image, below which a second thread gains nothing
+REACHES_NOTHING = (
+    "the loss reaches none of the weights to train, so nothing could be learnt: compute it from what the model's "
+    "layers give, by torch's own functions, without detach(), no_grad(), item() or NumPy in between"
+)
 Way = Literal["two halves", "one thread", "two threads", "as set"]
 Condition = Mapping[str, Tensor]
 # layers that look at every image by itself and draw no random numbers
@@ -153,8 +157,12 @@ class Gradients:
         x, target, given, share = piece
         with torch.autocast(x.device.type, self.precision, enabled=self.precision != torch.float32):
             loss = loss_function(x, target, **given)
+        if not loss.total.requires_grad:
+            raise ValueError(REACHES_NOTHING)
         # only these parameters: a generator's step cannot leak a gradient into its discriminator
         gradients = torch.autograd.grad(loss.total if share == 1 else share * loss.total, parameters, allow_unused=True)
+        if all(gradient is None for gradient in gradients):
+            raise ValueError(REACHES_NOTHING)
         values = {"total": loss.total} | loss.parts
         return {name: value if share == 1 else share * value.detach() for name, value in values.items()}, list(
             gradients

@@ -194,7 +194,7 @@ def test_interrupted_copy_leaves_no_half_notebook(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", disk_full)
         for folder in (mine, tmp_path / "new"):
-            with pytest.raises(CourseError, match="No space left"):
+            with pytest.raises(CourseError, match="the disk is full"):
                 lay_out(folder, source)
     assert set(contents(mine).values()) == {f"{name}, first edition" for name in NAMES}
     assert contents(tmp_path / "new") == {}

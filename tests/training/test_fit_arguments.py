@@ -264,3 +264,16 @@ def test_a_code_has_a_whole_number_of_values(latent: Any) -> None:
 def test_an_image_shape_is_three_whole_numbers(shape: Any) -> None:
     with pytest.raises(ValueError, match=r"image_shape must be \(C, H, W\), got .*; pass image_shape=data\.shape"):
         lab.ConvAutoencoder(4, shape)
+
+
+@pytest.mark.parametrize("how", ["detach", "no_grad", "another network's"])
+def test_a_loss_that_reaches_no_weight_is_told(how: str, tiny: lab.ImageData) -> None:
+    elsewhere = nn.Parameter(torch.ones(()))
+
+    class Lost(lab.DenseAutoencoder):
+        def loss(self, x: Tensor, target: Tensor | None = None) -> lab.Loss:
+            with nullcontext() if how == "detach" else torch.no_grad():
+                error = (self.reconstruct(x) - x).square().mean()
+            return lab.Loss(elsewhere * error.detach() if how == "another network's" else error.detach())
+
+    refused(Lost(4, SHAPE, hidden=(8,)), tiny, "the loss reaches none of the weights to train")
