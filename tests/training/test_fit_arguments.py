@@ -187,7 +187,7 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"steps": "3"}, "steps must be a whole number, at least 1, got '3'"),
     ({"steps": float("nan")}, "steps must be a whole number, at least 1, got nan"),
     ({"batch_size": "all"}, "batch_size must be a whole number, at least 1, got 'all'"),
-    ({"learning_rate": "fast"}, "learning_rate must be a positive number, got fast"),
+    ({"learning_rate": "fast"}, "learning_rate must be a positive number, got 'fast'"),
     ({"learning_rate": [1e-3]}, "learning_rate must be a positive number, got "),
     ({"corrupt": 0.5}, r"corrupt must be a function of images, such as lab\.corrupt\.gaussian\(0\.5\), got 0\.5"),
     ({"corrupt": lab.corrupt.gaussian}, r"the class gaussian itself: write corrupt=lab\.corrupt\.gaussian\(…\)"),
