@@ -17,7 +17,7 @@ GROUPS = Path("/sys/fs/cgroup")
 
 
 BUSY = 0.5  # of a processor, used by others: from there on a training on two cores takes noticeably longer
-SPIN = "GOMP_SPINCOUNT"  # GNU's OpenMP alone: that of Linux
+SPIN, BRIEFLY = "GOMP_SPINCOUNT", "3000"  # GNU's OpenMP alone: that of Linux
 
 
 class Memory(NamedTuple):
@@ -38,13 +38,13 @@ def processors() -> int:
 
 
 def spin_briefly() -> None:
-    """Let PyTorch's threads spin for 10,000 rounds while they wait for one another, in place of 300,000, then sleep.
+    """Let PyTorch's threads spin for 3,000 rounds while they wait for one another, in place of 300,000, then sleep.
 
     It costs nothing on an idle machine, and beside busy processes the core goes to a thread that has work to do. No
     bit of a result changes. Too late once PyTorch is loaded; whoever has set the variable keeps it.
     """
     if "torch" not in sys.modules:
-        os.environ.setdefault(SPIN, "10000")
+        os.environ.setdefault(SPIN, BRIEFLY)
 
 
 def others(seconds: float = 0.1) -> float:

@@ -20,12 +20,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from autoencoder_lab.machine import BRIEFLY, SPIN
 from benchmarks.table import Row
 
 BUSY = (1, 2, 4)
 MODELS = ("dense", "conv", "VAE", "VICReg")
 LIMIT, MIXING = 1.5, 2.0  # × the fair share
-SPIN, AS_FIT = "GOMP_SPINCOUNT", "as fit does"
+AS_FIT = "as fit does"
 BEFORE = "300000"  # what GNU's OpenMP takes by itself
 
 
@@ -72,15 +73,12 @@ def work() -> None:
 class Worker:
     """A process of its own, with as much spinning as it is told."""
 
-    def __init__(self, spin: str | None) -> None:
-        environment = {name: value for name, value in os.environ.items() if name != SPIN}
-        # where nothing is said, the library says it: to spin as long as by itself, GNU's OpenMP takes its own default
-        environment |= {SPIN: spin} if spin else {}
+    def __init__(self, spin: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", "from benchmarks.busy import work; work()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=os.environ | {SPIN: spin, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             encoding="utf-8",
         )
 
@@ -115,7 +113,7 @@ def busy(count: int) -> Iterator[None]:
 def measure(short: bool = False) -> list[Row]:
     """Rows: what a step takes beyond its share beside k busy processes, and how fast it is alone."""
     seconds, rounds = (0.6, 5) if short else (1.5, 9)
-    before, now = Worker(BEFORE), Worker(None)
+    before, now = Worker(BEFORE), Worker(BRIEFLY)
     rows, alone = [], []
     try:
         for model in MODELS:
