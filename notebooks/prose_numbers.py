@@ -84,13 +84,15 @@ def with_questions(notebook: NotebookNode) -> NotebookNode:
 
 
 def answered(run: NotebookNode) -> dict[str, str]:
-    """The numbers that a run with questions gave; its cells are then those without, counted as if they alone had run."""
+    """The numbers that a run with questions gave; these cells are taken out, the others counted as if they alone ran."""
     found: dict[str, str] = {}
     for cell in run.cells:
         if is_question(cell):
-            found |= json.loads("".join(output.text for output in cell.outputs if output.get("name") == "stdout"))
+            found |= json.loads(
+                "".join(output.text for output in cell.outputs if output.get("name") == "stdout") or "{}"
+            )
     run.cells = [cell for cell in run.cells if not is_question(cell)]
-    code = (cell for cell in run.cells if cell.cell_type == "code")
+    code = (cell for cell in run.cells if cell.cell_type == "code" and cell.execution_count is not None)
     for count, cell in enumerate(code, start=1):
         cell.execution_count = count
         for output in cell.outputs:

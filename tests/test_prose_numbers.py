@@ -1,4 +1,4 @@
-"""Numbers in prose: evaluated where they stand in the run, kept for a change of prose alone, and never left unwritten."""
+"""Numbers in prose: evaluated where they stand in the run, kept when prose alone changes, never left unwritten."""
 
 from pathlib import Path
 
@@ -57,22 +57,19 @@ def test_what_is_no_expression_is_refused_and_the_builder_s_own_are_left() -> No
 
 def test_each_number_knows_its_place() -> None:
     cells = notebook(("markdown", "{{a}}"), ("code", "1"), ("code", "2"), ("markdown", "{{a}} {{seconds}} {{b:.1f}}"))
-    assert [numbers for _, numbers in numbers_of(cells)] == [
-        [Number(0, "a", "")],
-        [Number(2, "a", ""), (2, "b", ".1f")],
-    ]
+    found = [numbers for _, numbers in numbers_of(cells)]
+    assert found == [[Number(0, "a", "")], [Number(2, "a", ""), Number(2, "b", ".1f")]]
 
 
 def test_questions_stand_where_the_numbers_do_and_leave_no_trace() -> None:
     cells = notebook(("code", "a = 1"), ("markdown", "{{a}}"), ("code", "a = 2"), ("markdown", "{{a:.1f}} {{a + 1}}"))
     asked = with_questions(cells)
     assert [cell.cell_type for cell in asked.cells] == ["code", "code", "markdown", "code", "code", "markdown"]
-    for count, (cell, said) in enumerate(
-        zip([c for c in asked.cells if c.cell_type == "code"], ("", '{"1 a:": "1"}', "", '{"2 a:.1f": "2.0", "2 a + 1:": "3"}')),
-        start=1,
-    ):  # fmt: skip
+    said = ("", '{"1 a:": "1"}', "", '{"2 a:.1f": "2.0", "2 a + 1:": "3"}')
+    code = [cell for cell in asked.cells if cell.cell_type == "code"]
+    for count, (cell, text) in enumerate(zip(code, said, strict=True), start=1):
         cell.execution_count = count
-        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=said)] if said else []
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=text)] if text else []
     found = answered(asked)
     assert found == {"1 a:": "1", "2 a:.1f": "2.0", "2 a + 1:": "3"}
     assert [cell.source for cell in asked.cells] == [cell.source for cell in cells.cells]
@@ -95,7 +92,7 @@ def test_a_notebook_is_built_with_its_numbers(tmp_path: Path, monkeypatch: pytes
         "Now it is 3.000 and the list is ['a'].",
     ]
     code = [cell for cell in built.notebook.cells if cell.cell_type == "code"]
-    assert [cell.execution_count for cell in code] == [1, 2, 3] and code[-1].outputs[0].execution_count == 3
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4] and code[-1].outputs[0].execution_count == 4
     assert build.output_problems(built.notebook) == [] and build.check(source, target) == ([], [])
     assert prose_numbers.TAG not in target.read_text(encoding="utf-8")
 
