@@ -84,7 +84,7 @@ def with_questions(notebook: NotebookNode) -> NotebookNode:
 
 
 def answered(run: NotebookNode) -> dict[str, str]:
-    """The numbers that a run with questions gave; these cells are taken out, the others counted as if they alone ran."""
+    """The numbers that a run with questions gave; its cells are taken out, the others counted as if they alone ran."""
     found: dict[str, str] = {}
     for cell in run.cells:
         if is_question(cell):
