@@ -12,7 +12,7 @@ ARGS ?=
 DUE ?= --due
 BIN := .venv/bin
 THREE := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
-NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=900
+NBVAL := --nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-current-env --nbval-cell-timeout=900
 
 .PHONY: lab test quick long notebooks bench
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the public names, each once: editors and mypy read them her
     from autoencoder_lab import plotting as plot
     from autoencoder_lab.classroom import (
         calibration,
+        holds,
         outcome,
         own_collection,
         own_images,

@@ -10,10 +10,12 @@ from autoencoder_lab.classroom.prediction import Calibration, calibration, outco
 from autoencoder_lab.classroom.questions import quiz
 from autoencoder_lab.classroom.session import setup
 from autoencoder_lab.classroom.source import show_source
+from autoencoder_lab.classroom.statements import holds
 
 __all__ = [
     "Calibration",
     "calibration",
+    "holds",
     "outcome",
     "own_collection",
     "own_images",

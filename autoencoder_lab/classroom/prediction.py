@@ -53,11 +53,22 @@ def predict(question: str, options: Sequence[str], key: str) -> None:
     show_page(plain, page, lambda: _prediction_form(question, options, key))
 
 
-def outcome(key: str, option: str) -> None:
+def outcome(
+    key: str,
+    came: Any,
+    *,
+    below: Mapping[str, float] | None = None,
+    above: Mapping[str, float] | None = None,
+    otherwise: str | None = None,
+) -> None:
     """Say what came out beside what was guessed, and record it if there was a guess.
 
-    Raises ValueError if the prediction was shown in this session and `option` is not one of its options.
+    came: one of the prediction's options; or a number, and below={"less than half": 0.5, …} names the first limit that
+    it is below (above: that it exceeds), otherwise= the option where it is beyond them all; or {name: number}, and the
+    option is the name of the lowest number.
+    Raises ValueError if the prediction was shown in this session and what came out is not one of its options.
     """
+    option = _named(came, below or {}, above or {}, otherwise)
     for name, given in (("key", key), ("option", option)):
         if not isinstance(given, str):
             raise TypeError(f"{name} is text, as in lab.predict, got {arguments.shown(given)}")
@@ -78,6 +89,23 @@ def outcome(key: str, option: str) -> None:
         print(f"This could not be recorded: {PREDICTIONS} cannot be written ({error.strerror}).")
     if key in _shown:
         _shown[key].status, _shown[key].locked = _status(_read().get(key, {}))
+
+
+def _named(came: Any, below: Mapping[str, float], above: Mapping[str, float], otherwise: str | None) -> Any:
+    """The option that a number, or several, come to; what is text itself stays."""
+    if isinstance(came, Mapping) and came:
+        return min(came, key=lambda name: float(getattr(came[name], "value", came[name])))
+    if not below and not above:
+        return came
+    if (below and above) or otherwise is None:
+        raise ValueError("an outcome by limits takes below= or above=, and otherwise= for what is beyond them all")
+    limits = list((below or above).values())
+    if limits != sorted(limits, reverse=bool(above)):
+        raise ValueError(f"limits stand in the order in which they are asked, the nearest first, got {limits}")
+    value = arguments.number("came", getattr(came, "value", came), "must be a number, to be put beside limits")
+    found = [name for name, limit in below.items() if value < limit]
+    found += [name for name, limit in above.items() if value > limit]
+    return found[0] if found else otherwise
 
 
 class Calibration(NamedTuple):
