@@ -109,6 +109,23 @@ def test_the_glossary_has_every_word_that_is_linked(source: Path) -> None:
 
 
 @each_source
+def test_verdicts_are_those_of_the_evidence(source: Path) -> None:
+    """In the table at the end every claim that this notebook decides stands with the word of docs/claims.md."""
+    page = (build.ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (C\d+) \|.*?\| \*\*(.+?)\*\* \|.*\| `(\w+)` · ", page, flags=re.MULTILINE)
+    words = {name: word for name, word, _ in rows}
+    (table,) = [c.source for c in build.read_source(source).cells if c.source.startswith("## From slide to cell")]
+    told = {}
+    for line in table.splitlines():
+        verdict = line.rstrip("| ").rpartition("|")[2].strip()
+        for name in re.findall(r"\bC\d\d\b(?=\))", line):
+            told[name] = verdict
+            found = re.match(r"right under a condition(?=: )|right(?! under)|wrong", verdict)
+            assert found and found[0] == words[name], f"{name} is {words[name]!r} in docs/claims.md, here {verdict!r}"
+    assert {name for name, _, notebook in rows if notebook == source.stem} <= told.keys()
+
+
+@each_source
 def test_the_explorer_has_every_control_that_is_named_below_it(source: Path) -> None:
     script = bundle.javascript()
     assert sorted(name for name in named_controls(build.read_source(source)) if name not in script) == []

@@ -43,9 +43,9 @@ def _line(statement: Any) -> str:
 
 def _is_truth(said: Any) -> bool:
     """True, False, NumPy's, or one in a tensor."""
-    return isinstance(said, bool | np.bool_) or (
-        isinstance(said, Tensor) and said.dtype == torch.bool and said.numel() == 1
-    )
+    if isinstance(said, Tensor):
+        return said.dtype == torch.bool and said.numel() == 1
+    return isinstance(said, bool | np.bool_)
 
 
 def _number(text: str, figure: Any) -> float:

@@ -660,12 +660,12 @@ lab.quiz(
 # | slide | what it says | where | what came out |
 # |---|---|---|---|
 # | 001 "Introduction to Autoencoder" | encode, decode, be close to the picture | section 2 | it is |
-# | the same | a short code captures all the important characteristics | section 3 | if the loss finds them important |
+# | the same | a short code captures all the important characteristics (C01) | section 3 | right under a condition: the loss finds them important |
 # | 001 "Choice of loss function" | sum over pixels, mean over pictures | Exercise 1 | used throughout |
 # | 004 "Bottleneck" | the narrow layer forces a compressed representation | sections 2, 3 | it does |
 # | 004 "Training an Autoencoder" | the targets are the training images | Exercise 2 | it is so |
 # | 004 "Autoencoder Limitations" | lossy | section 3 | right at every size tried |
-# | the same | data-specific | section 2 (*Draw*), section 4, Exercise 3 | right, by degrees; so is PCA |
+# | the same | data-specific (C36) | section 2 (*Draw*), section 4, Exercise 3 | right under a condition: by degrees, and so is PCA |
 
 # %% [markdown]
 # ## Further reading

@@ -1202,16 +1202,16 @@ pd.DataFrame.from_dict(held, orient="index", columns=[f"{n:,} images" for n in c
 # | slide 001 | claim | where | verdict |
 # |---|---|---|---|
 # | Introduction to Autoencoder | h is a loss-free encoding (C02) | section 1 | wrong for an undercomplete code |
-# | Introduction to Autoencoder | an overcomplete code copies, useless (C03) | section 7 | right for a linear one |
-# | Choice of f and g | sigmoid decoder for binary inputs (C04) | section 5 | right, given enough steps |
+# | Introduction to Autoencoder | an overcomplete code copies, useless (C03) | section 7 | right under a condition: a linear one |
+# | Choice of f and g | sigmoid decoder for binary inputs (C04) | section 5 | right under a condition: enough steps |
 # | Choice of f and g | linear decoder for real inputs (C05) | section 5 | right; the range decides |
-# | Choice of f and g | g is typically a sigmoid (C06) | *Deeper · Which g?* | no longer: it saturates |
-# | Choice of loss function | squared error: real; cross-entropy: binary (C07) | section 6 | too narrow for real ones |
+# | Choice of f and g | g is typically a sigmoid (C06) | *Deeper · Which g?* | wrong: no longer, it saturates |
+# | Choice of loss function | squared error: real; cross-entropy: binary (C07) | section 6 | right under a condition: too narrow for real ones |
 # | PCA vs AE, 2 | PCA linear, autoencoder non-linear (C08) | section 4 | right |
 # | PCA vs AE, 3 | analytic against gradients (C09) | section 2 | right |
-# | PCA vs AE, 4 | explicit transformation matrix (C10) | section 3 | right under a condition |
+# | PCA vs AE, 4 | explicit transformation matrix (C10) | section 3 | right under a condition: a linear one is explicit too |
 # | PCA vs AE, 6 | components are more interpretable (C11) | *Deeper · Whose axes can be read?* | right, relatively |
-# | PCA vs AE, 7 | the autoencoder scales better (C12) | *Deeper · Time and memory* | right for the full SVD only |
+# | PCA vs AE, 7 | the autoencoder scales better (C12) | *Deeper · Time and memory* | right under a condition: against the full SVD |
 #
 # PCA and autoencoder, point by point, with what was measured:
 #

@@ -996,13 +996,13 @@ lab.outcome(
 #
 # | slide | it says | here | verdict |
 # |---|---|---|---|
-# | 001 *Convolution AutoEncoder*, 004 *CNN Autoencoder* | better than dense | section 4 | right under a condition |
-# | 003 *Transposed convolution* | enlarges a feature map | section 2 | right; mind kernel and stride |
-# | 003 *Unpooling* | an alternative | section 3 | only where the input is at hand |
-# | 002 *Convolutional Autoencoders* | output blurrier than input | section 6 | right: fast waves go first |
-# | 002 *… Using Residual Networks* | skips make outputs sharper | section 5 | right only for skips round the code |
-# | 004 *Information Retrieval* | codes find similar images | Deeper · Retrieval | right; so do PCA and pixels |
-# | 004 *Autoencoders Architecture* | needs correlated features | Deeper · Correlated features | right |
+# | 001 *Convolution AutoEncoder*, 004 *CNN Autoencoder* | better than dense (C13) | section 4 | right under a condition: see the table there |
+# | 003 *Transposed convolution* | enlarges a feature map (C14) | section 2 | right under a condition: mind kernel and stride |
+# | 003 *Unpooling* | an alternative (C14) | section 3 | right under a condition: the input is at hand |
+# | 002 *Convolutional Autoencoders* | output blurrier than input (C19) | section 6 | right: fast waves go first |
+# | 002 *… Using Residual Networks* | skips make outputs sharper (C20) | section 5 | right under a condition: skips round the code |
+# | 004 *Information Retrieval* | codes find similar images (C41) | Deeper · Retrieval | right under a condition: so do PCA and pixels |
+# | 004 *Autoencoders Architecture* | needs correlated features (C51) | Deeper · Correlated features | right |
 
 # %% [markdown]
 # ## Further reading

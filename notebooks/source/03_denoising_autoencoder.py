@@ -862,12 +862,12 @@ lab.outcome("03-d-sound", "equal, within 0.1 dB" if abs(ahead) < 0.1 else winner
 #
 # | slide | it says | here | verdict |
 # |---|---|---|---|
-# | 001 *Application* 1, 004 | remove noise | sections 2, 4, 6 | right for noise and images like the training's |
-# | 001 *Application* 3, 004 | fill in missing parts | section 5 | right; as an average, hence soft |
-# | 002 *Convolutional Autoencoders* | filled in from neighbouring context | section 5 | right |
-# | 002 *… Using Residual Networks* | skips make outputs sharper | sections 2, 5 | right where the input shows it |
-# | 002 *… Using Residual Networks* | skips cannot relay what was lost | section 5 | right; the rest of it guesses |
-# | 004 *What do Autoencoders do?* | denoising even of audio | Deeper · Sound | right; ahead of the best linear map |
+# | 001 *Application* 1, 004 | remove noise (C15) | sections 2, 4, 6 | right under a condition: noise and images like the training's |
+# | 001 *Application* 3, 004 | fill in missing parts (C16) | section 5 | right; as an average, hence soft |
+# | 002 *Convolutional Autoencoders* | filled in from neighbouring context (C16) | section 5 | right |
+# | 002 *… Using Residual Networks* | skips make outputs sharper (C20) | sections 2, 5 | right under a condition: the input shows it |
+# | 002 *… Using Residual Networks* | skips cannot relay what was lost (C21) | section 5 | right; the rest of it guesses |
+# | 004 *What do Autoencoders do?* | denoising even of audio (C42) | Deeper · Sound | right under a condition: sounds like those it learned |
 
 # %% [markdown]
 # ## Further reading

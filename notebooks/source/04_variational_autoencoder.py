@@ -894,13 +894,13 @@ lab.checks.code(code)
 #
 # | slide | it says | here | verdict |
 # |---|---|---|---|
-# | 002 *… Variational Autoencoders* | only real images give good codes | section 1 | right if no density is fitted |
+# | 002 *… Variational Autoencoders* | only real images give good codes (C22) | section 1 | right under a condition: no density is fitted |
 # | 002 | the encoder gives σ and μ, two values | section 2 | right: two vectors |
 # | 002 | as close to the unit Gaussian as possible | section 2 | half: true of all images together, not of each |
-# | 002 | sampling in training, μ at test | sections 2, 3 | right for codes, wrong for the loss |
-# | 003 *Variational autoencoder* | J = reconstruction + β KL, they compete | sections 4, 5 | right |
-# | 003 | samples are not in the training set | section 5, Exercise 3 | right |
-# | 003 | loss = ‖x − x̂‖² + KL | section 6 | right for σ² = ½ alone, far from the digits' own |
+# | 002 | sampling in training, μ at test (C23) | sections 2, 3 | right under a condition: for codes, not for the loss |
+# | 003 *Variational autoencoder* | J = reconstruction + β KL, they compete (C27) | sections 4, 5 | right under a condition: not at the lowest β |
+# | 003 | samples are not in the training set (C54) | section 5, Exercise 3 | right |
+# | 003 | loss = ‖x − x̂‖² + KL (C53) | section 6 | right under a condition: σ² = ½, far from the digits' own |
 #
 # What the slides say of the latent *space* is the matter of notebook 04b.
 

@@ -835,14 +835,14 @@ print("and neighbours are kept far above chance (1 %) all the same:   ", min(kep
 #
 # | slide | it says | here | verdict |
 # |---|---|---|---|
-# | 003 AE beside VAE | AE codes leave gaps, VAE codes overlap | section 1 | right about gaps, also free of scale |
-# | 002 *Convolutional Variational …* | encodings follow a unit Gaussian | section 1 | only roughly |
-# | 002 *… evenly spaced* | intermediates are plausible | section 2 | right, but a plain AE's are nearly as good |
-# | 003 | $J$ = reconstruction + β·KL compete | section 3 | right: a rate–distortion curve, flat at its low-β end |
-# | 003 | β too low memorises, too high reconstructs poorly | section 3 | low: only with few images; high: right |
-# | 002 | μ and σ may be large (>20) | Deeper · More than 20 dimensions | right; it need not pay |
-# | 003 | interpretable dimensions; complex priors | Deeper · Dimensions one can read | no better than PCA's; yes |
-# | 002 against 003 | similar codes, or pushed apart? | Deeper · Do similar images … | both |
+# | 003 AE beside VAE | AE codes leave gaps, VAE codes overlap (C29) | section 1 | right under a condition: about gaps, also free of scale |
+# | 002 *Convolutional Variational …* | encodings follow a unit Gaussian (C24) | section 1 | right under a condition: only roughly |
+# | 002 *… evenly spaced* | intermediates are plausible (C26) | section 2 | right under a condition: a plain AE's are as good |
+# | 003 | $J$ = reconstruction + β·KL compete (C27) | section 3 | right under a condition: the curve is flat at its low-β end |
+# | 003 | β too low memorises, too high reconstructs poorly (C28) | section 3 | right under a condition: low, with few images; high always |
+# | 002 | μ and σ may be large (>20) (C25) | Deeper · More than 20 dimensions | right; it need not pay |
+# | 003 | interpretable dimensions; complex priors (C30) | Deeper · Dimensions one can read | right under a condition: no better than PCA's; priors, yes |
+# | 002 against 003 | similar codes, or pushed apart? (C52) | Deeper · Do similar images … | right, both |
 #
 # Five seeds of each stand in `docs/claims.md`.
 

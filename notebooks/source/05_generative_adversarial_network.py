@@ -999,13 +999,13 @@ print("overfitted: covers its training images; collapsed: not:", cover["20 digit
 # |---|---|---|---|
 # | *What are GANs?* | data that plausibly come from the distribution | sections 5, 6 | right, as far as measured |
 # | *Two components* | generator and discriminator contest | section 2 | right |
-# | steps 1 to 5 | noise, generate, mix, train D, train G with D frozen | section 2 | right; freezing is not cutting |
-# | *Training GANs* | one seeks an equilibrium | section 3 | right in theory |
-# | *Training GANs* | training stops when D (or you) can't tell | sections 3, 6 | right under a condition: you, first |
-# | *Challenges* | unstable; hyperparameters are essential | Deeper · A map of success | right |
-# | *Challenges* | mode collapse | section 4 | right under a condition: an unbalanced game |
-# | *Challenges* | … similar to overfitting | Deeper · Is collapse a kind of overfitting? | wrong: two failures |
-# | 002, 003 | GANs are sharper than VAEs, harder to train | section 6 | right under a condition: without a penalty |
+# | steps 1 to 5 | noise, generate, mix, train D, train G with D frozen (C32) | section 2 | right; freezing is not cutting |
+# | *Training GANs* | one seeks an equilibrium (C33) | section 3 | right under a condition: in theory |
+# | *Training GANs* | training stops when D (or you) can't tell (C33) | sections 3, 6 | right under a condition: you, first |
+# | *Challenges* | unstable; hyperparameters are essential (C34) | Deeper · A map of success | right |
+# | *Challenges* | mode collapse (C35) | section 4 | right under a condition: an unbalanced game |
+# | *Challenges* | … similar to overfitting (C55) | Deeper · Is collapse a kind of overfitting? | wrong: two failures |
+# | 002, 003 | GANs are sharper than VAEs, harder to train (C31) | section 6 | right under a condition: without a penalty |
 #
 # Five seeds of each stand in `docs/claims.md`: C31 to C35 and C55.
 

@@ -973,11 +973,11 @@ lab.outcome("06-d-generation", choices[0 if apart > 0.05 else 1 if apart < -0.05
 # | slide | it says | here | verdict |
 # |---|---|---|---|
 # | 000, title | *contrastive* | section 1 | the slide's word: VICReg has no negatives |
-# | 000 *VICReg Loss* | variance, invariance, covariance | section 2 | right: each guards against a failure of its own |
+# | 000 *VICReg Loss* | variance, invariance, covariance (C38) | section 2 | right: each guards against a failure of its own |
 # | 000 (1)–(3) | 2,048 code values, 8,192 embedding values | section 3 | one line away; it wants large batches |
 # | 000 (4)–(8) | VICReg between Z and Z' | sections 3, 4 | to the letter: no reconstruction |
-# | 000 *Architecture I* | it draws images | section 5 | right under a condition: a shared crop, a frozen judge |
-# | 000 *Results* | VICReg inversion reconstructs worse than a conv AE | section 6 | right |
+# | 000 *Architecture I* | it draws images (C39) | section 5 | right under a condition: a shared crop, a frozen judge |
+# | 000 *Results* | VICReg inversion reconstructs worse than a conv AE (C40) | section 6 | right |
 # | 000 *Loss* | losses of the architectures compared | section 6 | their units differ |
 
 # %% [markdown]
