@@ -94,7 +94,8 @@ def outcome(
 def _named(came: Any, below: Mapping[str, float], above: Mapping[str, float], otherwise: str | None) -> Any:
     """The option that a number, or several, come to; what is text itself stays."""
     if isinstance(came, Mapping) and came:
-        return min(came, key=lambda name: float(getattr(came[name], "value", came[name])))
+        figures = {name: float(getattr(figure, "value", figure)) for name, figure in came.items()}
+        return min(figures, key=lambda name: figures[name])
     if not below and not above:
         return came
     if (below and above) or otherwise is None:
