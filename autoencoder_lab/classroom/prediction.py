@@ -94,7 +94,7 @@ def outcome(
 def _named(came: Any, below: Mapping[str, float], above: Mapping[str, float], otherwise: str | None) -> Any:
     """The option that a number, or several, come to; what is text itself stays."""
     if isinstance(came, Mapping) and came:
-        figures = {name: float(getattr(figure, "value", figure)) for name, figure in came.items()}
+        figures = {name: _number(figure) for name, figure in came.items()}
         return min(figures, key=lambda name: figures[name])
     if not below and not above:
         return came
@@ -103,10 +103,14 @@ def _named(came: Any, below: Mapping[str, float], above: Mapping[str, float], ot
     limits = list((below or above).values())
     if limits != sorted(limits, reverse=bool(above)):
         raise ValueError(f"limits stand in the order in which they are asked, the nearest first, got {limits}")
-    value = arguments.number("came", getattr(came, "value", came), "must be a number, to be put beside limits")
+    value = _number(came)
     found = [name for name, limit in below.items() if value < limit]
     found += [name for name, limit in above.items() if value > limit]
     return found[0] if found else otherwise
+
+
+def _number(figure: Any) -> Any:
+    return arguments.number("came", getattr(figure, "value", figure), "must be a number, to be put beside others")
 
 
 class Calibration(NamedTuple):
