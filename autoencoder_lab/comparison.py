@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from autoencoder_lab import metrics
 from autoencoder_lab.data.corruptions import Corruption
 from autoencoder_lab.metrics.estimate import Estimate
+from autoencoder_lab.models.own import as_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,18 +93,20 @@ def _check_data(data: Any) -> None:
         raise TypeError(f"compare measures on data.test of a whole data set, got {what}; lab.compare(models, data)")
 
 
-def named(models: Any) -> dict[str, Any]:
+def named(models: Any, images: Tensor | None = None) -> dict[str, Any]:
     """{name: model} from one model, several (named by their labels, made distinct), or a mapping as it is.
 
-    Raises TypeError for what is no model: a plain network, a class that was not called, something else.
+    A plain nn.Module is taken for the model that its call makes it, see `as_model`; images: what it is to see first.
+    Raises TypeError for what is no model: a class that was not called, something else.
     """
     if isinstance(models, Mapping):
-        for model in models.values():
+        found = {name: as_model(model, images) for name, model in models.items()}
+        for model in found.values():
             _check_model(model, named=True)
-        return dict(models)
+        return found
     several = isinstance(models, Iterable) and not isinstance(models, str | nn.Module)
     result: dict[str, Any] = {}
-    for model in models if several else [models]:
+    for model in (as_model(one, images) for one in (models if several else [models])):
         _check_model(model)
         name, count = model.label, 2
         while name in result:
@@ -117,5 +120,4 @@ def _check_model(model: Any, named: bool = False) -> None:
     if isinstance(getattr(model, "label", None), str) or (named and not isinstance(model, type | nn.Module)):
         return
     kind = f"the class {model.__name__} itself, not one made of it" if isinstance(model, type) else type(model).__name__
-    own = "; a network of your own needs lab.Model or lab.Autoencoder as its base" * isinstance(model, nn.Module)
-    raise TypeError(f"a model such as lab.PCA(32) or lab.ConvAutoencoder(32) is needed, got {kind}{own}")
+    raise TypeError(f"a model such as lab.PCA(32) or lab.ConvAutoencoder(32) is needed, got {kind}")

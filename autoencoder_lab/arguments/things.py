@@ -73,7 +73,7 @@ def _made_of(given: Any) -> str:
 
 
 def model(given: Any, verb: str = "") -> Any:
-    """The model itself; TypeError for a class, a plain module or another thing.
+    """The model itself; TypeError for a class, a plain module that lacks the verb, or another thing.
 
     verb: what it will be asked, "reconstruct". A model of the course that lacks it says so itself, when it is asked.
     """
@@ -85,10 +85,12 @@ def model(given: Any, verb: str = "") -> Any:
     if verb and callable(getattr(given, verb, None)) and not isinstance(given, str | bytes):  # texts encode, too
         return given
     what = f" that can {verb}" if verb else ""
+    if isinstance(given, torch.nn.Module) and verb in ("", "reconstruct"):
+        return given  # its call does it, see models.own
     if isinstance(given, torch.nn.Module):
         raise TypeError(
-            f"this takes a model of the course{what}, got {type(given).__name__}, a plain torch module; derive it from "
-            "lab.Autoencoder or lab.Model, as notebook 00 shows"
+            f"this takes a model of the course{what}, got {type(given).__name__}, a plain torch module; give it a "
+            f"method {verb}, or derive it from lab.Autoencoder or lab.Model, as notebook 00 shows"
         )
     raise TypeError(f"this takes a model{what}, got {shown(given)}")
 

@@ -55,8 +55,7 @@ def explore(
 
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(map(repr, ENGINES))}, got {engine!r}")
-    given = named(arguments.models(models))
-    if not 1 <= len(given) <= 2:
+    if not 1 <= len(given := named(arguments.models(models))) <= 2:
         raise ValueError(f"explore shows one model or two side by side, got {len(given)}")
     count = arguments.whole("count", count, 1, what="of images")
     if not arguments.is_split(data):
@@ -64,6 +63,7 @@ def explore(
             raise ValueError(f'split must be one of "train", "val" and "test", got {arguments.shown(split)}')
         data = getattr(arguments.data_set(data), split)
     images = data[:count]
+    given = named(models, images.images)
     for name, model in given.items():
         if reason := refusal(name, model, images):
             raise TypeError(reason)

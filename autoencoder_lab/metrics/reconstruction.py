@@ -14,6 +14,7 @@ from autoencoder_lab import arguments
 from autoencoder_lab.data.batches import evaluating, in_batches
 from autoencoder_lab.data.corruptions import Corruption
 from autoencoder_lab.metrics.estimate import Estimate, mean_of
+from autoencoder_lab.models.own import as_model
 
 CORRUPTION_SEED = 0
 
@@ -57,6 +58,7 @@ def ssim(model: Any, split: Any, corrupt: Corruption | None = None) -> Estimate:
 
 
 def _outputs_and_targets(model: Any, split: Any, corrupt: Corruption | None) -> tuple[Tensor, Tensor]:
+    model = as_model(model)
     arguments.model(model, "reconstruct")
     targets, images = arguments.split(split).wanted, split.images
     if corrupt is not None:
@@ -81,7 +83,7 @@ def hole_errors(method: Any, split: Any, corrupt: Any) -> tuple[Estimate, Estima
     if inspect.isclass(corrupt) or not hasattr(corrupt, "mask"):
         given = arguments.shown(corrupt)
         raise TypeError(f"hole_errors needs a corruption with a mask, such as box_mask(10, fill=0.5), got {given}")
-    x = arguments.split(split).images
+    x, method = arguments.split(split).images, as_model(method)
     arguments.model(method, "fill" if getattr(method, "fills", False) else "reconstruct")
     damaged, hole = (draw(x, torch.Generator().manual_seed(CORRUPTION_SEED)) for draw in (corrupt, corrupt.mask))
     with torch.no_grad(), evaluating(method):

@@ -19,6 +19,7 @@ from autoencoder_lab import arguments
 from autoencoder_lab.data.batches import evaluating
 from autoencoder_lab.models.base import Model, Step
 from autoencoder_lab.models.construction import fingerprint
+from autoencoder_lab.models.own import OwnNetwork, as_model
 from autoencoder_lab.training.first_weights import is_fresh
 
 SEEDS = -(2**63), 2**64 - 1  # what torch.manual_seed takes
@@ -60,6 +61,7 @@ def check_model(model: Any) -> Any:
     """
     if isinstance(model, nn.DataParallel):
         model = model.module
+    model = as_model(model)
     inner = getattr(model, "_orig_mod", model)  # what torch.compile was given
     if not isinstance(inner, Model):
         raise TypeError(f"fit trains a model made of lab.Model, such as {_example(model)}")
@@ -88,12 +90,6 @@ def _example(model: Any) -> str:
     """What to hand over instead of this."""
     if isinstance(model, type):
         return f"{model.__name__}(…); got the class {model.__name__} itself: call it to make one"
-    if isinstance(model, nn.Module):
-        kind = type(model).__name__
-        return (
-            f"lab.ConvAutoencoder(latent=32); got a plain {kind}: for a network of your own, write a class with "
-            "lab.Autoencoder as its base and set self.encoder and self.decoder in it"
-        )
     if isinstance(model, Sequence) and not isinstance(model, str):
         return f"lab.ConvAutoencoder(latent=32), one at a time; got a {type(model).__name__} of {len(model)}"
     if hasattr(model, "play"):
@@ -117,7 +113,13 @@ def learning_pairs(model: Any) -> list[Step]:
 
 
 def wake(model: Any, train: Any) -> None:
-    """Let lazy layers that still wait for their first input see two images, so that they know their sizes."""
+    """Let lazy layers that still wait for their first input see two images, so that they know their sizes.
+
+    A network of one's own sees them too, and so learns the sizes of its images and its code.
+    """
+    if isinstance(model, OwnNetwork) and model.image_shape is None:
+        with evaluating(model), torch.random.fork_rng(devices=[]):
+            model.see(train.images[:2])
     if not any(map(is_lazy, model.parameters())):
         return
     fresh = is_fresh(model)

@@ -60,6 +60,8 @@ def fit(
 ) -> History:
     """Train `model` on data.train, watching data.val; data.test is never touched. Returns the History.
 
+    model: one of the course's or derived from lab.Model; or a plain nn.Module whose call reconstructs, which goes on
+      from the weights it has.
     epochs or steps: how long; with neither, the model's own `suggested_steps`.
     seed: fixes the initial weights, the order of the images, augmentation and noise. The weights of a model that was
       never trained nor loaded are drawn anew from it, but for layers that its `__init__` set itself, see

@@ -150,7 +150,7 @@ def one_argument(model: Any) -> None:
 
 images = torch.rand(20, *SHAPE)
 MODELS: dict[str, tuple[Any, str]] = {
-    "plain network": (lambda: nn.Linear(2, 2), r"made of lab\.Model, such as .* got a plain Linear: .*Autoencoder"),
+    "plain network": (lambda: nn.Linear(2, 2), r"Linear stops at pictures .*mat1"),
     "class": (lambda: lab.DenseAutoencoder, r"DenseAutoencoder\(…\); got the class DenseAutoencoder itself"),
     "list": (lambda: [dense()], "one at a time; got a list of 1"),
     "nothing": (lambda: None, "such as lab.ConvAutoencoder.*; got None"),

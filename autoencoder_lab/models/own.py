@@ -1,0 +1,85 @@
+"""A network of one's own, a plain nn.Module, taken for a model of the course as it is."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from autoencoder_lab import arguments, losses
+from autoencoder_lab.models.base import Loss, Model
+
+KEPT = "_as_a_model_of_the_course"  # among a network's attributes, where no state_dict looks
+
+
+class OwnNetwork(Model):
+    """A plain nn.Module whose call reconstructs: network(x) → x̂, both (B, C, H, W).
+
+    If it has encode(x) → (B, d), and decode(z) → (B, C, H, W), it has a code as well, and the explorer can show it. Its
+    loss is the squared error; its weights stay its own, and `fit` goes on from those it has: seed them before it is
+    made, by lab.setup or torch.manual_seed. `lab.fit`, `lab.compare`, measures and figures make one by themselves.
+    """
+
+    reconstructs = True
+    latent: int | None = None
+    encode: Any
+    decode: Any
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__(None)
+        self.network, self.label = network, type(network).__name__
+        self.encodes, self.decodes = (callable(getattr(network, verb, None)) for verb in ("encode", "decode"))
+        self.encode, self.decode = (getattr(network, verb, None) for verb in ("encode", "decode"))
+        for verb in ("encode", "decode"):
+            if getattr(self, verb) is None:
+                delattr(self, verb)  # then asking for it says what there is instead
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """network(x); ValueError where it stops, or where that is no picture of the same shape."""
+        try:
+            made = self.network(x)
+        except RuntimeError as error:  # torch's, of sizes that do not fit
+            raise ValueError(f"{self.label} stops at pictures {tuple(x.shape)}: {error}") from error
+        if not isinstance(made, Tensor) or made.shape != x.shape:
+            shape = tuple(x.shape[1:])
+            raise ValueError(
+                f"{self.label}(x) must give back pictures {tuple(x.shape)}, as x is, got {arguments.shown(made)}; end "
+                f"it with nn.Unflatten(1, {shape}), or let its forward return decode(encode(x))"
+            )
+        return made
+
+    def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
+        """Squared error summed over pixels, averaged over the batch, as `lab.Autoencoder`'s."""
+        restored = self.reconstruct(x)
+        error = losses.squared_error(restored, x if target is None else target)
+        return Loss(error, {"reconstruction": error}, restored)
+
+    @torch.no_grad()
+    def see(self, images: Tensor) -> None:
+        """Learn the shape of its images and the size of its code from a first batch (B, C, H, W)."""
+        self.image_shape = tuple(images.shape[1:])
+        if not self.encodes:
+            return
+        codes = self.encode(images[:2])
+        if not isinstance(codes, Tensor) or codes.ndim != 2:
+            raise ValueError(
+                f"{self.label}.encode(x) must give codes (B, d), one row an image, got {arguments.shown(codes)}; end "
+                "it with nn.Flatten()"
+            )
+        self.latent = codes.shape[1]
+
+
+def as_model(given: Any, images: Tensor | None = None) -> Any:
+    """A plain nn.Module as a model, always the same one; anything else as it is.
+
+    images: (B, C, H, W), from which its sizes are taken where it has not seen any.
+    """
+    wrapped = isinstance(given, nn.DataParallel) or hasattr(given, "_orig_mod")  # by torch.compile
+    if not isinstance(given, nn.Module) or wrapped or hasattr(type(given), "reconstructs"):
+        return given
+    model = given.__dict__.get(KEPT)
+    if model is None or model.network is not given:  # a copy of the network brings along a copy of its model
+        model = given.__dict__[KEPT] = OwnNetwork(given)
+        model.first_weights = ()  # somebody may have trained it: it never counts as untouched
+    if images is not None and model.image_shape is None:
+        model.see(images)
+    return model
