@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
 from autoencoder_lab import arguments
+from autoencoder_lab.classroom.came_out import option_of
 from autoencoder_lab.classroom.display import escaped, show_page
 from autoencoder_lab.files import write_whole
 
@@ -68,7 +69,7 @@ def outcome(
     option is the name of the lowest number.
     Raises ValueError if the prediction was shown in this session and what came out is not one of its options.
     """
-    option = _named(came, below or {}, above or {}, otherwise)
+    option = option_of(came, below or {}, above or {}, otherwise)
     for name, given in (("key", key), ("option", option)):
         if not isinstance(given, str):
             raise TypeError(f"{name} is text, as in lab.predict, got {arguments.shown(given)}")
@@ -89,28 +90,6 @@ def outcome(
         print(f"This could not be recorded: {PREDICTIONS} cannot be written ({error.strerror}).")
     if key in _shown:
         _shown[key].status, _shown[key].locked = _status(_read().get(key, {}))
-
-
-def _named(came: Any, below: Mapping[str, float], above: Mapping[str, float], otherwise: str | None) -> Any:
-    """The option that a number, or several, come to; what is text itself stays."""
-    if isinstance(came, Mapping) and came:
-        figures = {name: _number(figure) for name, figure in came.items()}
-        return min(figures, key=lambda name: figures[name])
-    if not below and not above:
-        return came
-    if (below and above) or otherwise is None:
-        raise ValueError("an outcome by limits takes below= or above=, and otherwise= for what is beyond them all")
-    limits = list((below or above).values())
-    if limits != sorted(limits, reverse=bool(above)):
-        raise ValueError(f"limits stand in the order in which they are asked, the nearest first, got {limits}")
-    value = _number(came)
-    found = [name for name, limit in below.items() if value < limit]
-    found += [name for name, limit in above.items() if value > limit]
-    return found[0] if found else otherwise
-
-
-def _number(figure: Any) -> Any:
-    return arguments.number("came", getattr(figure, "value", figure), "must be a number, to be put beside others")
 
 
 class Calibration(NamedTuple):

@@ -42,7 +42,7 @@ def history(histories: Any, baselines: Sequence[Any] = (), data: Any = None, qua
     if min(min(record.val[quantity]) for record in series.values()) > 0:
         log_y(axes)
     axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=8)
+    figure.legend_below()
     what = "total loss" if quantity == "total" else quantity
     figure.alt = f"Training curves, {what} on the validation images: {'; '.join(facts)}."
     return figure
@@ -136,7 +136,7 @@ def curves(
     if "y" in log:
         log_y(axes)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    figure.legend_below()
     figure.alt = alt or f"{ylabel} against {xlabel}: {'; '.join(facts)}."
     return figure
 
@@ -161,9 +161,7 @@ def bars(
         facts.append(f"{' '.join(name.split())} {estimate}")  # a name may be broken into lines
     _draw_baselines(axes.axvline, baselines or {}, ".4g")
     facts += [f"{name} {level:.4g}" for name, level in (baselines or {}).items()]
-    if baselines:
-        figure.legend(fontsize=8, loc="outside upper center", ncols=2)  # beside the bars, never on them
-        figure.set_figheight(figure.get_figheight() + 0.4)
+    figure.legend_below()
     axes.set_yticks(range(len(values)), list(values))
     axes.invert_yaxis()
     axes.margins(x=0.35)

@@ -344,7 +344,7 @@ def draw_points(models, images):
         axes.plot(*drawn.view(-1, 2).T, "x", color=lab.plot.COLOURS[1], markersize=4, label="drawn back")
         axes.set_title(name, fontsize=10)
         axes.set_aspect("equal")
-    figure.legend(*axes.get_legend_handles_labels(), fontsize=8, loc="outside lower center", ncols=2)
+    figure.legend_below()
     return figure
 
 

@@ -770,7 +770,7 @@ for axes, (name, z) in zip(figure.subplots(1, 2), ways.items(), strict=True):
     axes.quiver(*start.T, *step.T, color=lab.plot.COLOURS[0], angles="xy", scale_units="xy", scale=1, width=0.005)
     axes.plot(*end.T, "x", color="black", markersize=4, alpha=0.5, label="after 100 passes")
     axes.set(title=name, xlabel="first direction", ylabel="second direction")
-    axes.legend(fontsize=8)
+figure.legend_below()
 display(figure)
 
 # %% tags=["nbval-check-output"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import autoencoder_lab as lab
-from autoencoder_lab.classroom.prediction import _named
+from autoencoder_lab.classroom.came_out import option_of
 from autoencoder_lab.metrics import Estimate
 
 
@@ -67,14 +67,14 @@ def test_nbval_compares_the_verdict_and_not_the_figure(capsys: pytest.CaptureFix
 @pytest.mark.parametrize(("share", "option"), [(0.2, "less than half"), (0.5, "most"), (0.93, "most"), (0.94, "all")])
 def test_an_outcome_is_named_by_its_limits(share: float, option: str) -> None:
     limits = {"less than half": 0.5, "most": 0.94}
-    assert _named(share, limits, {}, "all") == option
-    assert _named(Estimate(share, 0.1), limits, {}, "all") == option
-    assert _named(1 - share, {}, {"less than half": 0.5, "most": 0.06 + 1e-12}, "all") == option
+    assert option_of(share, limits, {}, "all") == option
+    assert option_of(Estimate(share, 0.1), limits, {}, "all") == option
+    assert option_of(1 - share, {}, {"less than half": 0.5, "most": 0.06 + 1e-12}, "all") == option
 
 
 def test_an_outcome_is_the_lowest_of_several() -> None:
-    assert _named({"PCA": 0.3, "conv": Estimate(0.1, 0.01), "dense": torch.tensor(0.2)}, {}, {}, None) == "conv"
-    assert _named("PCA", {}, {}, None) == "PCA"
+    assert option_of({"PCA": 0.3, "conv": Estimate(0.1, 0.01), "dense": torch.tensor(0.2)}, {}, {}, None) == "conv"
+    assert option_of("PCA", {}, {}, None) == "PCA"
 
 
 @pytest.mark.parametrize(
@@ -88,4 +88,4 @@ def test_an_outcome_is_the_lowest_of_several() -> None:
 )
 def test_limits_that_name_nothing_are_refused(settings: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        _named(1.5, *settings)
+        option_of(1.5, *settings)
