@@ -413,3 +413,30 @@ def run_alone(notebook: NotebookNode, section: Section) -> None:
     alone = nbformat.v4.new_notebook(cells=[*set_up(notebook), *section.cells], metadata=notebook.metadata)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         build.execute(alone, Path(directory))
+
+
+# --- numbers in prose ------------------------------------------------------------------------------
+
+# what is no number of a run: formulas, code, links, what the builder writes, years of papers, names of sections
+NO_FIGURE = re.compile(r"\$[^$]*\$|`[^`]*`|\{\{.+?\}\}|\]\([^)]*\)|arXiv[: ]\S+|\[[^\]]*\]\([^)]*\)")
+TYPED = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])|(?<![\w.])\d+(?:\.\d+)? ?(?:%|per cent)")
+
+
+def typed_numbers(notebook: NotebookNode) -> list[str]:
+    """Decimals and per cents that an author typed below a run: the builder writes them, {{…}}, from what came out.
+
+    A setting is no such number: it stands in code, `beta=0.5`, or in a formula. From "Further reading" on, and above the
+    first code cell of a section, nothing is looked at.
+    """
+    found, ran = [], False
+    for cell in notebook.cells:
+        first = cell.source.splitlines()[0] if cell.source else ""
+        if cell.cell_type == "code":
+            ran = True
+            continue
+        if first.startswith("## "):
+            ran = first.startswith(("## Take-aways", "## From slide"))
+        if ran and not first.startswith("## Further reading"):
+            text = NO_FIGURE.sub(" ", cell.source)
+            found += [f"{first[:50]!r}: {number[0]}" for number in TYPED.finditer(text)]
+    return found
