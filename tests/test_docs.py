@@ -3,6 +3,7 @@
 import ast
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from notebooks import read_sources, tables
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
+Entries = tuple[list[read_sources.NotebookEntry], list[read_sources.LabEntry]]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 EXPECTED = re.compile(r"^(?P<code>.+?)  # → (?P<value>.+)$")
 
@@ -125,6 +127,7 @@ NAMED = re.compile(
 LINKED = re.compile(r"\[(\d\d[a-z]?), ([^]]+)\]\(\.\./notebooks/(\w+)\.ipynb\)")
 
 
+@cache
 def headings(number: str) -> list[str]:
     """The headings of a notebook, by its number; none where there is no such notebook."""
     return [
@@ -171,8 +174,8 @@ def test_a_section_that_does_not_exist_is_noticed() -> None:
 # --- sources ---------------------------------------------------------------------------------------
 
 # Ground truth: all that the slides name. A deck's own subject is on the list where it has a name.
-ON_THE_SLIDES = """PCA, SVD, VICReg, CCAE, Invertible GAN, Diffusion model, ResNet, BigGAN, Progressive Growing, pix2pix,
-pix2pixHD, StackGAN, SRGAN, Context Encoders, Memories of Passersby, Christie, Talking Head, ArcaneGAN, SNIDER,
+ON_THE_SLIDES = """PCA, SVD, VICReg, CCAE, Invertible GAN, Diffusion model, ResNet, BigGAN, Progressive Growing,
+pix2pix, pix2pixHD, StackGAN, SRGAN, Context Encoders, Memories of Passersby, Christie, Talking Head, ArcaneGAN, SNIDER,
 Liver Lesion, De-raining, 1701.05957, 1611.0635, DLSS, Maxine, Castle in the Sky, CycleGAN, Pose Guided Person,
 Transposed convolution, unpooling, Conditional GANs, autonomous driving, Denoising autoencoder, Logos,
 STTP_Linear_Autoencoder.ipynb, STTP_Linear_Autoencoder_2.ipynb, STTP_CNN_AE.ipynb, STTP_Denoising_AE.ipynb,
@@ -283,8 +286,14 @@ def test_the_notation_has_every_symbol() -> None:
 # --- hours -----------------------------------------------------------------------------------------
 
 
-def test_the_timetables_hold_everything_once_and_in_order() -> None:
-    notebooks, labs = read_sources.notebook_entries(), read_sources.lab_entries()
+@pytest.fixture(scope="module")
+def entries() -> Entries:
+    """The course's notebooks and labs."""
+    return read_sources.notebook_entries(), read_sources.lab_entries()
+
+
+def test_the_timetables_hold_everything_once_and_in_order(entries: Entries) -> None:
+    notebooks, labs = entries
     text = read(DOCS / "syllabus.md")
     for mark, whole in {"days": False, "fortnight": True, "term": True}.items():
         table = text.partition(f"table of {mark}: begin")[2].partition(f"table of {mark}: end")[0]
@@ -300,8 +309,8 @@ def test_the_timetables_hold_everything_once_and_in_order() -> None:
             assert table.index(f"`{lab.name}`") > max(table.index(f" {number} · ") for number in lab.before)
 
 
-def test_the_readme_says_how_much_there_is() -> None:
-    notebooks, labs = read_sources.notebook_entries(), read_sources.lab_entries()
+def test_the_readme_says_how_much_there_is(entries: Entries) -> None:
+    notebooks, labs = entries
     counted = {len(notebooks): "notebooks take", len(labs): "graded labs take"}
     minutes = [sum(one.minutes or 0 for one in part) for part in (notebooks, labs)]
     text = read(ROOT / "README.md")
@@ -310,8 +319,8 @@ def test_the_readme_says_how_much_there_is() -> None:
         assert f"{word} {what} {total / 60:.0f} to {total / 30:.0f} hours" in text
 
 
-def test_work_is_spread_so_that_the_longest_day_is_short() -> None:
-    lab = read_sources.lab_entries()[0]
+def test_work_is_spread_so_that_the_longest_day_is_short(entries: Entries) -> None:
+    lab = entries[1][0]
     items = [replace(lab, minutes=minutes) for minutes in (30, 30, 60, 90, 10)]
     assert [[one.minutes for one in day] for day in tables.spread(items, 3)] == [[30, 30], [60], [90, 10]]
     assert [one for day in tables.spread(items, 1) for one in day] == items and tables.spread([], 2) == []
