@@ -136,8 +136,8 @@ def _timetable(unit: str, items: list[Item], slots: int, needed: list[NotebookEn
     def called(one: Item) -> str:
         if isinstance(one, LabEntry):
             skipped = not any(notebook.number in one.before[-1:] for notebook in needed)
-            return f"`{one.name}`" + (" *" if skipped else "")
-        return f"{one.number} · {one.title}" + ("" if one in needed else " *")
+            return f"`{one.name}`" + (r" \*" if skipped else "")
+        return f"{one.number} · {one.title}" + ("" if one in needed else r" \*")
 
     rows = []
     for number, slot in enumerate(spread(items, slots), 1):
