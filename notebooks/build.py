@@ -54,6 +54,7 @@ WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 IMAGE_MIMES = ("image/png", "image/jpeg", "image/svg+xml")
 ABSOLUTE_PATH = re.compile(r"(?<![\w.~:/])/(home|root|tmp|Users|private|usr|opt|var)/[\w./-]+|\b[A-Z]:\\\w+")
 STUB = "...  # your code here"
+BESIDE = "Beside every notebook: [glossary]({{glossary}}) · [notation]({{notation}}) · [sources]({{sources}})."
 
 
 # --- from the source to the student's cells --------------------------------------------------------
@@ -136,10 +137,16 @@ def student_notebook(source: Path, seconds: float = 0.0, numbers: Mapping[str, s
             cells.append(nbformat.v4.new_code_cell(without_solutions(cell.source), metadata=metadata))
         else:
             cells.append(nbformat.v4.new_markdown_cell(cell.source, metadata=metadata))
+    for cell in cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## Further reading"):
+            cell.source += "\n\n" + BESIDE
+    pages = f"{repository()}/blob/main/docs"
     fills = {
         "{{minutes}}": str(student_minutes(cells, seconds)),
         "{{seconds}}": str(max(10, math.ceil(seconds / 10) * 10)),
-        "{{glossary}}": f"{repository()}/blob/main/docs/glossary.md",
+        "{{glossary}}": f"{pages}/glossary.md",
+        "{{notation}}": f"{pages}/notation.md",
+        "{{sources}}": f"{pages}/sources.md",
         "{{repository}}": repository(),
     }
     for cell in cells:

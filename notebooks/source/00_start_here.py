@@ -21,6 +21,10 @@
 # **Slides covered** 001 "Introduction to Autoencoder" and "Choice of loss function"; 004 "What do Autoencoders do?",
 # "Bottleneck", "Training an Autoencoder" and "Autoencoder Limitations". The table at the end says which slide is
 # tried in which cell.
+#
+# (001 and 004? This course grew from five slide decks by other people, numbered 000 to 004, and it tests what they
+# claim. You do not need them: what a slide says is said here first, and the number only tells where it comes from.
+# [Sources]({{sources}}) has the decks, their authors and the papers behind them.)
 
 # %% tags=["setup"]
 from dataclasses import replace
