@@ -15,7 +15,8 @@ import nbformat
 from nbformat import NotebookNode
 
 PLACEHOLDER = re.compile(r"\{\{(.+?)\}\}")
-WRITTEN_OTHERWISE = {"minutes", "seconds", "glossary", "notation", "sources", "repository"}  # by the builder, from what it knows itself
+# by the builder, from what it knows itself
+WRITTEN_OTHERWISE = {"minutes", "seconds", "glossary", "notation", "sources", "repository"}
 FORMAT = re.compile(r":([^:\]\)'\"]*)$")
 TAG = "prose-numbers"
 
