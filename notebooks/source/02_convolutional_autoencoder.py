@@ -92,7 +92,7 @@ lab.plot.images(
 )
 
 # %%
-lab.diagram.sliding_window(digit[0, :, 8:15, 6:13], sobel, at=(1, 2))
+lab.diagram.sliding_window(digit[0, :, 8:15, 12:19], sobel, at=(1, 1))
 
 # %% [markdown]
 # A convolution *is* a linear layer, only a very restricted one: most of its matrix is zero, and the rest repeats. We
@@ -283,7 +283,7 @@ lab.diagram.stamp(torch.ones(3, 3), torch.ones(3, 3), stride=2, at=(1, 1))
 # zeros. It is elegant, and it comes with a catch: the places travel from encoder to decoder **beside** the code.
 
 # %%
-lab.diagram.pooling(data.train.images[2, :, 9:15, 8:14])
+lab.diagram.pooling(data.train.images[2, :, 8:14, 12:18])
 
 # %%
 lab.show_source(lab.layers.UnpoolingDecoder.forward)
@@ -595,7 +595,7 @@ print("with the wrong code, plain and inside draw another digit:", min(off["plai
 print("with the wrong code, around draws the original:          ", off["skips around"] < 0.03)
 
 # %%
-lab.diagram.skips(data.test.images[0], three)
+lab.diagram.skips(data.test.images[0], {name: three[name] for name in ("skips inside", "skips around")})
 
 # %% [markdown]
 # And now you may give them what you like.

@@ -94,7 +94,7 @@ def _hourglass(sheet: Sheet, x: Tensor, h: Tensor, x_hat: Tensor, titles: tuple[
     for place, title, below in (
         (0.9, titles[0], f"$x$: {described(x.shape)}"),
         (4.05, "code: all that passes", size + (f", first {MOST_BARS} drawn" if len(h) > MOST_BARS else "")),
-        (7.2, titles[1], r"$\hat{x}$: drawn from the code alone"),
+        (7.2, titles[1], r"$\hat{x}$: from the code alone"),
     ):
         sheet.label(place, 0.2, title, weight="bold")
         sheet.label(place, 2.08, below, 8.5)
@@ -194,12 +194,14 @@ def _stages(model: Any, x: Tensor) -> tuple[list[Tensor], Tensor]:
         raise ValueError("its skips carry the places of maxima, not feature maps: lab.diagram.pooling draws them")
     seen: list[Tensor] = []
     leaves = [module for module in model.modules() if not list(module.children())]
-    hooks = [leaf.register_forward_hook(lambda layer, inputs, output: seen.append(output)) for leaf in leaves]
+    # what enters a layer as well: not every reshaping or joining is a layer
+    hooks = [leaf.register_forward_hook(lambda layer, given, out: seen.extend([*given, out])) for leaf in leaves]
     try:
         reconstruction = asked(model.reconstruct if hasattr(type(model), "reconstruct") else model, x[None])
     finally:
         for hook in hooks:
             hook.remove()
+    seen = [one for one in seen if isinstance(one, Tensor) and one.ndim in (2, 4)]
     flat = min((one for one in seen if one.ndim == 2), key=Tensor.numel, default=None)
     stages: list[Tensor] = []
     for one in seen:

@@ -37,6 +37,7 @@ def vae(
     epsilon = torch.randn(len(mu), generator=torch.Generator().manual_seed(arguments.whole("seed", seed, 0)))
     z = mu + sigma * epsilon
     x_hat, kl = asked(decode, z[None])[0], float(losses.gaussian_kl(mu, log_var).sum())
+    largest = float(torch.cat([mu, sigma, epsilon, z]).abs().max())  # one scale: the bars can be added by eye
     sheet = Sheet(8.1, 3.75)
     sheet.picture(0.1, 0.95, 1.1, x)
     sheet.layer(1.45, 1.5, 0.9, 1.1, 1.7, "encoder", ENCODER)
@@ -44,7 +45,7 @@ def vae(
         (mu, (2.95, 0.5), r"$\mu$"), (sigma, (2.95, 1.75), r"$\sigma$"), (z, (5.1, 0.5), "$z$"),
         (epsilon, (3.85, 2.75), ""),
     ):  # fmt: skip
-        sheet.bars(left, top, 0.55, 0.7, bars, CODE)
+        sheet.bars(left, top, 0.55, 0.7, bars, CODE, largest)
         sheet.label(left + 0.27, top + 0.83, name, 11)
     sheet.layer(5.95, 0.85, 0.85, 0.7, 1.1, "decoder", DECODER)
     sheet.picture(7.0, 0.35, 1.0, x_hat)
@@ -105,7 +106,7 @@ def gan(real: Any, generator: Any, critic: Any = None, noise: Any = None, game: 
     sheet.layer(4.05, 1.95, 1.05, 1.5, 0.7, "critic\n$D$", OTHER)
     for points in (
         [(0.78, 1.2), (0.98, 1.2)], [(2.07, 1.2), (2.38, 1.2)], [(3.42, 1.5), (4.03, 1.5)], [(3.42, 2.6), (4.03, 2.4)],
-        [(5.12, 1.88), (5.55, 1.88), (5.55, 1.4), (5.78, 1.4)], [(5.12, 2.1), (5.5, 2.1), (5.5, 2.75), (5.78, 2.75)],
+        [(5.12, 1.88), (5.55, 1.88), (5.55, 1.4), (5.78, 1.4)], [(5.12, 2.1), (5.55, 2.1), (5.55, 2.75), (5.78, 2.75)],
     ):  # fmt: skip
         sheet.arrow(*points)
     ends = ((0.85, f"loss of the generator: {of_generator:.2f}\nlower if the made picture\npasses for real"),
@@ -140,6 +141,7 @@ def ccae(image: Any, model: Any) -> Figure:
     z, x_hat = asked(model.projector, y), asked(model.decode, y)
     y_hat = asked(model.encode, x_hat)
     z_hat = asked(model.projector, y_hat)
+    largest = [float(torch.stack(pair).abs().max()) for pair in ((y[0], y_hat[0]), (z[0], z_hat[0]))]
     sheet = Sheet(8.1, 4.35)
     for top, picture, code, embedding, marks in (
         (0.75, x, y, z, ("$X$", "$Y$  (4)", "$Z$  (5)")),
@@ -147,9 +149,9 @@ def ccae(image: Any, model: Any) -> Figure:
     ):
         sheet.picture(0.3, top - 0.5, 1.0, picture[0])
         sheet.layer(1.75, top, 0.95, 1.0, 0.6, "encoder\n(1)", ENCODER)
-        sheet.bars(3.1, top - 0.4, 0.45, 0.8, code[0], CODE)
+        sheet.bars(3.1, top - 0.4, 0.45, 0.8, code[0], CODE, largest[0])
         sheet.layer(3.95, top, 0.95, 0.6, 1.0, "projector\n(3)", OTHER)
-        sheet.bars(5.3, top - 0.4, 0.45, 0.8, embedding[0], CODE)
+        sheet.bars(5.3, top - 0.4, 0.45, 0.8, embedding[0], CODE, largest[1])
         for start, end in ((1.32, 1.73), (2.72, 3.05), (3.6, 3.93), (4.92, 5.25)):
             sheet.arrow((start, top), (end, top))
         for place, mark in zip((0.8, 3.32, 5.52), marks, strict=True):

@@ -11,9 +11,9 @@ from torch import Tensor
 from autoencoder_lab import arguments
 from autoencoder_lab.plotting.diagram.sheet import Sheet, written
 from autoencoder_lab.plotting.figure import Figure
-from autoencoder_lab.plotting.palette import DECODER, GRADIENT
+from autoencoder_lab.plotting.palette import DECODER, ENCODER, GRADIENT
 
-READABLE = 8  # numbers a side that a table still shows; larger pictures are drawn as pictures
+READABLE = 7  # numbers a side that a table still shows; larger pictures are drawn as pictures
 
 
 def sliding_window(image: Any, kernel: Any, at: tuple[int, int] = (0, 0), stride: int = 1, padding: int = 0) -> Figure:
@@ -23,7 +23,7 @@ def sliding_window(image: Any, kernel: Any, at: tuple[int, int] = (0, 0), stride
     at: row and column of the result in the feature map. What is called convolution in networks: no flip, as in
     `torch.nn.functional.conv2d`. Raises ValueError for a kernel that does not fit, or a place outside the map.
     """
-    x = arguments.drawable(image, "image")[0]
+    x = _picture(image)
     k = _table("kernel", kernel, 5)
     k = k.expand(len(x), *k.shape[-2:]) if k.ndim == 2 or len(k) == 1 else k
     stride, padding = arguments.whole("stride", stride, 1), arguments.whole("padding", padding, 0)
@@ -35,22 +35,22 @@ def sliding_window(image: Any, kernel: Any, at: tuple[int, int] = (0, 0), stride
     top, left = row * stride, column * stride
     window = seen[:, top : top + k.shape[1], left : left + k.shape[2]]
     title = f"picture {x.shape[1]}×{x.shape[2]}" + (f", {padding} of padding" if padding else "")
-    cell, gap, tall, wide = 0.34, 0.42, *k.shape[1:]
-    height = max(2.05, 0.2 + len(x) * (tall * cell + 0.35))
-    sheet = Sheet(2 * 1.7 + 3 * wide * cell + 4 * gap + 0.2, height + 0.35)
+    cell, gap, tall, wide = 0.34, 0.37, *k.shape[1:]
+    height = max(2.35, 0.2 + len(x) * (tall * cell + 0.35))
+    sheet = Sheet(2.0 + 1.6 + 3 * wide * cell + 4 * gap + 0.2, height + 0.35)
     middle = 0.15 + height / 2
-    _values(sheet, 0.1, middle, 1.7, seen, title, (top, left, tall, wide))
+    _values(sheet, 0.1, middle, 2.0, seen, title, (top, left, tall, wide))
     names = ("window", "kernel", "products")
     for channel, parts in enumerate(zip(window, k, window * k, strict=True)):
         y = middle + (channel - len(x) / 2) * (tall * cell + 0.35) + 0.17
         for i, (part, name) in enumerate(zip(parts, names, strict=True)):
-            px = 1.8 + gap + i * (wide * cell + gap)
+            px = 2.1 + gap + i * (wide * cell + gap)
             sheet.grid(px, y, cell, part, grey=i == 0)
             sheet.label(px - gap / 2, y + tall * cell / 2, ("→", "×", "=")[i], 13)
             sheet.label(px + wide * cell / 2, y - 0.13, name + (f", {'RGB'[channel]}" if len(x) == 3 else ""))
-    end = 1.8 + 3 * (wide * cell + gap)
+    end = 2.1 + 3 * (wide * cell + gap)
     sheet.label(end + gap / 2, middle, "→", 13)
-    _values(sheet, end + gap, middle, 1.7, result[None], "sums: the feature map", (row, column, 1, 1))
+    _values(sheet, end + gap, middle, 1.6, result[None], "sums: the feature map", (row, column, 1, 1), count=True)
     total = written(float(result[row, column]))
     sheet.label(
         1.8 + gap + 1.5 * wide * cell + gap, height + 0.18, f"all products added up: {total}", 10, weight="bold"
@@ -67,7 +67,7 @@ def stamp(x: Any, kernel: Any, stride: int = 2, at: tuple[int, int] = (0, 0)) ->
 
     x: a row (n,), of which every stamp is drawn, or a small picture (h, w), of which the one at row and column `at` is;
     kernel: (k,) or (k, k). Where stamps overlap they add up; such places are marked. Raises ValueError for sizes that
-    do not go together, or for more than 12 numbers a side of the output.
+    do not go together, or for an output that is too long to be read.
     """
     x, k = _table("x", x, 8, 1), _table("kernel", kernel, 5, 1)
     stride = arguments.whole("stride", stride, 1)
@@ -77,8 +77,11 @@ def stamp(x: Any, kernel: Any, stride: int = 2, at: tuple[int, int] = (0, 0)) ->
     step = (stride, stride) if x.ndim == 2 else (1, stride)
     result = F.conv_transpose2d(grid[None, None], stamped[None, None], stride=step)[0, 0]
     often = F.conv_transpose2d(torch.ones_like(grid)[None, None], torch.ones_like(stamped)[None, None], stride=step)
-    if max(result.shape) > 12:
-        raise ValueError(f"the output has {max(result.shape)} numbers a side, at most 12 can be read: give a smaller x")
+    most = 12 if x.ndim == 1 else 9
+    if max(result.shape) > most:
+        raise ValueError(
+            f"the output has {max(result.shape)} numbers a side, at most {most} can be read: give a smaller x"
+        )
     overlap = often[0, 0] > 1.5
     if x.ndim == 1:
         return _stamps_of_a_row(x, k, stride, result[0], overlap[0])
@@ -146,10 +149,10 @@ def _stamp_of_a_table(
 def pooling(image: Any) -> Figure:
     """Max-pooling 2×2, the places it remembers, and max-unpooling, which puts the values back there.
 
-    image: one image, (C, H, W) or (H, W), whose sides are even; up to 8×8 and in one channel its numbers are shown.
+    image: one image, (C, H, W) or (H, W), whose sides are even; up to 7×7 and in one channel its numbers are shown.
     Places are numbered as in torch, row by row from 0. Raises ValueError for odd sides.
     """
-    x = arguments.drawable(image, "image")[0]
+    x = _picture(image)
     if x.shape[1] % 2 or x.shape[2] % 2:
         raise ValueError(f"2×2 blocks need an even height and width, got {x.shape[1]}×{x.shape[2]}")
     pooled, places = F.max_pool2d(x[None], 2, return_indices=True)
@@ -164,7 +167,7 @@ def pooling(image: Any) -> Figure:
             row, column = divmod(i, places.shape[-1])
             block = 3.6 / max(x.shape[1:])
             corner = 1.05 + (column - x.shape[2] / 4) * block, 1.25 + (row - x.shape[1] / 4) * block
-            sheet.frame(*corner, block, block, None, 1.8)
+            sheet.frame(*corner, block, block, ENCODER)
         _values(sheet, 3.35, 2.95, 1.1, places[0].float(), "", count=True)
     else:
         sheet.box(3.35, 2.55, 1.1, 0.8, "×".join(map(str, places.shape[1:])) + "\nplaces", GRADIENT)
@@ -251,7 +254,7 @@ def _values(
 ) -> None:
     """An image (C, H, W) within a square, with its numbers where they can be read; framed: row, column, height, width.
 
-    count: they are numbers of places rather than pixels.
+    count: they are other numbers than pixels, places or sums: drawn on plain cells.
     """
     height, width = picture.shape[1:]
     cell = side / max(height, width)
@@ -285,6 +288,15 @@ def _table(name: str, given: Any, most: int, fewest_axes: int = 2) -> Tensor:
             f"{name} must be a small table of numbers, at most {most} a side, got shape {tuple(table.shape)}"
         )
     return table
+
+
+def _picture(given: Any) -> Tensor:
+    """One image (C, H, W), of several the first; a table of numbers in lists, or of whole numbers, is one as well."""
+    if isinstance(given, list | tuple) and given and isinstance(given[0], list | tuple):
+        given = _table("image", given, 100)
+    if isinstance(given, Tensor) and not given.is_floating_point() and given.dtype != torch.uint8:
+        given = given.float()
+    return arguments.drawable(given, "image")[0]
 
 
 def _place(at: Any, table: Tensor) -> tuple[int, int]:

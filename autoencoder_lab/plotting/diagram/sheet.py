@@ -74,6 +74,7 @@ class Sheet:
 
     def tint(self, colour: str | None, share: float = 0.16) -> Colour:
         """The ground with a touch of a colour, to fill a shape behind words."""
+        share *= 2 if self.ink == "#ffffff" else 1  # the eye tells fewer dark shades apart
         return mix(self.ground, colour, share) if colour else self.ground
 
     def label(self, x: float, y: float, text: str, size: float = 9, **how: Any) -> None:
@@ -122,10 +123,16 @@ class Sheet:
         edge = self.stroke(colour)
         self.axes.add_patch(Rectangle((x, y), width, height, fill=False, edgecolor=edge, linewidth=line, zorder=3))
 
-    def bars(self, x: float, y: float, width: float, height: float, values: Tensor, colour: str | None = None) -> None:
-        """Numbers (n,) as bars one below the other, to the left of the middle where they are negative."""
+    def bars(
+        self, x: float, y: float, width: float, height: float, values: Tensor, colour: str | None = None,
+        largest: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Numbers (n,) as bars one below the other, to the left of the middle where they are negative.
+
+        largest: what the longest possible bar stands for, where several sets have one scale; 0: their own largest.
+        """
         shown = values.detach().flatten()[:MOST_BARS].float().cpu()
-        scale = width / 2 / max(float(shown.abs().max()), 1e-12)
+        scale = width / 2 / max(largest or float(shown.abs().max()), 1e-12)
         step = height / len(shown)
         places = [y + step * (i + 0.5) for i in range(len(shown))]
         middle = x + width / 2
