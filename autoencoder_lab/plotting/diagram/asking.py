@@ -18,6 +18,8 @@ def first_image(given: Any) -> Tensor:
 
 def check_verbs(model: Any, *verbs: str, instead: str = "") -> None:
     """TypeError where a model lacks one of the verbs; instead: what else may be given, ", or mu= and log_var="."""
+    if isinstance(model, type):
+        arguments.model(model)  # says that it is a class
     lacks = [verb for verb in verbs if not callable(getattr(model, verb, None))]
     if lacks:
         said = f"{arguments.shown(model)} lacks {lacks[0]}" if model is not None else "got none of it"

@@ -80,6 +80,8 @@ def gan(real: Any, generator: Any, critic: Any = None, noise: Any = None, game: 
     those of all B pairs; the first of each is drawn. Raises TypeError where one of the three is missing.
     """
     x = arguments.drawable(real, "real")
+    if isinstance(generator, type):
+        arguments.model(generator)  # says that it is a class
     if critic is None and hasattr(generator, "critic"):
         model, game, critic = generator, generator.game, generator.critic
         noise = (
@@ -89,6 +91,8 @@ def gan(real: Any, generator: Any, critic: Any = None, noise: Any = None, game: 
     elif critic is None or noise is None:
         raise TypeError("give real images and a lab.GAN, or real images, generator, critic and noise")
     else:
+        arguments.function("generator", generator, "an nn.Module")
+        arguments.function("critic", critic, "an nn.Module")
         made = asked(generator, torch.as_tensor(noise))
     check_choice("game", game, GAMES)
     if len(made) != len(x):
@@ -135,8 +139,8 @@ def ccae(image: Any, model: Any) -> Figure:
     image: one image, or a batch (B, C, H, W): with B ≥ 2 the three terms of VICReg are those of the batch. model: with
     `encode`, `decode` and `projector`: lab.CCAE. Raises TypeError for a model that lacks one.
     """
-    check_verbs(model, "encode", "decode", "projector")
     x = arguments.drawable(image, "image")
+    check_verbs(model, "encode", "decode", "projector")
     y = asked(model.encode, x)
     z, x_hat = asked(model.projector, y), asked(model.decode, y)
     y_hat = asked(model.encode, x_hat)
