@@ -623,7 +623,7 @@ ROWS |= {
         Row(
             lambda g: lab.diagram.gan(g.x[:2], g.gan, noise=g.z), "one vector a real image, 2 in all, got 3", ValueError
         ),
-        Row(lambda g: lab.diagram.gan(g.x[:3], "G", "D", g.z), "generator must be a function .*got 'G'"),
+        Row(lambda g: lab.diagram.gan(g.x[:3], "G", "D", g.z), "generator must be a function.*got 'G'"),
     ],
     "lab.diagram.ccae": [
         Row(lambda g: lab.diagram.ccae(g.x, lab.CCAE), "the class CCAE itself"),

@@ -38,7 +38,7 @@ def asked(verb: Callable[..., Any], x: Tensor, of: Any = None) -> Any:
     """
     model = of if of is not None else getattr(verb, "__self__", verb)
     modules = list(model.modules()) if isinstance(model, nn.Module) else []
-    weights = next(model.parameters(), None) if modules else None
+    weights = next(model.parameters(), None) if isinstance(model, nn.Module) else None
     training = [module.training for module in modules]
     try:
         for module in modules:

@@ -197,7 +197,8 @@ def _stages(model: Any, x: Tensor) -> tuple[list[Tensor], Tensor]:
     # what enters a layer as well: not every reshaping or joining is a layer
     hooks = [leaf.register_forward_hook(lambda layer, given, out: seen.extend([*given, out])) for leaf in leaves]
     try:
-        reconstruction = asked(model.reconstruct if hasattr(type(model), "reconstruct") else model, x[None])
+        reconstruct: Any = model.reconstruct if hasattr(type(model), "reconstruct") else model
+        reconstruction = asked(reconstruct, x[None])
     finally:
         for hook in hooks:
             hook.remove()

@@ -156,7 +156,7 @@ def pooling(image: Any) -> Figure:
     if x.shape[1] % 2 or x.shape[2] % 2:
         raise ValueError(f"2×2 blocks need an even height and width, got {x.shape[1]}×{x.shape[2]}")
     pooled, places = F.max_pool2d(x[None], 2, return_indices=True)
-    unpooled = F.max_unpool2d(pooled, places, 2)[0]
+    unpooled = F.max_unpool2d(pooled, places, (2, 2))[0]
     kept = torch.zeros_like(x).flatten(1).scatter(1, places[0].flatten(1), 1.0).view_as(x)
     sheet = Sheet(8.0, 3.75)
     _values(sheet, 0.15, 1.25, 1.8, x, "picture in 2×2 blocks", marked=kept[0] > 0)
