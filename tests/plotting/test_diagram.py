@@ -118,6 +118,8 @@ def unreadable(figure: Any) -> list[str]:
 @pytest.mark.parametrize("shape", [(1, 12, 12), (3, 12, 16)], ids=["grey", "colour"])
 def test_every_word_can_be_read(shape: tuple[int, int, int]) -> None:
     for name, draw in every_diagram(shape).items():
+        if shape[0] == 3 and not name.startswith(("hourglass", "window", "pooling", "weighted")):
+            continue  # colour changes nothing of their layout
         figure = draw()
         assert figure.alt.endswith(".") and len(figure.alt) > 100, name
         boxes = [(text.get_text(), text.get_window_extent()) for text in words(figure)]
@@ -132,7 +134,7 @@ def test_every_word_can_be_read(shape: tuple[int, int, int]) -> None:
 def test_lines_and_words_stand_out_on_a_dark_ground(theme: Any) -> None:
     with matplotlib.style.context(theme):
         for name, draw in every_diagram((1, 12, 12)).items():
-            if name not in ("window", "skips", "gan", "ccae"):  # between them they have all parts
+            if name not in ("window", "skips", "gan"):  # between them they have all parts
                 continue
             figure = draw()
             ground = figure.get_facecolor()[:3]
