@@ -61,6 +61,7 @@ if TYPE_CHECKING:  # the public names, each once: editors and mypy read them her
         controls,
         layers,
     )
+    from autoencoder_lab.plotting import diagram
     from autoencoder_lab.training import History, TrainingDiverged, fit
 
 

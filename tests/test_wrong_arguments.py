@@ -570,6 +570,70 @@ for name in ("fcd", "kid", "precision_recall", "density_coverage"):
 
 ROWS |= {
     # figures
+    "lab.diagram.hourglass": [
+        Row(lambda g: lab.diagram.hourglass(None, g.pca), "image must be images .*got None"),
+        Row(lambda g: lab.diagram.hourglass(g.pca, g.x), "image must be images .*got"),
+        Row(lambda g: lab.diagram.hourglass(g.x), "or takes code= and reconstruction=; got none of it"),
+        Row(lambda g: lab.diagram.hourglass(g.x, lab.PCA), "the class PCA itself"),
+        Row(lambda g: lab.diagram.hourglass(g.x, g.module), "Linear.* lacks encode"),
+        Row(lambda g: lab.diagram.hourglass(g.x, lab.PCA(2)), "not fitted yet", RuntimeError),
+        Row(lambda g: lab.diagram.hourglass(g.x, code=[1], reconstruction=g.digits), "must have one shape", ValueError),
+    ],
+    "lab.diagram.denoising": [
+        Row(lambda g: lab.diagram.denoising(None, g.x, g.pca), "image must be images .*got None"),
+        Row(lambda g: lab.diagram.denoising(g.x, g.pca), "image must be images .*got"),
+        Row(lambda g: lab.diagram.denoising(g.digits, g.x, g.pca), "must have one shape", ValueError),
+        Row(lambda g: lab.diagram.denoising(g.x, g.x, g.gan), "lacks encode"),
+    ],
+    "lab.diagram.weighted_sum": [
+        Row(lambda g: lab.diagram.weighted_sum(g.x, lab.PCA), "the class PCA itself"),
+        Row(lambda g: lab.diagram.weighted_sum(g.x, g.dense), r"has no decoder_matrix\(\)"),
+        Row(lambda g: lab.diagram.weighted_sum("x", g.pca), "image must be images .*got 'x'"),
+        *wrong_whole("count", lambda n: lab.diagram.weighted_sum(at_hand().x, at_hand().pca, n)),
+    ],
+    "lab.diagram.sliding_window": [
+        Row(lambda g: lab.diagram.sliding_window(g.data, g.z), "image must be images .*got a whole data set"),
+        Row(lambda g: lab.diagram.sliding_window(g.x, "sobel"), "kernel must be numbers.*got 'sobel'"),
+        Row(lambda g: lab.diagram.sliding_window(g.x, g.x), "kernel must be a small table of numbers", ValueError),
+        Row(lambda g: lab.diagram.sliding_window(g.x, g.z, at=3), "at is a row and a column.*got 3", ValueError),
+        *wrong_whole("stride", lambda n: lab.diagram.sliding_window(at_hand().x, at_hand().z, stride=n)),
+    ],
+    "lab.diagram.stamp": [
+        Row(lambda g: lab.diagram.stamp(None, [1]), "x must be numbers.*got None"),
+        Row(lambda g: lab.diagram.stamp([1, 2], g.z), "both rows", ValueError),
+        Row(lambda g: lab.diagram.stamp([1, 2], []), "kernel must be a small table", ValueError),
+        *wrong_whole("stride", lambda n: lab.diagram.stamp([1, 2], [1], stride=n)),
+    ],
+    "lab.diagram.pooling": [
+        Row(lambda g: lab.diagram.pooling(None), "image must be images .*got None"),
+        Row(lambda g: lab.diagram.pooling(g.x[:, :, :5]), "even height and width, got 5×8", ValueError),
+    ],
+    "lab.diagram.skips": [
+        Row(lambda g: lab.diagram.skips(g.x, g.dense), "models are {name: model}"),
+        Row(lambda g: lab.diagram.skips(g.x, {}), "models are {name: model}"),
+        Row(lambda g: lab.diagram.skips(g.x, {"a": lab.PCA}), "must be an nn.Module, got the class PCA"),
+        Row(lambda g: lab.diagram.skips(g.x, {"a": g.dense}), "no feature maps smaller", ValueError),
+    ],
+    "lab.diagram.vae": [
+        Row(lambda g: lab.diagram.vae(g.x), "or takes mu=, log_var= and decode=; got none of it"),
+        Row(lambda g: lab.diagram.vae(g.x, lab.VAE), "the class VAE itself"),
+        Row(lambda g: lab.diagram.vae(g.x, g.dense), "lacks posterior"),
+        Row(lambda g: lab.diagram.vae(g.vae, g.x), "image must be images .*got"),
+    ],
+    "lab.diagram.gan": [
+        Row(lambda g: lab.diagram.gan(None, g.gan), "real must be images .*got None"),
+        Row(lambda g: lab.diagram.gan(g.x, g.dense), "give real images and a lab.GAN"),
+        Row(lambda g: lab.diagram.gan(g.x, lab.GAN), "the class GAN itself"),
+        Row(
+            lambda g: lab.diagram.gan(g.x[:2], g.gan, noise=g.z), "one vector a real image, 2 in all, got 3", ValueError
+        ),
+        Row(lambda g: lab.diagram.gan(g.x[:3], "G", "D", g.z), "generator must be a function.*got 'G'"),
+    ],
+    "lab.diagram.ccae": [
+        Row(lambda g: lab.diagram.ccae(g.x, lab.CCAE), "the class CCAE itself"),
+        Row(lambda g: lab.diagram.ccae(g.x, g.dense), "lacks projector"),
+        Row(lambda g: lab.diagram.ccae(None, g.dense), "image must be images .*got None"),
+    ],
     "lab.plot.images": [
         Row(lambda g: lab.plot.images(None), "must be images .*got None"),
         Row(lambda g: lab.plot.images([]), r"must be images .*got \[\]"),

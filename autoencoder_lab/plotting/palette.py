@@ -22,3 +22,8 @@ REAL_POINT, MADE_POINT = "#000000", "#b23c00"
 def series_style(i: int) -> dict[str, Any]:
     """Colour and marker of line, model or class number i, for matplotlib; the eleventh looks like the first."""
     return {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
+
+
+# diagrams: what pours into the code, what draws from it, the code itself, the way of a gradient, other networks;
+# each is made darker or lighter where a theme's ground asks for it
+ENCODER, DECODER, CODE, GRADIENT, OTHER = COLOURS[0], COLOURS[2], COLOURS[7], COLOURS[1], COLOURS[9]

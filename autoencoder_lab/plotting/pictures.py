@@ -31,12 +31,12 @@ def images(
     rows = -(-count // columns)
     cell = scale + (0.25 if titles else 0)
     figure = Figure(figsize=(scale * columns, cell * rows), layout=None)
-    canvas = _canvas(figure)
+    axes = canvas(figure)
     for i, image in enumerate(batch):
         row, column = divmod(i, columns)
-        show_image(canvas, image, column * scale, (row + 1) * cell - scale, scale)
+        show_image(axes, image, column * scale, (row + 1) * cell - scale, scale)
         if titles:
-            canvas.text((column + 0.5) * scale, (row + 1) * cell - scale, titles[i], ha="center", fontsize=8)
+            axes.text((column + 0.5) * scale, (row + 1) * cell - scale, titles[i], ha="center", fontsize=8)
     height, width = batch.shape[2:]
     figure.alt = alt or f"{count} images of {height}×{width} pixels" + (f": {', '.join(titles)}." if titles else ".")
     return figure
@@ -102,11 +102,11 @@ def image_rows(rows: Mapping[str, Tensor], alt: str, scale: float = 0.75) -> Fig
     count = max(len(batch) for batch in rows.values())
     margin = 0.075 * max(map(len, rows)) + 0.2
     figure = Figure(alt, figsize=(scale * count + margin, scale * len(rows)), layout=None)
-    canvas = _canvas(figure)
+    axes = canvas(figure)
     for row, (name, batch) in enumerate(rows.items()):
         for column, image in enumerate(batch):
-            show_image(canvas, image, margin + column * scale, row * scale, scale)
-        canvas.text(margin - 0.1, (row + 0.5) * scale, name, ha="right", va="center", fontsize=9)
+            show_image(axes, image, margin + column * scale, row * scale, scale)
+        axes.text(margin - 0.1, (row + 0.5) * scale, name, ha="right", va="center", fontsize=9)
     return figure
 
 
@@ -142,7 +142,7 @@ def basis(models: Any, count: int = 8) -> Figure:
     return figure
 
 
-def _canvas(figure: Figure) -> Axes:
+def canvas(figure: Figure) -> Axes:
     """One invisible axes over the whole figure, in inches from its upper left corner.
 
     Many small images share it: an axes for each takes 13 ms to make, a second for a figure of a few rows.

@@ -169,6 +169,9 @@ lab.outcome(
 )
 lab.plot.reconstructions([pca, autoencoder], data.test, count=12)
 
+# %%
+lab.diagram.hourglass(data.test.images[0], autoencoder)
+
 # %% tags=["nbval-check-output"]
 print(f"less than half of the mean image's error: {errors['ae'] < errors['mean'] / 2}")
 print(f"at least a tenth below PCA's error: {errors['ae'] < 0.9 * errors['pca']}")

@@ -70,6 +70,9 @@ slide = lab.DenseAutoencoder(latent=32, hidden=(), code_activation="silu")
 history = lab.fit(slide, data, steps=500, learning_rate=1e-2)
 lab.plot.history(history, baselines=[pca32], data=data)
 
+# %%
+lab.diagram.hourglass(data.test.images[0], slide)
+
 # %% [markdown]
 # Two baselines stand under the curve: the mean image, which everyone can draw without looking, and
 # [PCA]({{glossary}}#pca) with a code of the same size, which section 2 introduces.
@@ -178,6 +181,9 @@ lab.outcome("01-2-how-close-to-pca", answer)
 
 # %%
 lab.compare([pca, linear], data, columns=["mse", "psnr"])
+
+# %%
+lab.diagram.weighted_sum(data.test.images[0], pca)
 
 # %% tags=["nbval-check-output"]
 angles = lab.metrics.principal_angles(pca, linear)  # (8,), degrees, smallest first

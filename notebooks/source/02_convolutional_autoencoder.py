@@ -91,6 +91,9 @@ lab.plot.images(
     "one a blurred copy. Mid-grey is zero.",
 )
 
+# %%
+lab.diagram.sliding_window(digit[0, :, 8:15, 12:19], sobel, at=(1, 1))
+
 # %% [markdown]
 # A convolution *is* a linear layer, only a very restricted one: most of its matrix is zero, and the rest repeats. We
 # can have PyTorch write the matrix out and count.
@@ -188,6 +191,9 @@ with torch.inference_mode():
     print("it is the transpose:", abs(gap) < 1e-2)
     print("it is the inverse:  ", bool((up(down(x)) - x).abs().max() < 0.1))
 
+# %%
+lab.diagram.stamp([2, 1, -1], [1, 2, 1, 0.5], stride=2)
+
 # %% [markdown]
 # ### Exercise 1 · Stamp it yourself
 #
@@ -254,6 +260,9 @@ kernel_3, kernel_4, resize = (energy > 0.01 for energy in energies.values())
 some = "kernel 3 and kernel 4" if kernel_4 else "only kernel 3" if kernel_3 else "none: constant in, constant out"
 lab.outcome("02-2-checkerboard", "all three" if resize else some)
 
+# %%
+lab.diagram.stamp(torch.ones(3, 3), torch.ones(3, 3), stride=2, at=(1, 1))
+
 # %% [markdown]
 # **What you should see.** With kernel 3 the pixels receive 1, 2 or 4 stamps in turn; with kernel 4 every pixel
 # receives 4.
@@ -272,6 +281,9 @@ lab.outcome("02-2-checkerboard", "all three" if resize else some)
 # Slide 003's other way to grow is [unpooling]({{glossary}}#unpooling). Max-pooling keeps the largest value of each
 # 2×2 block and *remembers where it stood*; max-unpooling puts a value back at that place and fills the rest with
 # zeros. It is elegant, and it comes with a catch: the places travel from encoder to decoder **beside** the code.
+
+# %%
+lab.diagram.pooling(data.train.images[2, :, 8:14, 12:18])
 
 # %%
 lab.show_source(lab.layers.UnpoolingDecoder.forward)
@@ -581,6 +593,9 @@ swapped = {
 off = {name: float((pictures - x).square().mean()) for name, pictures in swapped.items()}
 print("with the wrong code, plain and inside draw another digit:", min(off["plain"], off["skips inside"]) > 0.06)
 print("with the wrong code, around draws the original:          ", off["skips around"] < 0.03)
+
+# %%
+lab.diagram.skips(data.test.images[0], {name: three[name] for name in ("skips inside", "skips around")})
 
 # %% [markdown]
 # And now you may give them what you like.

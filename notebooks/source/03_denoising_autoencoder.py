@@ -207,6 +207,9 @@ table[["psnr", "psnr_se", "sharpness", "seconds"]].round(2)  # sharpness: 1 is a
 # %%
 lab.plot.reconstructions({"median": chosen["median"]} | denoisers, data.test, count=5, corrupt=noise)
 
+# %%
+lab.diagram.denoising(data.test.images[0], noise(data.test.images[:1]), plain)
+
 # %% tags=["nbval-check-output"]
 psnr = {name: lab.metrics.psnr(model, test, noise).value for name, model in (("plain", plain), ("around", around))}
 best = max(figure.value for figure in figures.values())

@@ -216,6 +216,9 @@ lab.outcome("04-2-sigma-of-one-image", choices[0 if typical < 0.5 else 1 if typi
 # Slide 002: *random sampling happens only during training; during testing, the mean (μ) is used.* For codes and
 # reconstructions that is so. For the *loss* it must not be.
 
+# %%
+lab.diagram.vae(black_and_white(data.test.images[:1]), vae)
+
 # %% tags=["nbval-check-output"]
 x = black_and_white(data.test.images)
 with torch.no_grad():

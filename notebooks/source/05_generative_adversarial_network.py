@@ -216,6 +216,9 @@ print("step 5 moved", moved_in_step_5)
 # weights.
 
 # %%
+lab.diagram.gan(x, generator, critic, z)
+
+# %%
 same, seen = noise(10, 16), {}
 for round_number in range(1, 1001):
     x = data.train.images[torch.randint(len(data.train), (64,))]

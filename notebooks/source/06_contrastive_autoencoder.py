@@ -348,6 +348,9 @@ table["all"] = table.sum(axis=1)
 table["MB to train (Adam)"] = table["all"] * 4 * 4 / 1e6  # weight, gradient and two averages, 4 bytes each
 table.round(1)
 
+# %%
+lab.diagram.ccae(X, ours)
+
 # %% tags=["nbval-check-output"]
 largest = max(sizes["slide 000"], key=sizes["slide 000"].get)
 print("largest network at the slide's size:", largest)
