@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the public names, each once: editors and mypy read them her
     from autoencoder_lab import plotting as plot
     from autoencoder_lab.classroom import (
         calibration,
+        hint,
         outcome,
         own_collection,
         own_images,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # the public names, each once: editors and mypy read them her
         quiz,
         setup,
         show_source,
+        solution,
     )
     from autoencoder_lab.comparison import compare
     from autoencoder_lab.data import augmentations as augment

@@ -118,6 +118,8 @@ def student_notebook(source: Path, seconds: float = 0.0) -> NotebookNode:
     written = read_source(source)
     cells = []
     for cell in written.cells:
+        if "help" in cell.metadata.get("tags", []):
+            continue  # hints, for notebooks/exercises.py
         metadata: dict[str, Any] = {"tags": list(cell.metadata.tags)} if cell.metadata.get("tags") else {}
         if cell.cell_type == "code":
             if cell.source.startswith("lab.quiz("):

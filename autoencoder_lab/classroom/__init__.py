@@ -1,10 +1,11 @@
-"""What a notebook needs and a script does not: set-up, predictions that are kept, quizzes, a class's own source.
+"""What a notebook needs and a script does not: set-up, predictions that are kept, quizzes, hints, a class's own source.
 
 Everything here works without a front end too: in a script, under nbclient and under nbval nothing blocks or raises.
 
-Size: at most 360 lines of code, 180 a file.
+Size: at most 430 lines of code, 180 a file.
 """
 
+from autoencoder_lab.classroom.exercise_help import hint, solution
 from autoencoder_lab.classroom.lab_data import own_collection, own_images
 from autoencoder_lab.classroom.prediction import Calibration, calibration, outcome, predict
 from autoencoder_lab.classroom.questions import quiz
@@ -14,6 +15,7 @@ from autoencoder_lab.classroom.source import show_source
 __all__ = [
     "Calibration",
     "calibration",
+    "hint",
     "outcome",
     "own_collection",
     "own_images",
@@ -21,4 +23,5 @@ __all__ = [
     "quiz",
     "setup",
     "show_source",
+    "solution",
 ]
