@@ -16,7 +16,6 @@ from autoencoder_lab.files import create_whole, write_whole
 
 MANIFEST = ".course.json"
 LABS = "labs"
-PACKAGE = Path(__file__).resolve().parents[1]
 Manifest = dict[str, dict[str, str]]
 
 
@@ -24,13 +23,18 @@ class CourseError(Exception):
     """The course cannot be laid where it was asked for. The message says what to do."""
 
 
+def _package() -> Path:
+    return Path(__file__).resolve().parents[1]
+
+
 def course_folder() -> Path:
     """Where the notebooks lie: inside the installed package, or in the clone of an editable install."""
-    for folder in (PACKAGE / "course", PACKAGE.parent / "notebooks"):
+    package = _package()
+    for folder in (package / "course", package.parent / "notebooks"):
         if any(folder.glob("*.ipynb")):
             return folder
     raise CourseError(
-        f"no notebooks came with the package in {PACKAGE}: install it from the repository again (pip install .), "
+        f"no notebooks came with the package in {package}: install it from the repository again (pip install .), "
         "or build them there (make notebooks)"
     )
 
@@ -48,7 +52,7 @@ def lay_out(folder: Path, source: Path | None = None) -> list[str]:
     Nothing new, nothing said. Every file appears whole or not at all. Raises CourseError where that cannot be done.
     source: where the notebooks lie, and the labs in its folder labs; None for those that came with the package.
     """
-    labs = (source or PACKAGE) / LABS
+    labs = (source or _package()) / LABS
     source = source or course_folder()
     if "\0" in str(folder):  # which Python refuses with words of its own
         raise CourseError(f"{str(folder)!r} cannot be a folder's name; choose another folder with --dir")
