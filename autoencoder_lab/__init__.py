@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the public names, each once: editors and mypy read them her
     from autoencoder_lab.classroom import (
         calibration,
         hint,
+        listen,
         outcome,
         own_collection,
         own_images,
