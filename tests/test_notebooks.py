@@ -490,7 +490,7 @@ WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
         (displayed(text_plain="<object at 0x7f3a2b1c0d10>"), "memory address: 0x7f3a2b1c0d10"),
         (displayed(text_plain="saved in /home/me/course/a.pt"), "absolute path: /home/me/course/a.pt"),
         (displayed(text_plain=r"saved in C:\Users\me"), "absolute path"),
-        (displayed(text_plain="x" * 1_600_000), "1.6 MB"),
+        (displayed(text_plain="x" * 2_100_000), "2.1 MB"),
     ],
 )
 def test_what_must_not_be_stored_is_found(notebook: NotebookNode, message: str) -> None:
