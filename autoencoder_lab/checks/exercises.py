@@ -48,8 +48,9 @@ class Exercise:
 @cache
 def exercises() -> tuple[Exercise, ...]:
     """Every exercise of the course, in its order."""
-    rows = json.loads((Path(__file__).parent / "exercises.json").read_text(encoding="utf-8"))
-    return tuple(Exercise(**{key: tuple(v) if isinstance(v, list) else v for key, v in row.items()}) for row in rows)
+    rows: list[dict[str, Any]] = json.loads((Path(__file__).parent / "exercises.json").read_text(encoding="utf-8"))
+    whole = [{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()} for row in rows]
+    return tuple(Exercise(**row) for row in whole)
 
 
 def counted(name: str, check: Callable[..., Any]) -> Callable[..., Any]:
