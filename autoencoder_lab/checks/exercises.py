@@ -49,7 +49,9 @@ class Exercise:
 def exercises() -> tuple[Exercise, ...]:
     """Every exercise of the course, in its order."""
     rows: list[dict[str, Any]] = json.loads((Path(__file__).parent / "exercises.json").read_text(encoding="utf-8"))
-    whole = [{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()} for row in rows]
+    whole: list[dict[str, Any]] = [
+        {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()} for row in rows
+    ]
     return tuple(Exercise(**row) for row in whole)
 
 
