@@ -23,7 +23,9 @@ if TYPE_CHECKING:  # the public names, each once: editors and mypy read them her
     from autoencoder_lab import plotting as plot
     from autoencoder_lab.classroom import (
         calibration,
+        hint,
         holds,
+        listen,
         outcome,
         own_collection,
         own_images,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:  # the public names, each once: editors and mypy read them her
         quiz,
         setup,
         show_source,
+        solution,
     )
     from autoencoder_lab.comparison import compare
     from autoencoder_lab.data import augmentations as augment

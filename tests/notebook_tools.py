@@ -18,6 +18,7 @@ from long_tests import turn_of_the_day
 from nbformat import NotebookNode
 
 from notebooks import build
+from notebooks.exercises import help_in, worked
 from notebooks.read_sources import Outcome, notebook_entry, notebook_sources
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -226,9 +227,27 @@ def _exercise_problems(notebook: NotebookNode) -> Iterator[str]:
             yield f"{exercise.title!r} has no cell tagged 'exercise'"
         if not any(tagged(cell, "check") for cell in exercise.cells):
             yield f"{exercise.title!r} has no cell tagged 'check'"
+    yield from _help_problems(notebook)
     counted = sum(tagged(cell, "exercise") for exercise in found for cell in exercise.cells)
     if counted != sum(tagged(cell, "exercise") for cell in notebook.cells):
         yield "a cell tagged 'exercise' does not stand between a heading '### Exercise …' and its check"
+
+
+def _help_problems(notebook: NotebookNode) -> Iterator[str]:
+    """Each exercise is followed by one cell of help."""
+    begun: list[str] = []
+    helped: list[str] = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("### Exercise "):
+            begun.append(cell.source.splitlines()[0].removeprefix("### "))
+        elif tagged(cell, "help"):
+            helped += begun[-1:] or ["before all exercises"]
+            try:
+                help_in(cell.source, helped[-1])
+            except ValueError as error:
+                yield str(error)
+    if begun != helped:
+        yield f"expected a cell tagged 'help' with each of {begun}, got them with {helped}"
 
 
 def _closing_problems(parts: list[Section]) -> Iterator[str]:
@@ -356,8 +375,11 @@ json.dump(answers, sys.stdout)
 
 
 def exercise_run_problems(source: Path) -> list[str]:
-    """Run every exercise alone after the set-up cell: its solution must pass, its stub be "not done yet"."""
+    """Run every exercise alone after the set-up cell: the solution shown must pass, its stub be "not done yet"."""
     written, handed_out = build.read_source(source), build.student_notebook(source)
+    for cell in written.cells:
+        if tagged(cell, "exercise"):
+            cell.source = worked(cell.source)
     pairs = list(zip(exercises(written), exercises(handed_out), strict=True))
     job = {
         "setup": [cell.source for cell in set_up(written)],

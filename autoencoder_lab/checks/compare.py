@@ -11,10 +11,10 @@ from autoencoder_lab.protocol import NOT_DONE
 
 
 class CheckFailed(AssertionError):
-    """The function is not right yet; the message says what is likely wrong. Notebooks show the message alone."""
+    """The function is not right yet; the message says what is likely wrong. Notebooks show it and its notes alone."""
 
     def _render_traceback_(self) -> list[str]:
-        return [f"✗ {self}"]
+        return [f"✗ {self}", *getattr(self, "__notes__", [])]
 
 
 def answer_of(name: str, student: Callable[..., Any], *arguments: Any, **stand_ins: Any) -> Any:

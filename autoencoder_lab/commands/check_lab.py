@@ -118,7 +118,10 @@ def _content(path: Path) -> bytes:
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, and "\0", are no OSError in all Pythons
         other = "links lead in a circle" if isinstance(error, RuntimeError) else "no file has such a name"
         said = getattr(error, "strerror", None) or other
-        raise ValueError(f"{path} cannot be read: {said}; name your lab's .ipynb") from None
+        places = (path.parent / "labs" / path.name, path.parent / "my-course" / "labs" / path.name)
+        near = next((place for place in places if place.is_file()), None) if path.name.endswith(".ipynb") else None
+        advice = f"did you mean {near}?" if near else "name your lab's .ipynb"
+        raise ValueError(f"{path} cannot be read: {said}; {advice}") from None
 
 
 def _unmarked_check(cell: Any) -> bool:

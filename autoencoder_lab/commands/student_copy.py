@@ -1,8 +1,9 @@
 """The course in a folder of the student's own: copied once, updated where untouched, never overwritten where changed.
 
-The copy has no outputs: the course's own notebooks have them, and in them the answer stands below its question.
-`.course.json` in that folder remembers, for each notebook, the SHA-256 of the version last laid there and of the
-version last laid beside a changed one. Without it nothing is lost: a notebook that differs then counts as changed.
+The copy has no outputs: the course's own notebooks have them, and in them the answer stands below its question. The
+graded labs, as they are released to students, lie in its folder labs; the same rules hold there.
+`.course.json` in the student's folder remembers, for each notebook, the SHA-256 of the version last laid there and of
+the version last laid beside a changed one. Without it nothing is lost: a notebook that differs then counts as changed.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from pathlib import Path
 from autoencoder_lab.files import create_whole, write_whole
 
 MANIFEST = ".course.json"
+LABS = "labs"
 Manifest = dict[str, dict[str, str]]
 
 
@@ -21,9 +23,13 @@ class CourseError(Exception):
     """The course cannot be laid where it was asked for. The message says what to do."""
 
 
+def _package() -> Path:
+    return Path(__file__).resolve().parents[1]
+
+
 def course_folder() -> Path:
     """Where the notebooks lie: inside the installed package, or in the clone of an editable install."""
-    package = Path(__file__).resolve().parents[1]
+    package = _package()
     for folder in (package / "course", package.parent / "notebooks"):
         if any(folder.glob("*.ipynb")):
             return folder
@@ -39,37 +45,47 @@ def first_notebook() -> str:
 
 
 def lay_out(folder: Path, source: Path | None = None) -> list[str]:
-    """Copy the course into folder, and say in a sentence each what that changed; nothing new, nothing said.
+    """Copy the course into folder, its labs into folder/labs, and say in a sentence each what that changed.
 
     A missing notebook is copied (also one the student deleted); an untouched one is replaced by its new version; a
     changed one is left alone, and its new version, once for each version, laid beside it as `….new.ipynb`.
-    Every file appears whole or not at all. Raises CourseError where that cannot be done.
+    Nothing new, nothing said. Every file appears whole or not at all. Raises CourseError where that cannot be done.
+    source: where the notebooks lie, and the labs in its folder labs; None for those that came with the package.
     """
+    labs = (source or _package()) / LABS
     source = source or course_folder()
     if "\0" in str(folder):  # which Python refuses with words of its own
         raise CourseError(f"{str(folder)!r} cannot be a folder's name; choose another folder with --dir")
+    originals = {path.name: path for path in sorted(source.glob("*.ipynb"))}
+    originals |= {f"{LABS}/{path.name}": path for path in sorted(labs.glob("*.ipynb"))}
+    for place in dict.fromkeys([folder, *((folder / name).parent for name in originals)]):
+        _make_folder(place)
+    try:
+        if folder.resolve() in (source.resolve(), labs.parent.resolve()):
+            raise CourseError(f"{folder} holds the course itself; choose another folder for your copy: --dir my-course")
+        before = _read_manifest(folder / MANIFEST)
+        manifest: Manifest = {name: dict(entry) for name, entry in before.items()}
+        said = []
+        for name, original in originals.items():
+            built = original.read_bytes()
+            entry = manifest.setdefault(name, {})
+            _forget_outputs(entry, built, folder / name)
+            changes = _lay_one(folder / name, without_outputs(built), entry)
+            said += [f"{name.removesuffix(original.name)}{change}" for change in changes]
+        if manifest != before:
+            write_whole(folder / MANIFEST, json.dumps(manifest, indent=1))
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    return said
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise CourseError(f"{folder} is not a folder; choose another one with --dir, or move that file away") from error
     except OSError as error:
         raise _cannot_write(folder, error) from error
-    try:
-        if folder.resolve() == source.resolve():
-            raise CourseError(f"{folder} holds the course itself; choose another folder for your copy: --dir my-course")
-        before = _read_manifest(folder / MANIFEST)
-        manifest: Manifest = {name: dict(entry) for name, entry in before.items()}
-        said = []
-        for original in sorted(source.glob("*.ipynb")):
-            built = original.read_bytes()
-            entry = manifest.setdefault(original.name, {})
-            _forget_outputs(entry, built, folder / original.name)
-            said += _lay_one(folder / original.name, without_outputs(built), entry)
-        if manifest != before:
-            write_whole(folder / MANIFEST, json.dumps(manifest, indent=1))
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    return said
 
 
 def _cannot_write(folder: Path, error: OSError) -> CourseError:

@@ -51,6 +51,7 @@ data = lab.load("mnist-5k")
 # | start with a clean slate | menu *Kernel* → *Restart Kernel and Run All Cells…* |
 # | change anything | just do: these notebooks are your own copy in `my-course/`, which no update overwrites |
 # | solve an exercise | fill in the stub, run the check below it; it says what is likely wrong |
+# | get help with an exercise | ask with the name of its check: `lab.hint("training_step")`, later `lab.solution(…)` |
 # | begin in the middle | run the set-up cell, then any section: each stands alone |
 # | know why something fails to run | type `autoencoder-lab doctor` in a terminal |
 #
@@ -119,6 +120,15 @@ def squared_error_per_image(x_hat, x):
 
 # %% tags=["check"]
 lab.checks.squared_error_per_image(squared_error_per_image)
+
+# %% [markdown] tags=["help"]
+# 1. Work from the inside out, as the formula does: first the difference, then its square, then the sum, and the
+#    division at the very end. Pixels are added up; only over the images do you average.
+# 2. `.pow(2)` squares every entry, and `.sum()` without an argument adds up all pixels of all images. Then divide by
+#    m, the number of images: that is `len(x)`, not the number of pixels.
+#
+# **Why.** A loss is many small errors added up: every pixel gives the square of its own. Dividing by the number of
+# images makes batches of different sizes comparable.
 
 # %% [markdown]
 # ## 2 · Your first autoencoder
@@ -262,6 +272,14 @@ def training_step(model, optimiser, x):
 
 # %% tags=["check"]
 lab.checks.training_step(training_step)
+
+# %% [markdown] tags=["help"]
+# 1. Nothing that stands there is wrong; something is missing. Ask what `p.grad` holds already when the function is
+#    called for the second time.
+# 2. `optimiser.zero_grad()` empties every `p.grad`. It must run before `backward()` fills them again.
+#
+# **Why.** `backward()` adds to the gradients that are there. Without clearing them, each step repeats all the steps
+# before it.
 
 # %% [markdown]
 # ## 3 · How many numbers does a digit need?
@@ -586,6 +604,16 @@ print("errors with and without the digit in training:", result)
 
 # %% tags=["check"]
 lab.checks.unseen_digit(experiment, result, conclusion)
+
+# %% [markdown] tags=["help"]
+# 1. You need two models that differ in one thing alone: whether the digit was among the training images. Test both on
+#    the same images. Which images answer the question?
+# 2. Call `train` twice: with all of `data.train.images`, and with those whose label is not `digit`. Measure both with
+#    `error` on the test images of that digit, which `data.test.labels == digit` chooses. In the conclusion, divide
+#    one error by the other.
+#
+# **Why.** The model that has seen the digit is the control: it shows how hard the digit is anyway. Only what comes on
+# top of that is due to never having seen it.
 
 # %% [markdown]
 # ## Take-aways

@@ -301,6 +301,15 @@ def components_from_decoder(weight, images):
 # %% tags=["check"]
 lab.checks.components_from_decoder(components_from_decoder)
 
+# %% [markdown] tags=["help"]
+# 1. Follow the three steps of the text, about a line each. `torch.linalg.svd(A, full_matrices=False)` returns three
+#    things, U, S and Vᵀ. Ask, for each of the two SVDs, which of them you need.
+# 2. Of the SVD of `weight` you need U: that is Q. Of the SVD of Z you need Vᵀ: its rows are the new axes, written in
+#    the basis Q, so Q is multiplied by its transpose.
+#
+# **Why.** Q spans the right subspace already. PCA's axes are the directions in it along which the images vary most,
+# and the SVD of the coordinates finds exactly these.
+
 # %% [markdown]
 # ## 4 · What the bends are worth
 #
@@ -452,6 +461,15 @@ conclusion = (
 
 # %% tags=["check"]
 lab.checks.few_images_experiment(experiment, result, conclusion)
+
+# %% [markdown] tags=["help"]
+# 1. In each pair, both models must get the same training images. All four errors must be measured on the same images,
+#    and no model may have been trained on these.
+# 2. `data.train.images[:few]` are the few. Fit both models to all images and to the few, and call `error_on` with
+#    `data.test.images` each time. In the conclusion, divide the fourth error by the third.
+#
+# **Why.** Between the two pairs only the number of training images changes, so only that can explain what changes in
+# the result. Test images show what a model can do; training images may be known by heart.
 
 # %% [markdown]
 # ## 5 · The output function decides which pictures can be drawn
@@ -674,6 +692,15 @@ def cross_entropy(x_hat, x):
 
 # %% tags=["check"]
 lab.checks.cross_entropy(cross_entropy)
+
+# %% [markdown] tags=["help"]
+# 1. Think of one black pixel, x = 0. What does the colleague's formula add for it, whatever x̂ is? Then look at the
+#    formula of the cross-entropy again.
+# 2. A second term is missing, with `torch.log(1 - x_hat)` in it. By what must you multiply it, so that it counts
+#    where x is black?
+#
+# **Why.** A loss must punish both mistakes: a pixel too dark and a pixel too bright. Without the second term the best
+# answer to every picture is plain white.
 
 # %% [markdown]
 # ## 7 · A code wider than its input

@@ -215,6 +215,15 @@ def stamp(x, kernel, stride):
 # %% tags=["check"]
 lab.checks.stamp(stamp)
 
+# %% [markdown] tags=["help"]
+# 1. Begin with zeros, as many as the output has values. Each input value then adds one copy of the kernel, multiplied
+#    by that value. Where copies overlap, they add up.
+# 2. The copy of input number `i` begins at place `i * stride` and is as long as the kernel. Write it with a slice of
+#    the output, and with `+=` rather than `=`.
+#
+# **Why.** A transposed convolution is a stamp: every input value prints the kernel, scaled by that value, and
+# overlapping prints add up.
+
 # %% [markdown]
 # ### Where the checkerboard comes from
 #
@@ -517,6 +526,17 @@ def hurt(errors):
 # %% tags=["check"]
 lab.checks.shuffled_pixels(experiment, hurt)
 
+# %% [markdown] tags=["help"]
+# 1. Draw one order of the 784 places before any training, and use it for every image of every split. Then ask what
+#    else could differ between the four runs, and keep it equal: code size, seed, number of steps, the images you
+#    score on.
+# 2. `torch.randperm(28 * 28)` is an order. Inside `data.map`, make each image one row with `flatten(1)`, take its
+#    columns in this order, and restore the shape with `view_as`. In `hurt`, compare each shuffled error with 1.2
+#    times the plain one.
+#
+# **Why.** One order for all images takes away the neighbourhood and nothing else. A dense layer can make up for it by
+# sorting its weights; a convolution cannot.
+
 # %% [markdown]
 # Once the check is content, run `errors = experiment(data)` and `hurt(errors)` in a cell of your own (half a minute),
 # and write down one sentence: what does the result say about slide 004's *"makes total sense"*?
@@ -722,6 +742,15 @@ def fast_share(images, cutoff):
 
 # %% tags=["check"]
 lab.checks.fast_share(fast_share)
+
+# %% [markdown] tags=["help"]
+# 1. What does the colleague's function do first: average the images, or take the power? Think of two images with the
+#    same wave, once upside down.
+# 2. The power must be taken of every image before anything is added up. `torch.fft.fft2(images)` transforms all of
+#    them at once; the sum over images and channels, `dim=(0, 1)`, comes after the squares.
+#
+# **Why.** The power of an average is not the average of the powers. In the mean image the fast waves cancel, because
+# they go up in one digit where they go down in another.
 
 # %% [markdown]
 # ## Take-aways

@@ -300,6 +300,15 @@ def denoising_epochs(images, corrupt, step, epochs, batch_size):
 # %% tags=["check"]
 lab.checks.denoising_epochs(denoising_epochs)
 
+# %% [markdown] tags=["help"]
+# 1. Look for the line that calls `corrupt`. How many different noises does the network see on one image in 100
+#    epochs?
+# 2. Call `corrupt` inside the inner loop, on one batch. `step` gets the result as its input and the clean batch as
+#    its target. Return the number of steps alone.
+#
+# **Why.** A noise that is drawn once can be learnt by heart. If it is drawn anew at every step, the only thing left
+# to learn is what the images look like.
+
 # %% [markdown]
 # ## 3 · The best answer is an average
 #
@@ -386,6 +395,16 @@ def posterior_mean(noisy, candidates, sigma):
 
 # %% tags=["check"]
 lab.checks.posterior_mean(posterior_mean)
+
+# %% [markdown] tags=["help"]
+# 1. All candidates are equally likely before you look. So the weight of a candidate is proportional to its
+#    likelihood, exp(−‖x̃ − x‖² / 2σ²), and the weights for each noisy image add up to 1.
+# 2. `softmax(dim=1)` of a table (B, N) of exponents takes the exponential and divides by the sum, without overflow.
+#    `noisy[:, None] - candidates` is the way to the table; with `@` the weights meet the candidates.
+#
+# **Why.** Under squared error the best guess is the average of all images that may lie behind the noise, each
+# weighted by its probability. The softmax subtracts the largest exponent of each row first, so no weight overflows
+# and no sum is 0.
 
 # %% [markdown]
 # Once it is right: take the 3,500 training digits as candidates and denoise test digits with it (σ = 0.5, `Noise`,
@@ -608,6 +627,16 @@ def recommend(errors, knows_the_hole):
 
 # %% tags=["check"]
 lab.checks.loss_on_the_hole(experiment, recommend)
+
+# %% [markdown] tags=["help"]
+# 1. Two models, each newly made, with the same code, corruption, steps and seed: only `loss_on` differs. For
+#    `recommend`, ask which pixels of the output end up in the picture. Whoever knows the hole puts the known pixels
+#    back.
+# 2. Give `fit` and `score` the same `lab.corrupt.box_mask(10, fill=0.5)`, and score on `data.test`. Where the hole is
+#    not known, weigh the two errors by their pixels: 100 of 784 inside, 684 outside.
+#
+# **Why.** Judge a model by those of its pixels that are used: inside the hole alone if the rest is put back,
+# otherwise all 784, each part with its share.
 
 # %% [markdown]
 # Once the check is content, run `errors = experiment(data)` in a cell of your own (a quarter of a minute), and
@@ -844,6 +873,15 @@ waves = {"clean": one, "heard": heard} | {
     name: methods[name].reconstruct(heard).detach() for name in ("best linear map", "autoencoder")
 }
 lab.plot.curves(range(64), {name: wave.flatten()[:64].tolist() for name, wave in waves.items()}, "time step", "x")
+
+# %%
+# 128 samples are over in 16 milliseconds. Plucked 63 times, with new noise each time, the string sounds for a second
+plucked = one.expand(63, -1, -1, -1)
+hissing = hiss(plucked, torch.Generator().manual_seed(1))
+second = {"clean": plucked, "heard": hissing} | {
+    name: methods[name].reconstruct(hissing) for name in ("best linear map", "autoencoder")
+}
+lab.listen(second, rate=8000)  # lab.listen(second).save() writes the waves beside this notebook
 
 # %% tags=["nbval-check-output"]
 ahead = snr["autoencoder"].value - snr["best linear map"].value

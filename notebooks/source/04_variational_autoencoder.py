@@ -159,6 +159,15 @@ def gaussian_kl(mu, log_var):
 # %% tags=["check"]
 lab.checks.gaussian_kl(gaussian_kl)
 
+# %% [markdown] tags=["help"]
+# 1. Take the formula for one dimension and put in what you are given: `log_var` is log σ², so σ² is its exponential.
+#    Then add up the d dimensions of each image, but not the images.
+# 2. σ² is `log_var.exp()`. The sum over the dimensions is `.sum(dim=1)`, which leaves one number for each image. Mind
+#    the ½ in front.
+#
+# **Why.** The dimensions are independent, so their divergences add up. Each one is ½ (μ² + σ² − 1 − log σ²): it is 0
+# only for μ = 0 and σ = 1, that is, where q is the prior itself.
+
 # %% [markdown]
 # ### Does every image become a unit Gaussian?
 #
@@ -349,6 +358,14 @@ def reparameterise(mu, log_var, eps):
 
 # %% tags=["check"]
 lab.checks.reparameterise(reparameterise)
+
+# %% [markdown] tags=["help"]
+# 1. `eps` has a spread of 1, so it must be multiplied by the standard deviation σ. What does the encoder give you in
+#    place of σ? Try σ = 1: what is log σ² then?
+# 2. log σ² is 2 log σ. So σ is the exponential, `torch.exp`, of one half of `log_var`.
+#
+# **Why.** μ + σ·ε has mean μ and spread σ. All chance sits in ε, which depends on no weight, so the gradient finds
+# its way to μ and σ.
 
 # %% [markdown]
 # ## 4 · The ELBO, and an exact answer to check it by
@@ -614,6 +631,16 @@ def verdict(distances):
 
 # %% tags=["check"]
 lab.checks.copying_experiment(copying_experiment, verdict)
+
+# %% [markdown] tags=["help"]
+# 1. The control must be images that the model has never seen, and they must be as smooth as the samples: let them go
+#    through the same decoder.
+# 2. `model.reconstruct(data.test.images)` is such a control. Draw as many samples as it has images, and take the
+#    median of `nearest(…, data.train)[0]` for both. `verdict` compares the samples' distance with 0.8 times the
+#    control's.
+#
+# **Why.** A distance says something only beside another one. Reconstructions of unseen images are smooth like samples
+# and are no copies, so copies would have to lie clearly nearer than they do.
 
 # %% [markdown]
 # Then run it on `vae` in a cell of your own (`with torch.no_grad():`), and write one sentence: is slide 003's *not in
@@ -891,6 +918,14 @@ def code(mu, log_var, training):
 
 # %% tags=["check"]
 lab.checks.code(code)
+
+# %% [markdown] tags=["help"]
+# 1. The two cases differ in one thing: whether noise is added to μ. While training, the draw is that of Exercise 2,
+#    but here you make the noise yourself.
+# 2. `torch.randn_like(mu)` is fresh noise of the right shape. An `if training:` decides whether you use it.
+#
+# **Why.** While training, the decoder must learn to live with every z that the encoder thinks possible. Afterwards
+# one answer is wanted, and the best single one is the mean.
 
 # %% [markdown]
 # ## From slide to cell

@@ -226,6 +226,14 @@ def interpolate(a, b, steps):
 # %% tags=["check"]
 lab.checks.interpolate(interpolate)
 
+# %% [markdown] tags=["help"]
+# 1. A point on the way from a to b is (1 − t)·a + t·b, with t from 0 to 1. You need `steps` values of t.
+# 2. `torch.linspace(0, 1, steps)` gives the values of t, both ends included. `[:, None]` makes them a column, so that
+#    each t meets all d numbers of a code.
+#
+# **Why.** Each point of a straight path is a weighted average of its two ends. A column of weights times a row of
+# numbers gives all points at once, by broadcasting.
+
 # %% [markdown]
 # Is the result the VAE's merit? An experiment needs its controls: a plain autoencoder with the same code size and the
 # plainest way of all, blending the pixels, $(1-t)\,x_a + t\,x_b$.
@@ -448,6 +456,15 @@ def count_active(mu, log_var):
 # %% tags=["check"]
 lab.checks.active_units(count_active)
 
+# %% [markdown] tags=["help"]
+# 1. What is the variance of z where a unit is dead, that is, where μ = 0 and σ = 1 for every image? And what is it
+#    that the definition in the text looks at?
+# 2. The definition asks how much the mean moves from image to image. Take the variance of `mu` alone, over the images
+#    (`var(dim=0)`), and leave the noise out.
+#
+# **Why.** A dead unit is pure noise of variance 1, so its z varies although it says nothing about the image. Only the
+# mean tells what an image has to do with it.
+
 # %% [markdown]
 # ### Both ends of the curve
 #
@@ -601,6 +618,15 @@ conclusion = f"Ten dimensions, 300 steps: from β = {min(dead, default=40):g} on
 
 # %% tags=["check"]
 lab.checks.collapse_experiment(collapse_experiment, result, conclusion)
+
+# %% [markdown] tags=["help"]
+# 1. Make a new VAE for each β and keep everything else equal: code size, number of steps, seed. Count on images that
+#    no model was trained on.
+# 2. In a loop over `betas`, make a `lab.VAE` with this `beta`, train it with `fit`, and count with `active` on
+#    `data.test`. A dictionary collects the counts. The conclusion names the smallest β whose count is 0.
+#
+# **Why.** β is the price of a nat. Where a unit costs more than it saves in the reconstruction, leaving it unused is
+# the cheaper answer, so a large enough β switches off every unit.
 
 # %% [markdown]
 # Do the units die one by one, or all at once?

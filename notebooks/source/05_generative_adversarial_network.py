@@ -263,6 +263,15 @@ def adversarial_losses(real, fake):
 # %% tags=["check"]
 lab.checks.adversarial_losses(adversarial_losses)
 
+# %% [markdown] tags=["help"]
+# 1. Do not compute D at all. log D and log(1 − D) can be had from the logits themselves, and then they stay finite.
+#    Each expectation is a cross-entropy: which images have the label 1 in it, and which 0?
+# 2. `F.binary_cross_entropy_with_logits(logits, labels)` is −E log D where the labels are 1, and −E log(1 − D) where
+#    they are 0. The critic's loss is the sum of two of these, the generator's is one. `torch.ones_like` makes labels.
+#
+# **Why.** −log D is the cross-entropy of a logit with the label 1, −log(1 − D) that with the label 0. Computed from
+# the logit, neither ever takes the log of 0.
+
 # %% [markdown]
 # ### Exercise 2 · Find the bug
 #
@@ -297,6 +306,15 @@ def critic_step(generator, critic, optimiser, real, noise):
 
 # %% tags=["check"]
 lab.checks.critic_step(critic_step)
+
+# %% [markdown] tags=["help"]
+# 1. The loss depends on the critic's weights and, through the fakes, on the generator's. Whose gradients does
+#    `backward()` fill, and what does the optimiser do with them?
+# 2. `.detach()` cuts the fakes off from the generator, so that no gradient reaches its weights; the optimiser leaves
+#    alone what has none. The other lines may stay as they are.
+#
+# **Why.** While the critic learns, the fakes are pictures like any others. If the generator moved downhill on the
+# critic's loss too, it would learn to be found out.
 
 # %% [markdown]
 # The same five steps stand in `lab.GAN`, as two losses, one for each network's own weights. `lab.fit` differentiates
@@ -510,6 +528,16 @@ conclusion = f"With two steps of G a round {100 * result[2]:.0f} % of the games 
 
 # %% tags=["check"]
 lab.checks.steps_experiment(steps_experiment, result, conclusion)
+
+# %% [markdown] tags=["help"]
+# 1. Play several games for each number of steps, with the same seeds and equally many rounds. Then count the games in
+#    which all eight modes are covered, rather than the modes of an average game.
+# 2. `game` plays as many games at once as it is given seeds, for example `range(12)`. After `.play(…)`,
+#    `.covered().covered == 8` is True or False for each game, and the mean of these is the share. The conclusion
+#    names a share, in per cent.
+#
+# **Why.** One game is luck. A share of many games, with the same seeds and only the number of steps changed, shows
+# what the steps do.
 
 # %% [markdown]
 # ## 5 · Telling good from bad

@@ -209,6 +209,16 @@ def vicreg_terms(z, other):
 # %% tags=["check"]
 lab.checks.vicreg_terms(vicreg_terms)
 
+# %% [markdown] tags=["help"]
+# 1. Take one term at a time, from the table of the section. v looks at the spread of every column and is 0 where that
+#    is at least 1; s compares the two batches; c looks at the covariance matrix beside its diagonal.
+# 2. `batch.var(dim=0)` is the variance of each column, and `torch.relu` is the hinge, max(0, …). With the mean taken
+#    off, `centred.T @ centred` divided by B − 1 is the covariance matrix: take all its squares, without those of its
+#    `diagonal()`, and divide their sum by D.
+#
+# **Why.** s pulls the two views together. v keeps that from ending in one point for all images, and c keeps the
+# columns from all saying the same.
+
 # %% [markdown]
 # ### Remove each in turn
 #
@@ -471,6 +481,16 @@ def decoder_loss(f, p, d, x, view):
 # %% tags=["check"]
 lab.checks.decoder_loss(decoder_loss)
 
+# %% [markdown] tags=["help"]
+# 1. The first mistake: a distance also becomes small if encoder and projector give up telling pictures apart, and
+#    nothing keeps them from it. The second: `view` is called twice. Does it cut out the same place both times?
+# 2. `requires_grad_(False)` makes the weights of a network constants, and the gradient still passes through it to x'
+#    and d. For one crop of both pictures, put them together as channels of one image, `torch.cat([…], dim=1)`, crop
+#    that, and take it apart with `chunk`.
+#
+# **Why.** A decoder can be taught only by a judge that holds still, and only where the judge compares the same piece
+# of both pictures.
+
 # %% [markdown]
 # ## 5 · Other readings, one difference each
 #
@@ -608,6 +628,15 @@ conclusion = f"Without the covariance term the error per pixel is {without / ful
 
 # %% tags=["check"]
 lab.checks.term_experiment(term_experiment, result, conclusion)
+
+# %% [markdown] tags=["help"]
+# 1. A term is gone when its weight is 0. All else is equal in the two models: sizes, steps, seed, images.
+# 2. `lab.CCAE(32).weights` are the three weights, in the order variance, invariance, covariance; `lab.CCAE(…,
+#    weights=…)` takes your own. Train both models with the same `fit` and measure both on `data.test`. In the
+#    conclusion, divide the second error by the first.
+#
+# **Why.** The two models differ in one weight alone, so whatever differs between their errors, beyond what another
+# seed would change as well, belongs to that term.
 
 # %% [markdown]
 # Then draw the evidence: `lab.plot.bars({"full": result[0], "without": result[1]}, "squared error per pixel")`. Are the
