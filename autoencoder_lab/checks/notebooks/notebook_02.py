@@ -130,11 +130,7 @@ def shuffled_pixels(experiment: Callable[..., Any], hurt: Callable[[dict[str, fl
         return
     watcher.refuse(_missing_run(watcher) or _difference(watcher) or _wrong_errors(watcher, answer))
     print("✓ shuffled_pixels: a fair design")
-    HURT.check(
-        lambda conv, conv_shuffled, dense, dense_shuffled: hurt(
-            {"conv": conv, "conv, shuffled": conv_shuffled, "dense": dense, "dense, shuffled": dense_shuffled}
-        )
-    )
+    HURT.check(hurt)
 
 
 def _write_down_training(watcher: Watcher, model: Any, trained_on: Any, settings: dict[str, Any]) -> None:
@@ -268,6 +264,7 @@ HURT = Question(
         (5.0, 5.5, 1.0, 1.5),
         (0.02, 0.019, 0.01, 0.015),
     ],
+    adapt=lambda hurt: lambda a, b, c, d: hurt({"conv": a, "conv, shuffled": b, "dense": c, "dense, shuffled": d}),
 )
 
 # --- 3: the share of fast waves ------------------------------------------------------------------------------------

@@ -265,7 +265,7 @@ def loss_on_the_hole(experiment: Callable[..., Any], recommend: Callable[[dict[s
         return
     watcher.refuse(_unfair(watcher.trained) or _wrong_errors(watcher.measured, answer))
     print("✓ loss_on_the_hole: a fair design")
-    RECOMMEND.check(lambda a, b, c, d, knows: recommend({"everywhere": (a, b), "hole": (c, d)}, knows))
+    RECOMMEND.check(recommend)
 
 
 def _write_down_training(
@@ -393,4 +393,5 @@ RECOMMEND = Question(
         (0.02, 0.080, 0.09, 0.0730, False),
         (0.05, 0.030, 0.06, 0.0100, False),
     ],
+    adapt=lambda recommend: lambda a, b, c, d, knows: recommend({"everywhere": (a, b), "hole": (c, d)}, knows),
 )

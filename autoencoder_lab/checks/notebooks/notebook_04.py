@@ -336,7 +336,7 @@ def copying_experiment(experiment: Callable[..., Any], verdict: Callable[[dict[s
     measured = {one.kind: one.distances for one in watcher.measured}
     watcher.refuse(_copying_flaw(measured, answer))
     print("✓ copying_experiment: a control that can convict")
-    VERDICT.check(lambda samples, control: verdict({"samples": samples, "control": control}))
+    VERDICT.check(verdict)
 
 
 TEXTURE = 1e-4  # on every other pixel of an image of the data: what blurs or hides it has changed the image
@@ -478,6 +478,7 @@ VERDICT = Question(
     _rule(lambda s, c: s < 0.8 * c),
     by_sentence(VERDICT_MISTAKES),
     lambda _: [(2.0, 10.0), (10.0, 10.0), (9.0, 10.0), (11.0, 10.0), (13.0, 10.0), (0.5, 0.55), (0.3, 0.9), (0.7, 5.0)],
+    adapt=lambda verdict: lambda samples, control: verdict({"samples": samples, "control": control}),
 )
 
 # --- 4: a code that is drawn in training and is μ at test time -----------------------------------------------------
