@@ -19,7 +19,9 @@ PART = rf"({'|'.join(PARTS)})s?"
 LARGER = r"larger|bigger|greater|higher|more|worse|poorer"
 SMALLER = r"smaller|less|lower|fewer|better|small|little"
 RISES = r"rais(?:es|ed|e|ing)|ris(?:e|es|en|ing)|rose|grow\w*|grew|increas\w*|gain\w*|exceed\w*|above|up"
-FALLS = r"fall\w*|fell|drop\w*|decreas\w*|shrink\w*|shrank|shrunk|reduc\w*|declin\w*|below|down|improv\w*"
+FALLS = (
+    r"fall\w*|fell|drops?|dropped (?:by|to)|decreas\w*|shrink\w*|shrank|shrunk|reduc\w*|declin\w*|below|down|improv\w*"
+)
 BOUND = r"(?! than (?:about |the )?\d)"  # "more than 2 times" says nothing of the way
 UP, DOWN = rf"\b(?:{LARGER}|{RISES})\b{BOUND}", rf"\b(?:{SMALLER}|{FALLS})\b{BOUND}"
 NEUTRAL = r"\bas (?:large|big|high|much|great|bad)\b|\bthat of\b"
@@ -162,7 +164,7 @@ def _way(text: str, figure: Figure) -> int:
 
 def _way_of(text: str) -> int:
     """The one way that the whole sentence points to, 0 where there are two or none."""
-    return bool(re.search(UP, text)) - bool(re.search(DOWN.replace("|better", ""), text))
+    return bool(re.search(UP, text)) - bool(re.search(DOWN, text))
 
 
 def _subject(text: str, figure: Figure, about: str, against: str) -> tuple[str, bool]:
@@ -170,7 +172,7 @@ def _subject(text: str, figure: Figure, about: str, against: str) -> tuple[str, 
     kinds = rf"(?P<about>{about})|(?P<against>{against})"
     direct = re.match(rf"\s*(?:{NEUTRAL}|that of|the error of|the)?\s*(?:{kinds})", text[figure.end :])
     compared = [found for part in re.finditer(REFERENCE, text) for found in _named(kinds, part[0])]
-    if direct and re.match(r"\s*(?:pca|the autoencoder|an? autoencoder|that)", text[figure.end :]):
+    if direct and not direct[str(direct.lastgroup)].startswith("with"):  # "1.25 times PCA's"
         compared.append(str(direct.lastgroup))
     if len(set(compared)) == 1:
         return ("against" if compared[0] == "about" else "about"), True

@@ -55,6 +55,11 @@ SAID = {
         "Dropping the term raises the error per pixel by 50 percent.",
         "Without the term the error rises to 150 % of the full model's.",
         "The error rises 1.5× without the covariance term.",
+        "Without covariance the error per pixel is 1.5 times the full model's.",
+        "Measured on test images, removing the covariance term multiplies the error by 1.5.",
+        "The error per pixel goes up by 50% when covariance is dropped.",
+        "Without the covariance term the model is 1.5 times worse.",
+        "The covariance term matters: leaving it out raises the error 1.5-fold.",
         "Averaged over three seeds the error without the term is 1,5 times that of the full model.",
     ],
 }
@@ -80,6 +85,8 @@ TURNED = {
         "Without the covariance term the error is a third smaller.",
         "Without the covariance term the error is 1.5 times lower.",
         "With all three terms the error is 1.5 times as large.",
+        "Leaving the covariance term out makes the pictures better, by a factor of 1.5.",
+        "Without covariance the error drops to 67 % of the full model's.",
         "The full model's error is 50 % larger than the one without the term.",
     ],
 }

@@ -160,7 +160,7 @@ def _without_underflow(student: Callable[[Tensor, Tensor, float], Any]) -> Calla
             )
         if lost.any():
             raise CheckFailed(
-                "posterior_mean: for 784 pixels exp(−‖x̃ − x‖² / (2σ²)) is e⁻⁶⁰⁰ or so, which is rounded to 0, and "
+                "posterior_mean: for 784 pixels exp(−‖x̃ − x‖² / (2σ²)) is e⁻⁶⁰⁰ or so, which PyTorch rounds to 0, and "
                 "0 / 0 is nan; softmax(dim=1) of the exponents gives the same weights and cannot underflow"
             )
         return answer

@@ -271,6 +271,8 @@ def _complain_of_the_other(name: str, trained: int, other: nn.Module, mover: nn.
     if any(p.grad is not None and p.grad.abs().sum() > 0 for p in other.parameters()):
         what = ("critic", "freeze it while the generator learns") if not trained else ("generator", "detach the fakes")
         raise CheckFailed(f"{name}: gradients have piled up in the {what[0]}, which this step is not about; {what[1]}")
+    if not (mover.training and other.training):
+        raise CheckFailed(f"{name}: a network is left in evaluation mode after your step; train() sets it back")
     if not all(p.requires_grad for network in (mover, other) for p in network.parameters()):
         raise CheckFailed(
             f"{name}: a network is still frozen after your step; requires_grad_(True) lets it learn again"
@@ -473,7 +475,7 @@ def steps_experiment(
         return
     if not isinstance(result, Mapping) or len(result) < 3 or 1 not in result:
         raise CheckFailed(
-            f"{name}: run it for at least three counts, 1 among them, and keep what it returns; {result!r}"
+            f"{name}: run it for at least three counts, 1 among them, and keep what it returns; {show(result)}"
         )
     shares = {count: mean_of(share) for count, share in result.items()}
     if not all(isinstance(count, int) and share is not None and 0 <= share <= 1 for count, share in shares.items()):
