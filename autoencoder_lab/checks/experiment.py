@@ -83,7 +83,7 @@ class Watcher:
         if isinstance(model, bool) or model not in range(len(self.trained)):
             raise ValueError(unknown)
         split, numbers = whose(self.data, images)
-        figure = round(0.02 + 0.001 * len(self.measured), 6)
+        figure = round(0.02 * 1.037 ** len(self.measured), 6)  # no mean of some of them is another
         self.measured.append(Record(model=model, split=split, numbers=numbers, figure=figure))
         return figure
 

@@ -208,10 +208,13 @@ def _order_flaw(watcher: Watcher, few: int, answer: Any) -> str | None:
         by_run.setdefault((run.kind, run.size), []).append(one.figure)
     wanted = [(kind, size) for size in (len(watcher.data.train), few) for kind in ("PCA", "the autoencoder")]
     means = {key: sum(figures) / len(figures) for key, figures in by_run.items()}  # one draw of the few, or several
-    values = [mean_of(value) for value in answer]
-    got = [
-        next((key for key in means if value is not None and abs(means[key] - value) < 1e-6), None) for value in values
-    ]
+
+    def run_of(value: float | None) -> tuple[str, int] | None:
+        known = next((key for key in means if value is not None and abs(means[key] - value) < 1e-6), None)
+        model = watcher.model_of(value)  # one of several measurements of a model
+        return known or (None if model is None else (watcher.trained[model].kind, watcher.trained[model].size))
+
+    got = [run_of(mean_of(value)) for value in answer]
     if None in got:
         return "return the four errors as error_on gave them; of several draws of the few images their mean"
     if got != wanted:
