@@ -158,7 +158,7 @@ def _numbers(value: Any) -> Tensor:
 def show(value: Any) -> str:
     """A value in a message: numbers to four digits, of anything large the beginning."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        value = torch.as_tensor(np.ascontiguousarray(value))
+        value = torch.as_tensor(np.array(value, order="C"))
     if isinstance(value, Tensor) and value.numel() > 6:
         return f"values like {', '.join(f'{v:.4g}' for v in value.detach().flatten()[:4].tolist())}, …"
     if isinstance(value, Tensor):

@@ -146,7 +146,7 @@ def as_asked(answer: Any, wanted: Any) -> Any:
 def without_numpy(answer: Any) -> Any:
     """The answer with tensors in place of NumPy's arrays and numbers, however they lie in memory."""
     if isinstance(answer, np.ndarray | np.generic) and answer.dtype.kind in "biuf":
-        return torch.as_tensor(np.ascontiguousarray(answer))
+        return torch.as_tensor(np.array(answer, order="C"))
     if type(answer) in (tuple, list):
         return type(answer)(map(without_numpy, answer))
     return answer

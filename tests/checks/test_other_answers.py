@@ -81,13 +81,6 @@ def components_with(
     return components
 
 
-def scikit_learn_components(weight: Tensor, images: Tensor) -> Any:
-    from sklearn.decomposition import PCA
-
-    q = torch.linalg.qr(weight).Q
-    return q.numpy() @ PCA().fit(images.numpy() @ q.numpy()).components_.T
-
-
 def numpy_stamp(x: Any, kernel: Any, stride: int) -> Any:
     out = np.zeros((len(x) - 1) * stride + len(kernel))
     for i in range(len(x)):
@@ -244,7 +237,6 @@ RIGHT: dict[str, list[Function]] = {
     "components_from_decoder": [
         numpy_components,
         numpy_components_by_eigh,
-        scikit_learn_components,
         components_with(lambda w: torch.linalg.svd(w, full_matrices=False).U),
         components_with(lambda w: torch.linalg.qr(w).Q),
         components_with(lambda w: torch.linalg.qr(w.double()).Q),

@@ -64,7 +64,7 @@ def _one_term(student: Callable[[Tensor, Tensor], Any], place: int) -> Callable[
 def _embeddings(generator: Generator) -> list[tuple[Tensor, Tensor]]:
     """Pairs of batches whose dimensions spread by less and by more than 1, hang together, and are not centred."""
     cases = []
-    for rows, columns, wide in ((6, 3, 1.6), (5, 4, 1.6), (6, 3, 4.0)):  # in the last the mean spread is above 1
+    for rows, columns, wide in ((6, 3, 1.6), (5, 4, 1.6), (6, 3, 3.2)):  # in the last the mean spread is above 1
         mix = torch.randn(columns, columns, generator=generator)
         z, other = (torch.randn(rows, columns, generator=generator) @ mix for _ in range(2))
         spread = torch.linspace(0.1, wide, columns)
@@ -270,7 +270,7 @@ VICREG_TERMS = [
         right,
         by_sentence(mistakes),
         _embeddings,
-        tolerance=5e-6,  # tells ε = 1e-8 from 0
+        tolerance=2e-5 if place else 5e-6,  # in the variance it tells ε = 1e-8 from 0
         adapt=lambda student, place=place: _one_term(student, place),
     )
     for place, (right, mistakes) in enumerate(
