@@ -337,8 +337,19 @@ def decoder_loss(student: Callable[..., Any]) -> None:
     after = [parameter.detach() for network in networks for parameter in network.parameters()]
     if not all(torch.equal(a, b) for a, b in zip(before, after, strict=True)):
         raise CheckFailed(f"{name}: your function changes weights; return the loss, the step is taken by the caller")
+    frozen = [
+        what
+        for what, network in zip(("encoder f", "projector p", "decoder d"), networks, strict=True)
+        if not all(parameter.requires_grad for parameter in network.parameters())
+    ]
     if flaw := _value_flaw(answer, x) or _gradient_flaw(answer, networks, x) or _crop_flaw(student):
         raise CheckFailed(f"{name}: {flaw}")
+    if frozen:
+        raise CheckFailed(
+            f"{name}: the loss is right, but it leaves the {' and the '.join(frozen)} frozen, and whoever trains the "
+            "network next finds that it learns nothing. Call requires_grad_(True) before you return: what was frozen "
+            "while the loss was computed stays out of its backward()"
+        )
     print(f"✓ {name}: correct, the decoder learns and the judge does not")
 
 
