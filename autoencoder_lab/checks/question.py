@@ -9,6 +9,7 @@ name the same mistakes, in the same words.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -117,7 +118,7 @@ class Question:
         adapted = self.adapt(lambda *inputs, **named: without_numpy(student(*inputs, **named)))
         for case in cases:
             inputs = _copies(case)
-            answer = returned(self.name, student, lambda inputs=inputs: adapted(*inputs))
+            answer = returned(self.name, student, partial(adapted, *inputs))
             if answer is None:
                 return None, ""
             if any(differs(given, kept, 0.0) for given, kept in zip(inputs, case, strict=True)):

@@ -250,7 +250,8 @@ def _judge_conclusion(name: str, conclusion: Any, counts: Mapping[float, float])
         if flaw := _contradiction(text, number, beta, counts):
             raise CheckFailed(f"{name}: {flaw}. You measured {show(dict(counts))}")
     hint = "from which β on was no unit active?" if dead else "name the largest β you tried, at which units were active"
-    if not any(beta in border for _, beta in named):
+    told = [beta for number, beta in named if not re.search(r"\bfewer\b", text[slice(*clause_of(text, number.start))])]
+    if not border & set(told):
         raise CheckFailed(f"{name}: a conclusion names its figure: {hint} You measured {show(dict(counts))}")
     print(f"✓ {name}: a sound experiment, and a conclusion with its figure")
 

@@ -651,12 +651,13 @@ def _flaw_of_answer(games: Sequence[_StandInGames], answer: Any) -> str | None:
         },
         "every game counts for you; count those whose number of modes is 8, (covered == 8)": dict.fromkeys(COUNTS, 1.0),
     }
-    fewer = {
-        least: {n: count / total[n] for n, count in of(lambda e, m=least: e.with_at_least(m)).items()}
-        for least in (7, 4)
+    seven, most = of(lambda each: each.with_at_least(7)), of(lambda each: each.with_at_least(4))
+    wrong["you count games with seven modes as well; all eight are asked for: (covered == 8)"] = {
+        n: seven[n] / total[n] for n in COUNTS
     }
-    wrong["you count games with seven modes as well; all eight are asked for: (covered == 8)"] = fewer[7]
-    wrong["you count games that have most of their modes; all eight are asked for: (covered == 8)"] = fewer[4]
+    wrong["you count games that have most of their modes; all eight are asked for: (covered == 8)"] = {
+        n: most[n] / total[n] for n in COUNTS
+    }
     for said, values in wrong.items():
         if given(values):
             return said

@@ -1,6 +1,7 @@
 """The checks of notebook 06, VICReg and the CCAE: right functions beside the commonest wrong ones."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -271,7 +272,7 @@ VICREG_TERMS = [
         by_sentence(mistakes),
         _embeddings,
         tolerance=2e-5 if place else 5e-6,  # in the variance it tells ε = 1e-8 from 0
-        adapt=lambda student, place=place: _one_term(student, place),
+        adapt=partial(_one_term, place=place),
     )
     for place, (right, mistakes) in enumerate(
         [(_variance, VARIANCE_MISTAKES), (_invariance, INVARIANCE_MISTAKES), (_covariance, COVARIANCE_MISTAKES)]
