@@ -447,7 +447,7 @@ TYPED = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])|(?<![\w.])\d+(?:\.\d+)? ?(?:%|p
 def typed_numbers(notebook: NotebookNode) -> list[str]:
     """Decimals and per cents that an author typed below a run: the builder writes them, {{…}}, from what came out.
 
-    A setting is no such number: it stands in code, `beta=0.5`, or in a formula. From "Further reading" on, and above the
+    A setting is no such number: it stands in code, `beta=0.5`, or in a formula. Under "Further reading", and above the
     first code cell of a section, nothing is looked at.
     """
     found, ran = [], False

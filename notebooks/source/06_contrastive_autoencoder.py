@@ -462,7 +462,7 @@ for step in range(61):
 
 # %% [markdown]
 # There are *two* mistakes. Whom does `backward()` reach? And which two pictures are compared? Write a loss that teaches
-# the decoder alone, whoever calls `backward()` on it.
+# the decoder alone, whoever calls `backward()` on it, and leave the networks as you found them.
 
 
 # %% tags=["exercise"]
@@ -470,11 +470,14 @@ def decoder_loss(f, p, d, x, view):
     """f: encoder, p: projector, d: decoder; x: (B, C, H, W); view crops each image of a batch at random, all of its
     channels alike. Return mean (Z − Z')², a scalar, between the same crop of x and of x' = d(f(x))."""
     # solution-begin
-    f.requires_grad_(False)  # constants; the gradient still passes through them, to x' and d
-    p.requires_grad_(False)
+    for judge in (f, p):
+        judge.requires_grad_(False)  # constants while the loss is made; the gradient passes through them, to x' and d
     x_hat = d(f(x))
     seen, seen_hat = view(torch.cat([x, x_hat], dim=1)).chunk(2, dim=1)  # as channels of one image: one crop for both
-    return (p(f(seen)) - p(f(seen_hat))).square().mean()
+    loss = (p(f(seen)) - p(f(seen_hat))).square().mean()
+    for judge in (f, p):
+        judge.requires_grad_(True)  # left as they came
+    return loss
     # solution-end
 
 

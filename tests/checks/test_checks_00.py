@@ -166,7 +166,7 @@ def test_training_step_right(right: Function, capsys: pytest.CaptureFixture[str]
         (silent, "returns nothing"),
         (without_graph, "connection to the weights"),
         (returns_the_model, "training_step"),
-        (wrong_target, "expected"),
+        (wrong_target, "not with black images"),
     ],
 )
 def test_training_step_wrong(wrong: Function, message: str) -> None:

@@ -7,8 +7,9 @@ import torch
 from torch import Generator, Tensor, log
 
 from autoencoder_lab.checks.compare import CheckFailed, show
-from autoencoder_lab.checks.experiment import Watcher, concluded, conclusion_names, numbered_images
-from autoencoder_lab.checks.question import Inputs, Question, by_sentence, random_pair
+from autoencoder_lab.checks.conclusion import conclusion_compares
+from autoencoder_lab.checks.experiment import Watcher, concluded, mean_of, measured_numbers, numbered_images, numbers_of
+from autoencoder_lab.checks.question import Inputs, Question, as_asked, by_sentence, random_pair
 
 # --- 1: principal components from a decoder ------------------------------------------------------------------------
 
@@ -27,6 +28,8 @@ Function = Callable[[Tensor, Tensor], Any]
 def _up_to_sign(function: Function) -> Function:
     def turned(weight: Tensor, images: Tensor) -> Any:
         columns = function(weight, images)
+        if isinstance(columns, list):  # of rows
+            columns = as_asked(columns, weight)
         if not isinstance(columns, Tensor) or columns.ndim != 2:
             return columns
         if columns.shape == weight.T.shape:
@@ -139,12 +142,17 @@ def few_images_experiment(experiment: Callable[..., Any], result: Any = None, co
     watcher.refuse(_fitting_flaw(watcher, few) or _measuring_flaw(watcher) or _order_flaw(watcher, few, answer))
     if not concluded(name, result, conclusion):
         return
-    pca, autoencoder = (float(value) for value in result[2:])
+    *_, pca, autoencoder = measured_numbers(name, result, 4)
     hint = (
         "with few images, how many times PCA's error is the autoencoder's? "
         f"Divide your fourth number by your third ({autoencoder:.4f} / {pca:.4f})"
     )
-    conclusion_names(name, conclusion, [autoencoder / pca], hint)
+
+    conclusion_compares(name, conclusion, autoencoder / pca, hint, ABOUT, AGAINST)
+
+
+ABOUT = r"\b(?:autoencoder|auto-encoder|network|ae|neural|non-?linear)\b"  # of whom a sentence speaks
+AGAINST = r"\b(?:pca|linear)\b"
 
 
 def _fitting_flaw(watcher: Watcher, few: int) -> str | None:
@@ -160,8 +168,19 @@ def _fitting_flaw(watcher: Watcher, few: int) -> str | None:
         return "there is no control: fit both models to all training images as well, or you cannot see what few change"
     if any(few not in of_kind for of_kind in sizes.values()):
         return f"fit both models to exactly `few` training images, here {few}; sizes were {sizes}"
-    if len({run.numbers for run in watcher.trained if run.size == few}) > 1:
+    drawn = {kind: {run.numbers for run in watcher.trained if (run.kind, run.size) == (kind, few)} for kind in kinds}
+    if len({frozenset(each) for each in drawn.values()}) > 1:
         return "the two models learn from different few images, which is a second difference; give both the same ones"
+    classes = watcher.data.train.labels.unique().tolist()
+    for numbers in drawn["PCA"]:
+        held = [one for one in classes if numbers & numbers_of(watcher.data, "train", one)]
+        if len(held) < len(classes) - 1:  # one may be missing by chance
+            return (
+                f"your few images show only the digits {held}, all the others none: fewer kinds of images is a second "
+                "difference. Take them from all classes, such as data.train.images[:few]"
+            )
+        if len(numbers) < few:
+            return f"some of your few images are the same one: {len(numbers)} different ones of {few}"
     return None
 
 
@@ -183,12 +202,23 @@ def _order_flaw(watcher: Watcher, few: int, answer: Any) -> str | None:
     """What is wrong with the four errors returned, or None."""
     if not isinstance(answer, tuple | list) or len(answer) != 4:
         return f"return four errors: PCA and autoencoder with all, PCA and autoencoder with few; got {show(answer)}"
-    runs = [watcher.trained[model] for model in map(watcher.model_of, answer) if model is not None]
-    if len(runs) < 4:
-        return "return the four errors as error_on gave them"
-    got = [(run.kind, run.size) for run in runs]
-    if got != [(kind, size) for size in (len(watcher.data.train), few) for kind in ("PCA", "the autoencoder")]:
-        order = ", ".join(f"{kind} with {size}" for kind, size in got)
+    by_run: dict[tuple[str, int], list[float]] = {}
+    for one in watcher.measured:
+        run = watcher.trained[one.model]
+        by_run.setdefault((run.kind, run.size), []).append(one.figure)
+    wanted = [(kind, size) for size in (len(watcher.data.train), few) for kind in ("PCA", "the autoencoder")]
+    means = {key: sum(figures) / len(figures) for key, figures in by_run.items()}  # one draw of the few, or several
+
+    def run_of(value: float | None) -> tuple[str, int] | None:
+        known = next((key for key in means if value is not None and abs(means[key] - value) < 1e-6), None)
+        model = watcher.model_of(value)  # one of several measurements of a model
+        return known or (None if model is None else (watcher.trained[model].kind, watcher.trained[model].size))
+
+    got = [run_of(mean_of(value)) for value in answer]
+    if None in got:
+        return "return the four errors as error_on gave them; of several draws of the few images their mean"
+    if got != wanted:
+        order = ", ".join(f"{key[0]} with {key[1]}" for key in got if key)
         return f"the order is PCA and autoencoder with all, then PCA and autoencoder with few; yours is {order}"
     return None
 
@@ -234,6 +264,16 @@ CROSS_ENTROPY_MISTAKES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     ),
     "the second half weighs with x; there the weight is 1 − x": lambda x_hat, x: (
         -(x * log(x_hat) + x * log(1 - x_hat)).sum() / len(x)
+    ),
+    "the second half takes the logarithm of 1 − x; the logarithm is that of the prediction, 1 − x_hat": (
+        lambda x_hat, x: -(x * log(x_hat) + (1 - x) * log(1 - x)).sum() / len(x)
+    ),
+    "the weights are exchanged: x stands before log(x_hat), 1 − x before log(1 − x_hat)": lambda x_hat, x: (
+        -((1 - x) * log(x_hat) + x * log(1 - x_hat)).sum() / len(x)
+    ),
+    "there is no factor ½": lambda x_hat, x: _total(x_hat, x) / len(x) / 2,
+    "these are digits (log10); nats take the natural logarithm, torch.log": lambda x_hat, x: (
+        _total(x_hat, x) / len(x) / log(torch.tensor(10.0))
     ),
     "this is the squared error": lambda x_hat, x: (x_hat - x).pow(2).sum() / len(x),
     "the entropy of x is taken off; the slide's loss does not do that": lambda x_hat, x: (
