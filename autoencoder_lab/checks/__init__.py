@@ -1,9 +1,9 @@
 """Diagnoses of a student's function: `lab.checks.stamp(stamp)` passes, or names the likely mistake.
 
-What a check is made of stands in compare.py, stub.py, question.py, experiment.py and conclusion.py. The checks of each notebook have a file of
-their own in notebooks/, the questions of each lab one in labs/. A new file there is found by itself: its public
-functions are names of this package, and a name loads its own file alone. exercises.py has the hints and solutions of
-the notebooks' exercises, and counts how often each check fails.
+What a check is made of stands in compare.py, stub.py, question.py, experiment.py and conclusion.py. The checks of each
+notebook have a file of their own in notebooks/, the questions of each lab one in labs/. A new file there is found by
+itself: its public functions are names of this package, and a name loads its own file alone. exercises.py has the hints
+and solutions of the notebooks' exercises, and counts how often each check fails.
 
 Size: at most 660 lines of code, 140 a file.
 """
