@@ -104,7 +104,7 @@ def test_words_and_what_is_shown_on_the_way_make_nothing_stale(copy: Path) -> No
     progress, arguments = (importlib.import_module(f"autoencoder_lab.training.{n}") for n in ("progress", "arguments"))
     edit(file_of(copy, progress), "s{left_text}", "s, {left_text}")
     edit(file_of(copy, lab.losses), "Losses: pure functions", "Losses: functions")
-    edit(file_of(copy, arguments), "must be a positive number", "must be positive")
+    edit(file_of(copy, arguments), "fit trains a model made of", "fit takes a model made of")
     edit(file_of(copy, lab.VAE), "learning_rate = ", "learning_rate = 2 * ")
     assert stale(copy) == set()
 

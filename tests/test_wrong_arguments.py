@@ -726,6 +726,12 @@ ROWS |= {
         Row(lambda g: lab.outcome(3, "a"), "key is text.*got 3"),
         Row(lambda g: lab.outcome("k", None), "option is text.*got None"),
     ],
+    "lab.listen": [
+        Row(lambda g: lab.listen({}), "sound", ValueError),
+        Row(lambda g: lab.listen(g.z), ".", (TypeError, ValueError)),
+        Row(lambda g: lab.listen({"a": "wave"}), "a", (TypeError, ValueError)),
+        Row(lambda g: lab.listen({"a": g.z}, rate=10), "rate", ValueError),
+    ],
     "lab.quiz": [
         Row(lambda g: lab.quiz(2, []), "key is text.*got 2"),
         Row(lambda g: lab.quiz("02", "What?"), "a list of questions.*got 'What"),

@@ -28,6 +28,7 @@ HINT = "the second libraries are in an extra: pip install -e '.[second]'"
 
 ALONE = {
     "checkerboard_energy": "no library has it: a share of Fourier power (test_metrics.py has patterns made by hand)",
+    "critic_accuracy": "a network that is trained (test_critic.py has the best accuracy there is, of two Gaussians)",
     "generator_hinge": "a mean with a minus sign",
 }
 NO_FIGURES = {"DensityCoverage", "Estimate", "Modes", "PrecisionRecall", "CORRUPTION_SEED", "encode", "in_batches"}
