@@ -28,7 +28,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
@@ -161,7 +161,9 @@ def asker(answer: Answer) -> Any:
         if "in_three_states" in place:
             place["in_three_states"] = keeping(place["in_three_states"], kept)
         try:
-            found = place["probe"](dict(names), **{key: value.copy() for key, value in inputs.items()})
+            given = {key: value.copy() for key, value in inputs.items()}
+            with ThreadPoolExecutor(1) as alone:  # whose stack ends at the probe, as in the sandbox: no frame of ours
+                found = alone.submit(place["probe"], dict(names), **given).result()
         except Exception as error:
             raise ProbeFailed(f"your code stops with {type(error).__name__}: {error}") from error
         if set(found) == set("012345"):  # lab 5 gives the weights themselves
