@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import os
+import socket
 import sys
 import tempfile
 import zlib
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from autoencoder_lab.files import FULL, whole
 
 Content = bytes | bytearray
+SILENCE = 30.0  # seconds in which a mirror says nothing at all, after which the next one is asked
 PIECE, LARGEST = 2**18, 2**28  # bytes: packed, unpacked at once; unpacked, all of a file (CIFAR-10 has 186 million)
 
 
@@ -220,7 +222,15 @@ def _no_room(error: OSError, folder: Path) -> OSError:
 
 
 def download(url: str, path: Path) -> None:
-    """Fetch one address into one new file, with torchvision's downloader and its progress bar."""
+    """Fetch one address into one new file, with torchvision's downloader and its progress bar.
+
+    Raises TimeoutError where nothing comes for `SILENCE` seconds; torchvision takes no limit of its own and would wait.
+    """
     from torchvision.datasets.utils import download_url
 
-    download_url(url, str(path.parent), filename=path.name)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE)
+    try:
+        download_url(url, str(path.parent), filename=path.name)
+    finally:
+        socket.setdefaulttimeout(before)
