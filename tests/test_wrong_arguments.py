@@ -659,6 +659,8 @@ ROWS |= {
         Row(lambda g: lab.plot.image_rows({}, "alt"), "rows are {name: images}"),
         Row(lambda g: lab.plot.image_rows({"a": None}, "alt"), "the row 'a' must be images .*got None"),
         Row(lambda g: lab.plot.image_rows({"a": g.x}, None), "alt is text"),
+        Row(lambda g: lab.plot.image_rows({"a": g.x}, "alt", headers=["a"]), r"headers are {words: .*got \['a'\]"),
+        Row(lambda g: lab.plot.image_rows({"a": g.x[:2]}, "alt", headers={"a": 3}), "those that are left", ValueError),
     ],
     "lab.plot.reconstructions": [
         *of_model_and_split(lab.plot.reconstructions),
