@@ -187,10 +187,11 @@ lab.checks.squared_error_per_image(squared_error_per_image)
 # %% [markdown]
 # ### Exercise 2 · An autoencoder of your own
 #
-# Write the two halves, with a code of 16 numbers. Then write the training loop. For one batch of images `x` it goes:
-# draw them with `model(x)`; compute the loss of Exercise 1; `optimiser.zero_grad()` clears the old gradients,
-# `loss.backward()` computes the new ones, `optimiser.step()` moves all weights a little downhill. Do this for every
-# batch of `data.train.images`, and go through them several times. There are many right answers.
+# Write the two halves, with a code of 16 numbers. Then write the training loop. For one [batch]({{glossary}}#batch) of
+# images `x`, such as `data.train.images.split(128)` gives one after the other, it goes: draw them with `model(x)`; compute
+# the loss of Exercise 1; `optimiser.zero_grad()` clears the old [gradients]({{glossary}}#gradient), `loss.backward()`
+# computes the new ones, `optimiser.step()` moves all weights a little downhill. Do this for every batch, and go through all
+# of them several times. (`torch.optim.Adam(model.parameters())` is such an optimiser.) There are many right answers.
 
 
 # %% tags=["exercise"]
@@ -399,7 +400,7 @@ lab.checks.training_step(training_step)
 # the same probe on all 784 pixels, and on a code that *nobody learned*: the pixels mixed by a random matrix.
 
 
-# %%
+# %% tags=["folded"]
 class Pixels:
     """No code at all: the 784 pixels as they are."""
 
