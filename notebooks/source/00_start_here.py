@@ -97,8 +97,8 @@ lab.predict(
 # %%
 train, test = data.train.images, data.test.images
 average = train.mean(dim=0)
-from_all_others = [float((train - one).square().mean()) for one in train[:500]]  # of 500 candidates
-typical = train[from_all_others.index(min(from_all_others))]
+distances = torch.cdist(train[:500].flatten(1), train.flatten(1))  # of 500 candidates from all training digits
+typical = train[distances.square().mean(dim=1).argmin()]
 
 answers = {"an all-black one": 0 * average, "the most typical training digit": typical}
 answers["the average of all training digits"] = average
@@ -474,10 +474,10 @@ lab.holds(
 # digits as from all 784 pixels, while the reconstructions still lose detail. This does not happen by itself: a random
 # mix of 8 numbers is far behind, and catches up only as the code grows.
 #
-# A probe on 32 numbers can even do a little better than the same probe on all pixels. That is not because the code
-# knows more: it was computed from the pixels. With 784 inputs and 3,500 examples the probe also learns accidents of the
-# training digits by heart, and with 32 inputs it has less room for them. (One standard error is ± {{from_pixels.error:.3f}}
-# here, so look only at differences of twice that.)
+# A probe on 32 numbers can even do a little better than the same probe on all pixels. The code cannot know more: it was
+# computed from the pixels. A likely reason is that a probe with 784 inputs and 3,500 examples also learns accidents of the
+# training digits by heart, for which 32 inputs leave less room. (One standard error is ± {{from_pixels.error:.3f}} here, so
+# trust only differences of twice that.)
 #
 # The autoencoder's lead over PCA is large with 8 numbers and small with 32: PCA has then many patterns to combine, and
 # the network had only a few seconds of training. Notebook 02 gives it more time and a better shape.

@@ -141,6 +141,7 @@ def with_a_loader_and_a_look_at_test(model: Any, data: Any) -> Any:
             optimiser.step()
             model.zero_grad()
         F.mse_loss(model(data.test.images), data.test.images)  # measured, not trained on
+        lab.metrics.mse(model, data.val)
     return model
 
 
@@ -371,5 +372,8 @@ def test_the_students_random_numbers_and_network_stay_as_they_were() -> None:
     checks.own_autoencoder(Solved, loop())
     assert torch.equal(torch.rand(3), expected)
     network = Solved()
+    lab.metrics.mse(network, lab.load("mnist-5k", 20).val)
+    before = [weight.clone() for weight in network.parameters()]
     checks.own_autoencoder(network, loop())
     assert not network._forward_pre_hooks and network.training
+    assert all(map(torch.equal, before, network.parameters())), "the check trains a copy"

@@ -3,6 +3,7 @@
 It is written as one likes: layers of any kind and width, any optimiser, the loss by hand or from PyTorch.
 """
 
+import copy
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -93,9 +94,11 @@ def _misfit(error: Exception) -> str | None:
 
 
 def _network(made: Any) -> Any:
-    """The network, made if it has to be; None, and "not done yet" printed, for a stub."""
+    """The network, made if it has to be, of a given one a copy; None, and "not done yet" printed, for a stub."""
     if isinstance(made, nn.Module):
-        return made
+        network = copy.deepcopy(made)  # it is trained here, and the student's own stays as it is
+        vars(network).pop(KEPT, None)
+        return network
     if not is_function(NAME, made):
         return None
     try:
@@ -334,7 +337,7 @@ def _loop_flaw(
     network: nn.Module, seen: _Seen, still: set[str], before: float, after: float, differ: float
 ) -> str | None:
     """What is wrong with a loop, or None."""
-    if KEPT in vars(network):
+    if getattr(vars(network).get(KEPT), "fit_seconds", None) is not None:
         return "lab.fit is the library's own loop; here, write one of yours: zero_grad(), backward(), step()"
     for split, purpose in (("test", "for the final judgement"), ("val", "for choosing between models")):
         if split in seen.splits:
