@@ -492,8 +492,8 @@ lab.holds(
 # %% [markdown]
 # ## 4 · Only what it was trained on
 #
-# Autoencoders are [data-specific]({{glossary}}#data-specific), says slide 004 among the limitations. Nobody told the
-# decoder what a picture is; it has only ever drawn digits. What will it make of other kinds of images? We take four:
+# Autoencoders are said to be [data-specific]({{glossary}}#data-specific) (slide 004). Nobody told the decoder what a picture
+# is; it has only ever drawn digits. What will it make of other kinds of images? We take four:
 # digits turned **upside down**, white **shapes** (boxes, ovals, triangles), **faces**, and the very same digits as
 # **negatives**, black on white.
 

@@ -88,8 +88,8 @@ lab.holds(("the two formulas give the network's own pictures", same))
 # %% [markdown]
 # ### Is the code lossless?
 #
-# Slide 001 says so: "h is a loss-free encoding", it "captures all the important characteristics". Lossless would mean
-# that $x$ can be had back from $h$ exactly, so two different pictures may never share a code.
+# "h is a loss-free encoding", which "captures all the important characteristics" (slide 001). Lossless would mean that $x$
+# can be had back from $h$ exactly. Then two different pictures may never share a code.
 
 # %%
 lab.predict(
@@ -217,8 +217,8 @@ lab.holds(
 # %% [markdown]
 # ## 3 · The same space on other axes
 #
-# Equal error, equal subspace. Do the two models also have the same *code*? PCA, says slide 001 ("PCA vs AE", 4), has an
-# explicit transformation matrix, while the autoencoder's embedding is learned implicitly in its hidden layer.
+# Equal error, equal subspace. Do the two models also have the same *code*? PCA has an explicit transformation matrix, while
+# the autoencoder's embedding is learned implicitly in its hidden layer (slide 001, "PCA vs AE", 4).
 #
 # Take any invertible matrix $A$. The pair $(A W,\ W^* A^{-1})$ draws exactly the same pictures as $(W,\ W^*)$, since
 # $W^* A^{-1} A W = W^* W$. The squared error cannot tell them apart, so nothing makes gradient descent choose PCA's
@@ -487,8 +487,8 @@ lab.checks.few_images_experiment(experiment, result, conclusion)
 # ## 5 · The output function decides which pictures can be drawn
 #
 # Whatever the network computes, $f$ has the last word. Which function suits the decoder best? $\text{sigmoid}(a)$ stays in
-# $[0, 1]$, $\tanh(a)$ in $[-1, 1]$, and $a$ itself has no bounds. Slide 001 answers: the sigmoid for binary inputs, the
-# straight line for real ones.
+# $[0, 1]$, $\tanh(a)$ in $[-1, 1]$, and $a$ itself has no bounds. The advice is: the sigmoid for binary inputs, the straight
+# line for real ones (slide 001).
 #
 # ### Binary images
 #
@@ -1030,7 +1030,7 @@ lab.holds(
 # %% [markdown]
 # ## Deeper · Which g?
 #
-# $g$ is typically a sigmoid, says slide 001. A sigmoid's slope is at most ¼, and almost 0 where its unit is
+# $g$ is typically a sigmoid (slide 001). A sigmoid's slope is at most ¼, and almost 0 where its unit is
 # [saturated]({{glossary}}#saturation), stuck near 0 or near 1; a chain of layers multiplies such slopes. Two
 # measurements: the flat network with its code through $g$, and one with two more layers on either side and $g$ between
 # them. Three functions $g$ each, the same steps.
