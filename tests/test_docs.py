@@ -167,7 +167,7 @@ def test_a_section_that_does_not_exist_is_noticed() -> None:
     assert absent(there + " [01, section 7](../notebooks/01_linear_autoencoder.ipynb)") == []
     for wrong in ("Notebook 00, sections 1 and 9", "notebook 47", "Notebook 02, *Deeper · Nothing*"):
         assert absent(f"{wrong}.") == [wrong]
-    assert absent("Notebook 00, section 1, Exercise 4.") == ["Notebook 00, section 1, Exercise 4"]
+    assert absent("Notebook 00, section 1, Exercise 9.") == ["Notebook 00, section 1, Exercise 9"]
     assert absent("[01, section 8](../notebooks/01_linear_autoencoder.ipynb)") == ["[01, section 8]"]
 
 

@@ -92,22 +92,42 @@ def reconstructions(
     )
 
 
-def image_rows(rows: Mapping[str, Tensor], alt: str, scale: float = 0.75) -> Figure:
-    """Named rows of images, one under the other: {name: (N, C, H, W)}, or whatever `images` takes."""
+def image_rows(
+    rows: Mapping[str, Tensor], alt: str, scale: float = 0.75, headers: Mapping[str, int] | None = None
+) -> Figure:
+    """Named rows of images, one under the other: {name: (N, C, H, W)}, or whatever `images` takes.
+
+    headers: {words: how many columns they stand over}, from the left; every image then has a thin frame as well.
+    """
     if not isinstance(rows, Mapping) or not rows:
         raise TypeError(f"rows are {{name: images}}, at least one, got {arguments.shown(rows)}")
     arguments.text("alt", alt, '"Digits above their reconstructions."')
     scale = arguments.number("scale", scale, "is the side of an image in inches, above 0", lambda inches: inches > 0)
     rows = {str(name): arguments.drawable(batch, f"the row {name!r}") for name, batch in rows.items()}
     count = max(len(batch) for batch in rows.values())
-    margin = 0.075 * max(map(len, rows)) + 0.2
-    figure = Figure(alt, figsize=(scale * count + margin, scale * len(rows)), layout=None)
+    margin, top = 0.075 * max(map(len, rows)) + 0.2, 0.25 if headers else 0.0
+    figure = Figure(alt, figsize=(scale * count + margin, scale * len(rows) + top), layout=None)
     axes = canvas(figure)
+    _write_headers(axes, headers or {}, margin, scale, count)
     for row, (name, batch) in enumerate(rows.items()):
         for column, image in enumerate(batch):
-            show_image(axes, image, margin + column * scale, row * scale, scale)
-        axes.text(margin - 0.1, (row + 0.5) * scale, name, ha="right", va="center", fontsize=9)
+            show_image(axes, image, margin + column * scale, top + row * scale, scale)
+            if headers:
+                left, right, bottom, above = axes.images[-1].get_extent()
+                axes.plot([left, right, right, left, left], [bottom, bottom, above, above, bottom], "#767676", lw=0.6)
+        axes.text(margin - 0.1, top + (row + 0.5) * scale, name, ha="right", va="center", fontsize=9)
     return figure
+
+
+def _write_headers(axes: Axes, headers: Mapping[str, int], margin: float, scale: float, count: int) -> None:
+    """Words above columns of images; ValueError where they stand over more columns than there are."""
+    if not isinstance(headers, Mapping):
+        raise TypeError(f"headers are {{words: how many columns they stand over}}, got {arguments.shown(headers)}")
+    column = 0
+    for words, width in headers.items():
+        width = arguments.whole(f"the header {words!r}", width, 1, count - column, "of columns", "those that are left")
+        axes.text(margin + (column + width / 2) * scale, 0.12, str(words), ha="center", va="center", fontsize=9)
+        column += width
 
 
 def basis(models: Any, count: int = 8) -> Figure:

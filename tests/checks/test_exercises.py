@@ -72,9 +72,9 @@ def written(one: shipped.Exercise) -> tuple[str, Exercise]:
 
 @cache
 def ready(notebook: str) -> dict[str, Any]:
-    """The names that its set-up cells make."""
+    """The names that its first set-up cell makes; a second one trains a model."""
     names: dict[str, Any] = {"__name__": "__main__"}
-    for cell in set_up(read(notebook)):
+    for cell in set_up(read(notebook))[:1]:
         run(cell.source, names, (*DEFINITIONS, ast.Assign))
     return names
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from autoencoder_lab.checks.compare import CheckFailed, explaining, show
 from autoencoder_lab.checks.conclusion import conclusion_compares
 from autoencoder_lab.checks.experiment import Watcher, concluded, measured_numbers, numbered_images, numbers_of
+from autoencoder_lab.checks.notebooks.own_autoencoder import judge
 from autoencoder_lab.checks.question import Question, by_sentence, random_pair
 
 # --- 1: the squared error ------------------------------------------------------------------------------------------
@@ -67,11 +68,22 @@ SQUARED_ERROR = Question(
     lambda _: [random_pair(3, 1, 4, 5), random_pair(2, 3, 4, 4)],
 )
 
-# --- 2: a step of gradient descent ---------------------------------------------------------------------------------
+# --- 2: an autoencoder of one's own --------------------------------------------------------------------------------
+
+
+def own_autoencoder(made: Any, train: Any) -> None:
+    """Exercise 00.2: MyAutoencoder(), an nn.Module with encode, decode and forward, and train(model, data).
+
+    Judged by its shapes, by what passes through the code, and by what a training on 1,000 digits does to the weights.
+    """
+    judge(made, train)
+
+
+# --- 3: a step of gradient descent ---------------------------------------------------------------------------------
 
 
 def training_step(student: Callable[[Any, torch.optim.Optimizer, Tensor], Any]) -> None:
-    """Exercise 00.2: student(model, optimiser, x) makes one step of gradient descent on model.loss(x).total.
+    """Exercise 00.3: student(model, optimiser, x) makes one step of gradient descent on model.loss(x).total.
 
     It returns the loss before the step. Judged by the losses and the weights of three steps from the same start.
     """
@@ -177,11 +189,11 @@ TRAINING_STEP = Question(
     adapt=_three_steps,
 )
 
-# --- 3: an experiment ----------------------------------------------------------------------------------------------
+# --- 4: an experiment ----------------------------------------------------------------------------------------------
 
 
 def unseen_digit(experiment: Callable[..., Any], result: Any = None, conclusion: str | None = None) -> None:
-    """Exercise 00.3: experiment(data, digit, train, error) gives (error with the digit, error without it).
+    """Exercise 00.4: experiment(data, digit, train, error) gives (error with the digit, error without it).
 
     The experiment is run with a small data set and with stand-ins for train(images) and error(model, images) that
     write down what they are given: what it trains on and what it measures on is judged, not how small its errors are.

@@ -14,6 +14,19 @@ from autoencoder_lab.checks.question import Inputs, Question, as_asked, by_sente
 # --- 1: principal components from a decoder ------------------------------------------------------------------------
 
 
+def orthonormal_basis(student: Callable[[Tensor], Any]) -> None:
+    """Exercise 01.1, first blank: student(weight) gives Q, (pixels, k), orthonormal columns that span W*'s subspace.
+
+    Any such basis is right: of an SVD, of a QR decomposition, turned or not.
+    """
+    BASIS.check(student)
+
+
+def coordinates(student: Callable[[Tensor, Tensor], Any]) -> None:
+    """Exercise 01.1, second blank: student(images, Q) gives Z = (X − X̄) Q, (n, k)."""
+    COORDINATES.check(student)
+
+
 def components_from_decoder(student: Callable[[Tensor, Tensor], Any]) -> None:
     """Exercise 01.1: student(weight, images) gives W*'s subspace on PCA's axes, (pixels, k). Slide 001, "PCA vs AE", 4.
 
@@ -97,6 +110,69 @@ COMPONENTS_MISTAKES: dict[str, Function] = {
 }
 
 
+def _projector(function: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+    """weight → Q Qᵀ, which is the same for every orthonormal basis of a subspace."""
+
+    def projected(weight: Tensor) -> Any:
+        columns = function(weight)
+        if isinstance(columns, list):  # of rows
+            columns = as_asked(columns, weight)
+        if isinstance(columns, tuple):
+            raise CheckFailed("orthonormal_basis: svd and qr return several things; return the one that is Q")
+        if not isinstance(columns, Tensor):
+            return columns
+        if columns.shape != weight.shape:
+            raise CheckFailed(
+                f"orthonormal_basis: Q must have the shape of W*, {tuple(weight.shape)}, got {tuple(columns.shape)}. "
+                "In torch.linalg.svd(…, full_matrices=False), U has it"
+            )
+        columns = columns.double()
+        if not torch.allclose(columns.T @ columns, torch.eye(columns.shape[1]).double(), atol=1e-4):
+            raise CheckFailed(
+                "orthonormal_basis: the columns are not orthonormal: of length 1, and at right angles to each other"
+            )
+        projector = columns @ columns.T
+        if not torch.allclose(projector @ weight.double(), weight.double(), atol=1e-3):
+            raise CheckFailed(
+                "orthonormal_basis: the columns are orthonormal, but span another subspace than those of W*; take the "
+                "SVD of `weight`"
+            )
+        return projector.to(weight.dtype)
+
+    return projected
+
+
+BASIS = Question(
+    "orthonormal_basis",
+    _projector(_basis),
+    {},
+    lambda generator: [inputs[:1] for inputs in _weights_and_images(generator)],
+    tolerance=1e-3,
+    adapt=_projector,
+)
+
+COORDINATES_MISTAKES: dict[str, Function] = {
+    "the images are not centred; subtract images.mean(dim=0) before you project them": lambda images, Q: images @ Q,
+    "each image is centred by its own mean; subtract the mean image, images.mean(dim=0)": lambda images, Q: (
+        (images - images.mean(dim=1, keepdim=True)) @ Q
+    ),
+    "one number is subtracted from all pixels; subtract the mean image, images.mean(dim=0)": lambda images, Q: (
+        (images - images.mean()) @ Q
+    ),
+    "the images are also divided by their standard deviation; they are only centred": lambda images, Q: (
+        _centred(images) / images.std(dim=0) @ Q
+    ),
+}
+
+
+COORDINATES = Question(
+    "coordinates",
+    lambda images, Q: _centred(images) @ Q,
+    by_sentence(COORDINATES_MISTAKES),
+    lambda generator: [(images, _basis(weight)) for weight, images in _weights_and_images(generator)],
+)
+
+
 def _weights_and_images(_: Generator) -> Sequence[Inputs]:
     """Decoder weights (pixels, k) and images (60, pixels) that spread unequally, off centre."""
     generator, cases = Generator().manual_seed(1), []
@@ -122,7 +198,7 @@ COMPONENTS = Question(
 def few_images_experiment(experiment: Callable[..., Any], result: Any = None, conclusion: str | None = None) -> None:
     """Exercise 01.2: experiment(data, few, fit_pca, fit_autoencoder, error_on) gives four test errors.
 
-    (PCA with all training images, autoencoder with all, PCA with few, autoencoder with few). Judged, as in 00.3, by
+    (PCA with all training images, autoencoder with all, PCA with few, autoencoder with few). Judged, as in 00.4, by
     what it fits and measures, with stand-ins that write down what they are given. result: what the real run returned;
     conclusion: a sentence with the autoencoder's error as a multiple of PCA's, with few images.
     """
