@@ -81,7 +81,9 @@ class AsAttributes(nn.Module):
 )
 def test_right_in_any_style(right: Any, capsys: pytest.CaptureFixture[str]) -> None:
     checks.own_conv_autoencoder(right)
-    assert "✓ own_conv_autoencoder: correct, 28 → " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "✓ own_conv_autoencoder: correct. Its maps have " in said and " 28 on the way out" in said
+    assert ("outside [0, 1]" in said) == (right is AsAttributes)
 
 
 def test_what_passes_goes_into_fit_and_compare_as_it_is() -> None:
@@ -146,6 +148,14 @@ class NoForward(nn.Module):
         self.encoder, self.decoder = nn.Sequential(*down()), nn.Sequential(*up())
 
 
+class ByView(Halves):
+    def __init__(self) -> None:
+        super().__init__(down(), up())
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.down[5](self.down[:4](x).view(-1, 784))
+
+
 none = nn.Identity
 dense = [nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Linear(16, 16)]
 WRONG = [
@@ -166,7 +176,8 @@ WRONG = [
     (Halves(down(), up(act=none, end=())), r"no non-linearity stands between the decoder's layers"),
     (Halves(dense, up()), r"no convolution in the encoder: that is a dense one"),
     (Halves(down(), [nn.Linear(16, 99), nn.ReLU(), nn.Linear(99, 784), nn.Unflatten(1, (1, 28, 28))]), r"the decoder"),
-    (Halves(down(), up(end=(nn.ReLU, nn.Sigmoid))), r"darker than 0.5: a ReLU stands before the sigmoid"),
+    (Halves(down(), up(end=(nn.ReLU, nn.Sigmoid))), r"darker than 0.50: an activation stands before"),
+    (Halves(down(), up(end=(nn.SiLU, nn.Sigmoid))), r"darker than 0.43: an activation stands before"),
     (
         Halves(down(), up(end=(nn.Flatten, lambda: nn.Softmax(1), lambda: nn.Unflatten(1, (1, 28, 28))))),
         r"add up to 1, as after a softmax",
@@ -183,6 +194,9 @@ WRONG = [
     (NoSuper, r"call super\(\).__init__\(\) in the first line"),
     (NoForward, r"forward is missing"),
     (nn.Sequential(*down(), *up()), r"has no encode"),
+    (lab.ConvAutoencoder(16), r"the library's own"),
+    (ByView(), r"8 × 7 × 7, hold 392 numbers a picture; the row .* asks for another number"),
+    (Halves(down(), [*up()[:3], nn.Upsample(scale_factor=4), nn.ReLU(), nn.Conv2d(8, 1, 5)]), r"24×24.*of 28 .*here 2"),
     (lambda: [nn.Flatten()], r"must be an nn.Module"),
     (3, r"hand over the function itself"),
 ]

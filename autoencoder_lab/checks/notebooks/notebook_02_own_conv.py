@@ -77,8 +77,15 @@ def _network(made: Any) -> Any:
     return network
 
 
+def _borrowed(network: nn.Module) -> str | None:
+    if any(hasattr(type(layer), "reconstructs") for layer in network.modules()):
+        return "that is the library's own; here, put the layers together yourself"
+    return None
+
+
 def _judge(network: Any) -> None:
     """Print ✓ or "not done yet", or raise CheckFailed with what is likely wrong."""
+    _refuse(_borrowed(network))
     encode, decode = (_half(network, *names) for names in (("encode", "encoder"), ("decode", "decoder")))
     x = torch.rand(COUNT, 1, SIDE, SIDE)
     code, down = _passed("encode", encode, x)
@@ -96,9 +103,14 @@ def _judge(network: Any) -> None:
         or _way_flaw(network, encode, decode, x)
         or _gradient_flaw(network, x)
     )
-    sizes = [SIDE, *(one.after for one in down), *(one.after for one in up)]
+    inwards, outwards = (", ".join(str(one.after) for one in half) for half in (down, up))
     count = sum(weight.numel() for weight in network.parameters())
-    print(f"✓ {NAME}: correct, {' → '.join(map(str, sizes))} pixels a side, {CODE} numbers between, {count:,} weights")
+    beyond = picture.min() < 0 or picture.max() > 1
+    advice = "; but it can draw values outside [0, 1], which nn.Sigmoid() at the end keeps inside" if beyond else ""
+    print(
+        f"✓ {NAME}: correct. Its maps have {inwards} pixels a side on the way in and {outwards} on the way out, "
+        f"{CODE} numbers between, {count:,} weights{advice}"
+    )
 
 
 def _half(network: nn.Module, *names: str) -> Any:
@@ -189,6 +201,12 @@ def _misfit(error: str, seen: list[Convolution]) -> str | None:
             "the layer before"
         )
     if "unflatten" in error or "is invalid for input of size" in error:
+        if seen and not seen[-1].transposed:
+            return (
+                f"the feature maps, {last}, hold {_numbers(seen[-1]):,} numbers a picture; the row you make of them, "
+                f"by view or reshape, asks for another number{_growth_advice(seen)}. flatten(1) takes as many as there "
+                "are"
+            )
         return (
             "the row of numbers cannot be folded into feature maps of this size. nn.Unflatten(1, (C, 7, 7)) needs "
             "C · 7 · 7 numbers, so the linear layer before it must give that many"
@@ -260,6 +278,11 @@ def _growth_advice(seen: list[Convolution]) -> str:
                 f"⌊(n + 2p − k)/s⌋ + 1 with k = {one.kernel}, p = {one.padding}, s = {one.stride}; kernel 4 with "
                 "padding 1, or kernel 3 with padding 1, halves an even number exactly"
             )
+        if not one.transposed and one.stride == 1 and one.after != one.before:
+            return (
+                f". A convolution of stride 1 made {one.after} of {one.before} pixels a side; padding (k − 1)/2 keeps "
+                f"the size, here {(one.kernel - 1) / 2:g}"
+            )
     return ""
 
 
@@ -276,12 +299,12 @@ def _convolution_flaw(down: list[Convolution], up: list[Convolution]) -> str | N
 def _linear_flaw(encode: Any, decode: Any, x: Tensor) -> str | None:
     """Whether a half is a linear map, but for its last function."""
     with torch.no_grad():
-        if _is_affine(encode, x):
+        if _is_affine(encode, 5 * x):  # far from 0, where every activation looks straight
             return (
                 "no non-linearity stands between the encoder's layers, so together they are one matrix. Put nn.SiLU() "
                 "or nn.ReLU() behind each but the last"
             )
-        z = torch.randn(COUNT, CODE)
+        z = 3 * torch.randn(COUNT, CODE)
         before_sigmoid = lambda one: decode(one).double().logit(eps=1e-6)  # noqa: E731
         if any(_is_affine(half, z) for half in (decode, before_sigmoid)):
             return (
@@ -302,11 +325,12 @@ def _is_affine(function: Callable[[Tensor], Tensor], x: Tensor) -> bool:
 def _range_flaw(decode: Any) -> str | None:
     """Whether the decoder can draw black, and pixels of their own."""
     with torch.no_grad():
-        drawn = decode(20 * torch.randn(200, CODE)).flatten(1)
-    if drawn.min() >= 0.499 and drawn.max() <= 1:
+        drawn = decode(100 * torch.randn(200, CODE)).flatten(1)
+    darkest = float(drawn.min())
+    if darkest >= 0.4 and drawn.max() <= 1:
         return (
-            "no pixel can be darker than 0.5: a ReLU stands before the sigmoid and lets nothing below 0 through. No "
-            "activation between the last convolution and the sigmoid"
+            f"no pixel can be darker than {darkest:.2f}: an activation stands before the sigmoid, and lets little or "
+            "nothing below 0 through. None belongs between the last convolution and the sigmoid"
         )
     if torch.allclose(drawn.sum(dim=1), torch.ones(len(drawn)), atol=1e-3):
         return "the pixels of a picture add up to 1, as after a softmax; each has a brightness of its own: nn.Sigmoid()"
