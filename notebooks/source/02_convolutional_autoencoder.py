@@ -803,7 +803,7 @@ print(f"real digits: {fast_share_of_a_colleague(data.test.images, cutoff=6):.3f}
 print(f"one single digit: {fast_share_of_a_colleague(data.test.images[:1], cutoff=6):.3f}")
 
 # %% [markdown]
-# Where do the fast waves of a thousand digits go? Write it rightly.
+# Where do the fast waves of a thousand digits go? Now write it correctly.
 
 
 # %% tags=["exercise"]
@@ -980,8 +980,8 @@ def by_hand(images):
 kernels = {"untrained": untrained.encoder[1].weight, "trained": trained.encoder[1].weight, "by hand": made_by_hand()}
 lab.plot.image_rows(
     {name: 0.5 + 0.5 * w.detach() / w.detach().abs().amax(dim=(1, 2, 3), keepdim=True) for name, w in kernels.items()},
-    alt="Sixteen kernels of 4×4 in each row, mid-grey is zero: untrained ones are speckled, trained ones are speckled "
-    "with broad bright and dark sides, those made by hand are clean edges, blobs and bars.",
+    alt="Sixteen kernels of 4×4 in each row, mid-grey is zero: untrained and trained ones are speckled and look alike, "
+    "those made by hand are clean edges, blobs and bars.",
     scale=0.5,
 )
 
@@ -1002,10 +1002,9 @@ lab.plot.bars(rounded, "share of a kernel that is edge or blob", baselines={"any
 
 
 # %% tags=["folded"]
-def nine_places(model, layer, unit):
-    """The nine places that excite a unit most, each from another test digit, as one picture."""
+def nine_places(responses, layer):
+    """The nine places that excite a unit most, each from another test digit, as one picture; responses: (N, h, w)."""
     size, step, start = ((4, 2, -1), (10, 4, -3))[layer - 1]
-    responses = lab.metrics.in_batches(maps(model, layer), data.test.images)[:, unit]
     strongest, where = responses.flatten(1).max(dim=1)
     wide, tiles = F.pad(data.test.images, (8, 8, 8, 8)), []
     for i in strongest.topk(9).indices.tolist():
@@ -1014,14 +1013,16 @@ def nine_places(model, layer, unit):
     return torch.cat([torch.cat(tiles[k : k + 3], dim=2) for k in (0, 3, 6)], dim=1)
 
 
+rows = {}
+for number, layer in ((1, "first"), (2, "second")):
+    for name, model in (("untrained", untrained), ("trained", trained)):
+        responses = lab.metrics.in_batches(maps(model, number), data.test.images)
+        rows[f"{layer} layer, {name}"] = torch.stack([nine_places(responses[:, unit], number) for unit in range(6)])
 lab.plot.image_rows(
-    {
-        f"{layer} layer, {name}": torch.stack([nine_places(model, number, unit) for unit in (0, 1, 2, 3, 4, 5)])
-        for number, layer in ((1, "first"), (2, "second"))
-        for name, model in (("untrained", untrained), ("trained", trained))
-    },
+    rows,
     alt="For six units of each layer, untrained and trained, the nine places that excite them most. In the first layer "
-    "they are strokes and their edges, in the second larger pieces of strokes; the untrained ones look much alike.",
+    "they are pieces and edges of strokes, trained or not. In the second, untrained units take all kinds of strokes; of "
+    "the trained ones, one takes upright bars, one the slants of sevens, one the turns at the top.",
     scale=1.0,
 )
 
@@ -1086,8 +1087,8 @@ lab.holds(
 )
 
 # %% [markdown]
-# **What you should see.** Training turns the kernels towards edges and blobs: {{100 * share["trained"]:.0f}} % of their
-# power instead of {{100 * share["untrained"]:.0f}} %. It makes units of the second layer selective: of the nine digits
+# **What you should see.** Training turns the kernels towards edges and blobs, though by eye one hardly sees it after so
+# short a run: {{100 * share["trained"]:.0f}} % of their power instead of {{100 * share["untrained"]:.0f}} %. It makes units of the second layer selective: of the nine digits
 # that excite one most, {{means["second, trained"]:.1f}} show the same digit, untrained {{means["second, untrained"]:.1f}},
 # and nine digits at random {{chance:.1f}}. In the first layer, nothing of the kind
 # ({{means["first, trained"]:.1f}}). So far the slide: low levels, edges and blobs; high levels, patterns.
@@ -1097,7 +1098,7 @@ lab.holds(
 # off sixteen filters made by hand to {{100 * read["by hand"].value:.0f}} %. Any sixteen filters detect *something*, and
 # pictures consist of edges and blobs whoever looks at them. That a kernel looks like an edge shows little; that it does
 # so *more than before training* shows something. **The slide is right under a condition**: it is training that makes
-# them feature detectors, and the second layer's more than the first's (C56, over five seeds).
+# them detectors of features, and most of a first-layer kernel is neither edge nor blob (C56, over five seeds).
 #
 # **Try it.** Train for 3,000 steps. Do the kernels become cleaner? Does the classifier read more?
 

@@ -282,7 +282,7 @@ for name, given in (("the noise of the training", noisy), ("new noise, same imag
     print(f"{name}: {-10 * error.log10():.1f} dB")
 
 # %% [markdown]
-# What has the network learnt there? Write the loop rightly.
+# What has the network learnt there? Now write the loop correctly.
 
 
 # %% tags=["exercise"]
@@ -707,7 +707,7 @@ lab.holds(("the mean fill's error, in PCA fill's", in_faces["mean fill"].value /
 # ### Exercise 3 · Where should the loss look?
 #
 # A hole is 100 of 784 pixels. Trained on all of them, the network spends most of its effort on pixels that are plain to
-# see. A tempting idea: **take the loss inside the hole alone.** This function can do both:
+# see. An idea: **take the loss inside the hole alone.** This function can do both:
 
 
 # %%

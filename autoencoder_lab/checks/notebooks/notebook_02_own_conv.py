@@ -61,9 +61,9 @@ def _network(made: Any) -> Any:
     if not is_function(NAME, made):
         return None
     try:
-        parameters = inspect.signature(made).parameters.values()
+        parameters = list(inspect.signature(made).parameters.values())
     except (TypeError, ValueError):
-        parameters = {}.values()
+        parameters = []
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     needed = [one for one in parameters if one.default is one.empty and one.kind in positional]
 
@@ -367,8 +367,10 @@ def _gradient_flaw(network: Any, x: Tensor) -> str | None:
             "PyTorch knows of no weights in it. Layers must be attributes (self.encoder = …); in a plain list nobody "
             "finds them, nn.Sequential or nn.ModuleList holds them"
         )
-    loss = (network(x) - x).square().mean()
-    slopes = torch.autograd.grad(loss, list(named.values()), allow_unused=True) if loss.requires_grad else [None]
+    loss: Tensor = (network(x) - x).square().mean()
+    slopes: list[Any] = [None]
+    if loss.requires_grad:
+        slopes = list(torch.autograd.grad(loss, list(named.values()), allow_unused=True))
     lost = [name for name, slope in zip(named, slopes, strict=False) if slope is None]
     if len(lost) == len(slopes):
         return "no gradient reaches the weights: is there a detach(), .data or torch.no_grad() on the way?"
