@@ -182,11 +182,11 @@ CLAIM = re.compile(r"^\| (C\d+) \| ([\d, ]+) \|.* \| `(\w+)` · (?:section )?([^
 
 
 def decks(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
-    """For docs/sources.md: which sections test a slide deck's claims, by docs/claims.md."""
+    """For docs/sources.md: which sections test a slide deck's claims, by docs/claims.md; not the course's own ones."""
     claims = CLAIM.findall((ROOT / "docs" / "claims.md").read_text(encoding="utf-8"))
     titles = {one.name: f"{one.number} · {one.title}" for one in notebooks}
     rows = []
-    for deck in sorted({deck for _, slides, *_ in claims for deck in slides.split(", ")}):
+    for deck in sorted({deck for _, slides, *_ in claims for deck in slides.split(", ") if deck.isdigit()}):
         for name in titles:
             where: dict[str, list[str]] = {}
             for claim, slides, notebook, section in claims:

@@ -118,7 +118,7 @@ def test_verdicts_are_those_of_the_evidence(source: Path) -> None:
     told = {}
     for line in table.splitlines():
         verdict = line.rstrip("| ").rpartition("|")[2].strip()
-        for name in re.findall(r"\bC\d\d\b(?=\))", line):
+        for name in re.findall(r"\bC\d+\b(?=\))", line):
             told[name] = verdict
             found = re.match(r"right under a condition(?=: )|right(?! under)|wrong", verdict)
             assert found and found[0] == words[name], f"{name} is {words[name]!r} in docs/claims.md, here {verdict!r}"

@@ -20,7 +20,7 @@ class affine:
 
     rotation: largest turn in degrees; scale: largest relative change of size; shear: largest slant (tangent);
     shift: largest move as a share of the image's side; padding: "zeros", "border" or "reflection".
-    The defaults helped on 3,500 digits; see notebook 02, "Augmentation".
+    The defaults helped on 3,500 digits; see notebook 02, section 4.
     """
 
     rotation: float = 10.0

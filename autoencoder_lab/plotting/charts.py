@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -152,19 +153,23 @@ def bars(
     baselines = levels_by_name(baselines)
     figure = Figure(figsize=(6.0, 0.4 * len(values) + 1.0))
     axes = figure.subplots()
-    facts = []
+    facts, ends = [], [0.0, *(baselines or {}).values()]
     for i, (name, entry) in enumerate(values.items()):
         estimate = entry if isinstance(entry, metrics.Estimate) else metrics.Estimate(float(entry), 0.0)
         axes.barh(i, estimate.value, xerr=estimate.error or None, color=COLOURS[0], alpha=0.8, height=0.6)
         end = max(0.0, estimate.value + (estimate.error if estimate.error > 0 else 0.0))  # past bar and error bar
         axes.text(end, i, f"  {estimate}", va="center", fontsize=8)
+        ends += [estimate.value, end]
         facts.append(f"{' '.join(name.split())} {estimate}")  # a name may be broken into lines
     _draw_baselines(axes.axvline, baselines or {}, ".4g")
     facts += [f"{name} {level:.4g}" for name, level in (baselines or {}).items()]
     figure.legend_below()
     axes.set_yticks(range(len(values)), list(values))
     axes.invert_yaxis()
-    axes.margins(x=0.35)
+    axes.margins(x=0.35)  # for the values that are written at the ends
+    # none in that margin, where no bar reaches: a share would seem to go beyond 1
+    ends = [end for end in ends if math.isfinite(end)]
+    axes.set_xticks([tick for tick in axes.get_xticks() if min(ends) <= tick <= max(ends)])
     axes.set_xlabel(ylabel)
     figure.alt = alt or f"{ylabel}: {'; '.join(facts)}."
     return figure

@@ -93,7 +93,7 @@ def test_few_images_that_are_another_kind(choose: Function, said: str) -> None:
         checks.few_images_experiment(few_images(choose))
 
 
-# --- 02.2, 03.3, 04b.3, 06.3: several seeds --------------------------------------------------------------------------
+# --- 02.3, 03.3, 04b.3, 06.3: several seeds --------------------------------------------------------------------------
 
 
 def small_conv() -> Any:

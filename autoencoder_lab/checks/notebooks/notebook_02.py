@@ -16,7 +16,7 @@ from autoencoder_lab.metrics import Estimate
 
 
 def stamp(student: Callable[[Tensor, Tensor, int], Any]) -> None:
-    """Exercise 02.1: student(x, kernel, stride), (n,) and (k,), gives y with y_{s·i+u} += x_i k_u. Slide 003."""
+    """Exercise 02.1: student(x, kernel, stride), (n,) and (k,), gives y with y_{s·i+u} += x_i w_u. Slide 003."""
     STAMP.check(student)
 
 
@@ -109,11 +109,11 @@ def _rows_and_kernels(_: Generator) -> Sequence[Inputs]:
 
 STAMP = Question("stamp", _stamp, by_sentence(STAMP_MISTAKES), _rows_and_kernels)
 
-# --- 2: an experiment ----------------------------------------------------------------------------------------------
+# --- 3: an experiment ----------------------------------------------------------------------------------------------
 
 
 def shuffled_pixels(experiment: Callable[..., Any], hurt: Callable[[dict[str, float]], Any]) -> None:
-    """Exercise 02.2: a conv and a dense autoencoder, each on images as they are and with all pixels in one new order.
+    """Exercise 02.3: a conv and a dense autoencoder, each on images as they are and with all pixels in one new order.
 
     Nothing is trained: experiment(data, fit, score) is handed a fit and a score that only write down what was asked.
     """
@@ -267,11 +267,11 @@ HURT = Question(
     adapt=lambda hurt: lambda a, b, c, d: hurt({"conv": a, "conv, shuffled": b, "dense": c, "dense, shuffled": d}),
 )
 
-# --- 3: the share of fast waves ------------------------------------------------------------------------------------
+# --- 4: the share of fast waves ------------------------------------------------------------------------------------
 
 
 def fast_share(student: Callable[[Tensor, float], Any]) -> None:
-    """Exercise 02.3: student(images, cutoff) gives the share of power above `cutoff` waves per image."""
+    """Exercise 02.4: student(images, cutoff) gives the share of power above `cutoff` waves per image."""
     FAST_SHARE.check(student)
 
 
