@@ -111,6 +111,7 @@ def at_hand() -> SimpleNamespace:
         mixture=lab.LatentMixture(pca, 2),
         fitted=lab.LatentMixture(pca, 2).fit(data.train),
         digits=torch.zeros(20, 1, 28, 28),
+        points=torch.zeros(3, 2),
         module=nn.Linear(2, 2),
         game=lab.PlanarGAN(),
     )
@@ -281,6 +282,10 @@ ROWS: dict[str, list[Row]] = {
         Row(lambda g: lab.load(g.data), "takes the name of a data set.*got a whole data set"),
         Row(lambda g: lab.load(60), "takes the name of a data set.*got 60"),
         *wrong_whole("n", lambda n: lab.load("digits", n if n is not None else 0)),
+    ],
+    "lab.bent_curve": [
+        *wrong_whole("n", lab.bent_curve),
+        *wrong_number("noise", lambda noise: lab.bent_curve(9, noise)),
     ],
     "lab.Split": [
         Row(lambda g: lab.Split(g.x.numpy(), g.labels, ("a",)), "must be tensors.*from_numpy"),
@@ -661,6 +666,19 @@ ROWS |= {
         Row(lambda g: lab.plot.reconstructions([lab.PCA], g.split), "the class PCA itself"),
         Row(lambda g: lab.plot.reconstructions(lab.PCA(2), g.split), "not fitted yet", RuntimeError),
         *wrong_whole("count", lambda n: lab.plot.reconstructions(at_hand().pca, at_hand().split, n)),
+    ],
+    "lab.plot.plane": [
+        Row(lambda g: lab.plot.plane(lab.bent_curve()), r"one split of the data, .*pass data\.test"),
+        Row(lambda g: lab.plot.plane(None), r"points must be a tensor \(N, 2\).*got None"),
+        Row(lambda g: lab.plot.plane(g.split), r"points in the plane, \(N, 2\) .*got shape", ValueError),
+        Row(lambda g: lab.plot.plane(g.points, lab.PCA), "got the class PCA itself"),
+        Row(lambda g: lab.plot.plane(g.points, {}), "takes a model or several", ValueError),
+        Row(lambda g: lab.plot.plane(g.points, {"a": g.z}), "a must be points in the plane", ValueError),
+        Row(lambda g: lab.plot.plane(g.points, nn.Linear(2, 2), colour="code"), "needs models that", ValueError),
+        Row(lambda g: lab.plot.plane(g.points, colour="code"), '"code" needs models that all have a code', ValueError),
+        Row(lambda g: lab.plot.plane(g.points, colour="position"), "needs a split that knows it", ValueError),
+        Row(lambda g: lab.plot.plane(g.points, colour="red"), "colour must be \"code\", .*got 'red'", ValueError),
+        Row(lambda g: lab.plot.plane(g.points, corrupt=0.2), "corrupt must be a function.*got 0.2"),
     ],
     "lab.plot.basis": [
         *wrong_models(lab.plot.basis),
