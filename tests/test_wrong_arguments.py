@@ -751,6 +751,13 @@ ROWS |= {
         Row(lambda g: lab.show_game(lab.PlanarGAN), "got the class PlanarGAN"),
         *wrong_whole("rounds", lambda n: lab.show_game(at_hand().game, n)),
     ],
+    "lab.show_posteriors": [
+        Row(lambda g: lab.show_posteriors(g.vae, g.data), "models are {value: model}.*got a model"),
+        Row(lambda g: lab.show_posteriors({1.0: g.vae}, g.data), "two models or more, got 1", ValueError),
+        Row(lambda g: lab.show_posteriors({1.0: g.vae, 2.0: g.vae}, g.data), "codes of 4 numbers", ValueError),
+        Row(lambda g: lab.show_posteriors({1.0: g.pca, 2.0: g.pca}, g.data), "lacks posterior"),
+        *wrong_whole("count", lambda n: lab.show_posteriors({1.0: at_hand().vae, 2.0: None}, at_hand().data, n)),
+    ],
     # classroom
     "lab.predict": [
         Row(lambda g: lab.predict(3, ["a", "b"], "k"), "question=3"),

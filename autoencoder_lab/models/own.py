@@ -33,6 +33,8 @@ class OwnNetwork(Model):
         for verb in ("encode", "decode"):
             if getattr(self, verb) is None:
                 delattr(self, verb)  # then asking for it says what there is instead
+        if callable(getattr(network, "posterior", None)):  # a VAE of one's own: figures ask for it by name
+            self.posterior = network.posterior
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """network(x); ValueError where it stops, or where that is no picture of the same shape."""
