@@ -102,6 +102,7 @@ def verdict(rows: Rows) -> Verdict:
     turned = [difference(rows, larger, smaller).below() for larger, smaller in pairs]
     mixed = difference(rows, "mixed_vae", "mixed_ae")
     overlap = "more" if mixed.above() else "less" if mixed.below() else "no more"
+    ratios = {key: over_seeds(rows, f"ratio_{key}") for key in ("ae_2", "vae_2", "ae_20", "vae_20", "draws_20")}
     sentence = (
         "Two numbers a digit, scale taken out. Of the mass of N(0, I) "
         f"{over_seeds(rows, 'hole_ae').percent} lies farther than {FAR} from any of the autoencoder's 2,000 codes, "
@@ -111,9 +112,10 @@ def verdict(rows: Rows) -> Verdict:
         f"show another digit, of the autoencoder's {over_seeds(rows, 'mixed_ae').percent}. What overlaps are its "
         f"posteriors, within two σ of a mean lie {over_seeds(rows, 'others_within_vae')} other means; an autoencoder's "
         f"codes are points. The largest of ten steps between two digits is {over_seeds(rows, 'largest_step_ae')} mean "
-        f"steps and {over_seeds(rows, 'largest_step_vae')}. A code drawn blindly lies {over_seeds(rows, 'ratio_ae_2')} "
-        f"and {over_seeds(rows, 'ratio_vae_2')} times as far from the nearest known one as a new digit's; with 20 numbers {over_seeds(rows, 'ratio_ae_20')} and {over_seeds(rows, 'ratio_vae_20')}: "
-        f"with draws from the VAE's posteriors in place of its means {over_seeds(rows, 'ratio_draws_20')}. And the scale differs: 95 % of the codes lie within "
+        f"steps and {over_seeds(rows, 'largest_step_vae')}. A code drawn blindly lies {ratios['ae_2']} and "
+        f"{ratios['vae_2']} times as far from the nearest known one as a new digit's; with 20 numbers {ratios['ae_20']} "
+        f"and {ratios['vae_20']}, and with draws from the VAE's posteriors in place of its means {ratios['draws_20']}. "
+        "And the scale differs: 95 % of the codes lie within "
         f"{over_seeds(rows, 'radius_ae')} of 0 and within {over_seeds(rows, 'radius_vae')}."
     )
     word = RIGHT if all(holds) else CONDITION if any(holds) else UNDECIDED
