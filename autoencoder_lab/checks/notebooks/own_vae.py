@@ -24,7 +24,7 @@ NO_NUMPY = {  # PyTorch's words: what they mean here
     "Can't call numpy() on Tensor that requires grad": "NumPy lets no gradient through, and this draw is to be learned "
     "through; compute it in PyTorch: torch.exp in place of np.exp",
 }
-REPEATS, SHAPE = 1000, (1, 28, 28)  # draws for each of three images
+REPEATS, SHAPE = 500, (1, 28, 28)  # draws for each of three images
 MARGIN = 5 / (2 * REPEATS) ** 0.5  # five standard errors of a standard deviation that so many draws give, relative
 PRECISION = 0.005  # of the loss, in nats
 
