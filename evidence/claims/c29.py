@@ -114,7 +114,8 @@ def verdict(rows: Rows) -> Verdict:
         f"codes are points. The largest of ten steps between two digits is {over_seeds(rows, 'largest_step_ae')} mean "
         f"steps and {over_seeds(rows, 'largest_step_vae')}. A code drawn blindly lies {ratios['ae_2']} and "
         f"{ratios['vae_2']} times as far from the nearest known one as a new digit's; with 20 numbers "
-        f"{ratios['ae_20']} and {ratios['vae_20']}, and with draws from the VAE's posteriors in place of its means {ratios['draws_20']}. "
+        f"{ratios['ae_20']} and {ratios['vae_20']}, and with draws from the VAE's posteriors in place of its means "
+        f"{ratios['draws_20']}. "
         "And the scale differs: 95 % of the codes lie within "
         f"{over_seeds(rows, 'radius_ae')} of 0 and within {over_seeds(rows, 'radius_vae')}."
     )

@@ -349,8 +349,9 @@ def _gradient_flaw(run: _Run, how: str, network: Any) -> str | None:
     for name, found, wanted in zip(("mu", "log_var"), of_code, _gradients(right[0].sum(), [(mu, second)]), strict=True):
         if found is None or wanted is None or not torch.allclose(found, wanted, atol=1e-2, rtol=1e-2):
             return (
-                f"no gradient passes through the draw to {name} as it should. A distribution's sample() lets none "
-                "through, rsample() and z = μ + σ·ε do; nothing in them may be detached but ε"
+                f"no gradient passes through the draw to {name} as it should. A distribution's sample() and "
+                "torch.normal(mu, sigma) let none through, rsample() and z = μ + σ·ε do; nothing in them may be "
+                "detached but ε"
             )
     kls = _kl(mu, sigma), torch.stack([_kl_of_draws(z, mu, sigma) for z in right]).mean()
     terms = _reconstructions(_Run(run.x, run.loss, right, []), network).values()
