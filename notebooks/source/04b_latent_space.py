@@ -464,11 +464,11 @@ lab.outcome("04b-3-best-beta", best, below=levels, otherwise="the largest β: it
 # short line through each point has the slope −β. Along it, distortion + β · rate stays the same, and that sum is what
 # this model made small: the curve just touches the line there.
 #
-# At β = 1 the sum of the two *is* $-\text{ELBO}$. One would expect the lowest −ELBO there, and after long training it is
-# (C27 in `docs/claims.md`). After these 200 steps it is lowest at β = {{best:g}}: {{rows[best]["−ELBO, test"]:.1f}} on test
-# images, {{rows[best]["−ELBO, train"]:.1f}} on training images, and at β = 1 {{rows[1.0]["−ELBO, test"]:.1f}} and
-# {{rows[1.0]["−ELBO, train"]:.1f}}. With so little time a cheap code is learned sooner. And the curve belongs to this
-# network and these 200 steps: a larger one, or more steps, moves all of it down.
+# At β = 1 the sum of the two *is* $-\text{ELBO}$, so one would expect the lowest −ELBO there. After these 200 steps it is
+# lowest at β = {{best:g}}: {{rows[best]["−ELBO, test"]:.1f}} nats on test images and {{rows[best]["−ELBO, train"]:.1f}} on
+# training images, where β = 1 has {{rows[1.0]["−ELBO, test"]:.1f}} and {{rows[1.0]["−ELBO, train"]:.1f}}. With so little time
+# a cheap code is learned sooner. (C27 in `docs/claims.md` trains twice as long.) And the curve belongs to this network
+# and these steps: a larger one, or more steps, moves all of it down.
 #
 # ### Drag β
 #
