@@ -24,6 +24,7 @@ class OwnNetwork(Model):
     latent: int | None = None
     encode: Any
     decode: Any
+    posterior: Any
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__(None)

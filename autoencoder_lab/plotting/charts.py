@@ -168,7 +168,7 @@ def bars(
         axes.text(end, i, f"  {written}", va="center", fontsize=8)
         facts.append(f"{' '.join(name.split())} {estimate}")  # a name may be broken into lines
     if log:
-        _log_x(axes, [patch.get_width() for patch in axes.patches])
+        _log_x(axes, [float(getattr(entry, "value", entry)) for entry in values.values()])
     _draw_baselines(axes.axvline, baselines or {}, ".4g")
     facts += [f"{name} {level:.4g}" for name, level in (baselines or {}).items()]
     figure.legend_below()

@@ -1,8 +1,8 @@
 """C27: J = reconstruction + β KL; the two terms compete.
 
 VAEs with 10 numbers and β from 0.01 to 100 on 2,000 digits, 400 steps of 64, width 8, hidden 64, warm-up 20 %; β = 0.3
-as well, which decides nothing. On the digits trained on and on test digits: reconstruction −log p(x|z) at draws z from q(z|x), and
-the KL, in nats an image.
+as well, which decides nothing. On the digits trained on and on test digits: reconstruction −log p(x|z) at draws z from
+q(z|x), and the KL, in nats an image.
 """
 
 import itertools

@@ -579,8 +579,8 @@ came = "it rises to log p(x)" if at_last < 0.05 else "it rises above log p(x)"
 lab.outcome("04-4-importance-weights", came if bounds[-1] > bounds[0] + 0.1 else "it stays at the ELBO")
 
 # %% [markdown]
-# **What you should see.** Many draws make up for a poor $q$. The bound climbs from the ELBO to log p(x), and never
-# above it. The first point, {{bounds[0]:.2f}}, is not exactly on the line of the ELBO at {{level["exact ELBO"]:.2f}}:
+# **What you should see.** Many draws make up for a poor $q$. The bound climbs from the ELBO to log p(x), and no
+# higher. The first point, {{bounds[0]:.2f}}, is not exactly on the line of the ELBO at {{level["exact ELBO"]:.2f}}:
 # K = 1 *is* the ELBO, but estimated from one draw an image, so chance moves it a little. $-\log \frac1K \sum \dots$
 # with 100 draws is what `lab.metrics.nll` reports, and what papers call NLL.
 #

@@ -113,8 +113,9 @@ def _spread_out(network: nn.Module) -> None:
     """Give the last layers of the encoder offsets, so that σ and its powers are different numbers before training."""
     size = _posterior(network.posterior(torch.rand(2, *SHAPE)))[0].shape[1]  # type: ignore[operator]
     for name, layer in network.named_modules():
-        last = isinstance(layer, nn.Linear) and layer.out_features in (size, 2 * size) and "dec" not in name.lower()
-        if last and layer.bias is not None:
+        if not isinstance(layer, nn.Linear) or "dec" in name.lower() or layer.bias is None:
+            continue
+        if layer.out_features in (size, 2 * size):
             offsets = [1.4 * (-1) ** i * (1 - 0.35 * (i % 3)) for i in range(layer.out_features)]
             layer.bias.data = torch.tensor(offsets)
 
