@@ -138,8 +138,8 @@ rulers = {}
 for name, images in drawn.items():
     rulers[name] = {
         "neighbours: from digits": lab.metrics.two_sample_accuracy(images, real),
-        "critic: from digits": lab.metrics.critic_accuracy(images, real, steps=200),
-        "critic: from reconstructions": lab.metrics.critic_accuracy(images, decoded, steps=200),
+        "critic: from digits": lab.metrics.critic_accuracy(images, real, steps=150),
+        "critic: from reconstructions": lab.metrics.critic_accuracy(images, decoded, steps=150),
     }
 pd.DataFrame(rulers).transpose()
 
@@ -755,8 +755,8 @@ rulers = {}
 for name, images in kinds.items():
     rulers[name] = {
         "neighbours: from digits": lab.metrics.two_sample_accuracy(images, real),
-        "critic: from digits": lab.metrics.critic_accuracy(images, real, steps=200),
-        "critic: from reconstructions": lab.metrics.critic_accuracy(images, decoded, steps=200),
+        "critic: from digits": lab.metrics.critic_accuracy(images, real, steps=150),
+        "critic: from reconstructions": lab.metrics.critic_accuracy(images, decoded, steps=150),
     }
 pd.DataFrame(rulers).transpose()
 
@@ -874,7 +874,7 @@ def measured(vae):
         "KL": float(kl.sum()),
         "telling": int((kl > 0.1).sum()),
         "ELBO": lab.metrics.elbo(vae, data.test).value,
-        "samples: critic": lab.metrics.critic_accuracy(samples, decoded, steps=200).value,
+        "samples: critic": lab.metrics.critic_accuracy(samples, decoded, steps=150).value,
     }
 
 
