@@ -339,7 +339,7 @@ def halfway(p, q, kind="linear"):
 
 
 def scores_of(images, ends):
-    """What the rulers say of images; ends: (the yardstick that the critic compares them with)."""
+    """What the rulers say of images; ends: the images that the critic is to tell them from, as many."""
     return {
         "half-tones": float(((images > 0.25) & (images < 0.75)).float().mean()),
         "nearest training image": float(lab.metrics.nearest_training(images, data.train)[0].mean()),
@@ -354,13 +354,13 @@ left, right = torch.randint(len(data.test), (2, 400), generator=draw)
 differ = data.test.labels[left] != data.test.labels[right]
 x_a, x_b = data.test.images[left[differ][:300]], data.test.images[right[differ][:300]]
 scores = {"real digits": scores_of(x_b, x_a), "pixels blended": scores_of((x_a + x_b) / 2, x_a)}
-with torch.inference_mode():
+with torch.no_grad():
     for name, model in {"autoencoder": ae, "VAE": vae}.items():
         p, q = model.encode(x_a), model.encode(x_b)
-        ends = model.decode(p).clone(), model.decode(q).clone()
+        ends = model.decode(p), model.decode(q)
         scores[f"{name}, decoded ends"] = scores_of(ends[1], ends[0])
         for kind in ("linear", "spherical"):
-            scores[f"{name}, {kind}"] = scores_of(model.decode(halfway(p, q, kind)).clone(), ends[0])
+            scores[f"{name}, {kind}"] = scores_of(model.decode(halfway(p, q, kind)), ends[0])
 scores = pd.DataFrame(scores).transpose()
 scores.round(3)
 
