@@ -688,7 +688,7 @@ lab.explore(models, data)
 # - `lab.diagram.vae(data.test.images[:1], mine)` draws the diagram of section 2 for your network.
 #
 # **What you should see.** Two numbers are few: the pictures are soft, and some digits share a place. But where the
-# ellipses lie, pictures come out. Each ellipse is small, and together they cover the dashed circles.
+# ellipses lie, pictures come out. Each picture has an ellipse of its own; together they cover the dashed circles.
 
 # %% [markdown]
 # ### A longer run
