@@ -32,7 +32,7 @@ class PosteriorPlayer(StandaloneWidget):
     """The widget that `lab.show_posteriors` returns; everything reaches the browser with it."""
 
     _esm = bundle.javascript("posteriors")
-    _css = bundle.stylesheet("explorer", "views", "game")
+    _css = bundle.stylesheet("explorer", "views", "posteriors")
 
     def __init__(self, models: Mapping[float, Any], images: Any, setting: str, title: str) -> None:
         self.models, self.images, self.setting, self.title = dict(models), images, setting, title
@@ -50,7 +50,7 @@ class PosteriorPlayer(StandaloneWidget):
     def page_text(self) -> str:
         """The page, as `to_html` writes it."""
         described = json.dumps(self.scene, separators=(",", ":"))
-        code, style = bundle.javascript("posteriors"), bundle.stylesheet("explorer", "views", "game")
+        code, style = bundle.javascript("posteriors"), bundle.stylesheet("explorer", "views", "posteriors")
         return page.filled(self, described, code, style, START, about="Everything is in this page")
 
     def __repr__(self) -> str:

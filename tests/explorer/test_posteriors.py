@@ -68,11 +68,11 @@ def test_what_a_notebook_stores(player: PosteriorPlayer) -> None:
 @pytest.fixture
 def page_of_it(page: "Page", player: PosteriorPlayer, tmp_path: Path) -> "Page":
     page.goto(player.to_html(tmp_path / "posteriors.html").as_uri())
-    page.wait_for_selector(".autoencoder-lab-game[data-ready=true]")
+    page.wait_for_selector(".autoencoder-lab-posteriors[data-ready=true]")
     return page
 
 
-STATE = "document.querySelector('.autoencoder-lab-game').posteriors"
+STATE = "document.querySelector('.autoencoder-lab-posteriors').posteriors"
 
 
 def test_dragging_changes_the_ellipses_and_a_click_chooses(page_of_it: "Page", player: PosteriorPlayer) -> None:
@@ -101,6 +101,6 @@ def test_dragging_changes_the_ellipses_and_a_click_chooses(page_of_it: "Page", p
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_accessible(page_of_it: "Page", axe: Callable[..., list[str]], scheme: Any) -> None:
     page_of_it.emulate_media(color_scheme=scheme)
-    assert axe(page_of_it, ".autoencoder-lab-game") == []
+    assert axe(page_of_it, ".autoencoder-lab-posteriors") == []
     page_of_it.set_viewport_size({"width": 320, "height": 640})
     assert page_of_it.evaluate("document.documentElement.scrollWidth") <= 320
