@@ -108,7 +108,7 @@ function renderPosteriors(packed, el) {
 		"div", { class: "autoencoder-lab-explorer autoencoder-lab-posteriors", role: "group", "aria-label": scene.title },
 		element("p", { class: "name" }, scene.title),
 		element("div", { class: "stages" },
-			element("figure", { class: "map" }, canvas, element("figcaption", {}, "markers: μ of each image; ellipses: 1 σ; dashed: N(0, I) at 1 and 2 standard deviations. Click an image to choose it.")),
+			element("figure", { class: "plot" }, canvas, element("figcaption", {}, "markers: μ of each image; ellipses: 1 σ; dashed: N(0, I) at 1 and 2 standard deviations. Click an image to choose it.")),
 			element("div", { class: "controls" }, drag.element,
 				element("div", { class: "row" }, button("Previous image", () => choose(selected - 1)), button("Next image", () => choose(selected + 1))),
 				element("div", { class: "row" }, original.figure, restored.figure), facts, spoken)),
