@@ -691,7 +691,7 @@ ROWS |= {
         Row(lambda g: lab.plot.rate_distortion([1, 2]), r"points are {β: \(rate, distortion\)}, got \[1, 2\]"),
         Row(lambda g: lab.plot.rate_distortion({1.0: (3, 4)}), "two points or more, got 1", ValueError),
         Row(lambda g: lab.plot.rate_distortion({1.0: 3, 2.0: 4}), r"a pair \(rate, distortion\), got 3"),
-        Row(lambda g: lab.plot.rate_distortion({"a": (3, 4), 2.0: (3, 4)}), "β must be a number"),
+        Row(lambda g: lab.plot.rate_distortion({"a": (3, 4), 2.0: (3, 4)}), "β must be a number", ValueError),
     ],
     "lab.plot.stacked": [
         Row(lambda g: lab.plot.stacked({"a": 1}, "x"), "rows are {row: {part: number}}.*got {'a': 1}"),
