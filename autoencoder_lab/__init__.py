@@ -42,7 +42,7 @@ if TYPE_CHECKING:  # the public names, each once: editors and mypy read them her
     from autoencoder_lab.data.datasets import load, load_folder
     from autoencoder_lab.data.plane import bent_curve
     from autoencoder_lab.data.split import ImageData, Split
-    from autoencoder_lab.explorer import explore, show_game
+    from autoencoder_lab.explorer import explore, show_game, show_posteriors
     from autoencoder_lab.models import (
         CCAE,
         GAN,

@@ -139,6 +139,7 @@ def test_a_notebook_rests_on_the_checks_it_calls_and_on_the_explorer_it_opens() 
         files = {file.name for file in tree.files(found)}
         assert ("explorer.js" in files and "explorer.css" in files) == ("lab.explore(" in text)
         assert ("game.js" in files) == ("lab.show_game(" in text) and "prediction.js" in files
+        assert ("posteriors.js" in files) == ("lab.show_posteriors(" in text)
         if source.stem.startswith("00_"):
             others = {lab.checks.vicreg_terms.__module__, lab.VICReg.__module__, lab.checks.lab1.__name__}
             assert not others & {module for (module, _), one in found if one.text}

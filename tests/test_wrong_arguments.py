@@ -682,6 +682,24 @@ ROWS |= {
         Row(lambda g: lab.plot.plane(g.points, colour="red"), "colour must be \"code\", .*got 'red'", ValueError),
         Row(lambda g: lab.plot.plane(g.points, corrupt=0.2), "corrupt must be a function.*got 0.2"),
     ],
+    "lab.plot.posteriors": [
+        Row(lambda g: lab.plot.posteriors(g.vae, g.data), r"one split of the data, .*pass data\.test"),
+        Row(lambda g: lab.plot.posteriors(g.pca, g.split), "a model with posterior; .* lacks posterior"),
+        Row(lambda g: lab.plot.posteriors(lab.VAE, g.split), "got the class VAE itself"),
+        Row(lambda g: lab.plot.posteriors(g.vae, g.split, axes_shown=(0, 9)), "from 0 to the last", ValueError),
+        *wrong_whole("limit", lambda n: lab.plot.posteriors(at_hand().vae, at_hand().split, n)),
+    ],
+    "lab.plot.rate_distortion": [
+        Row(lambda g: lab.plot.rate_distortion([1, 2]), r"points are {β: \(rate, distortion\)}, got \[1, 2\]"),
+        Row(lambda g: lab.plot.rate_distortion({1.0: (3, 4)}), "two points or more, got 1", ValueError),
+        Row(lambda g: lab.plot.rate_distortion({1.0: 3, 2.0: 4}), r"a pair \(rate, distortion\), got 3"),
+        Row(lambda g: lab.plot.rate_distortion({"a": (3, 4), 2.0: (3, 4)}), "β must be a number", ValueError),
+    ],
+    "lab.plot.stacked": [
+        Row(lambda g: lab.plot.stacked({"a": 1}, "x"), "rows are {row: {part: number}}.*got {'a': 1}"),
+        Row(lambda g: lab.plot.stacked({}, "x"), "rows are {row: {part: number}}"),
+        Row(lambda g: lab.plot.stacked({"a": {"b": -1}}, "x"), "not below 0, got b = -1", ValueError),
+    ],
     "lab.plot.basis": [
         *wrong_models(lab.plot.basis),
         Row(lambda g: lab.plot.basis(g.vae), r"VAE\(4\) has no decoder_matrix\(\)"),
@@ -719,6 +737,7 @@ ROWS |= {
         Row(lambda g: lab.plot.bars({}, "y"), "values are {name: number or Estimate}"),
         Row(lambda g: lab.plot.bars({"a": None}, "y"), "a must be a number or an Estimate, got None", ValueError),
         Row(lambda g: lab.plot.bars({"a": 1}, "y", [1]), "baselines are {name: number}"),
+        Row(lambda g: lab.plot.bars({"a": 0}, "y", log=True), "takes values above 0, got 0", ValueError),
     ],
     "lab.plot.Figure": [Row(lambda g: lab.plot.Figure(alt=None), "alt is a sentence")],
     "lab.explore": [
@@ -733,6 +752,13 @@ ROWS |= {
         Row(lambda g: lab.show_game(g.gan), r"show_game plays a lab\.PlanarGAN\(\), got a model"),
         Row(lambda g: lab.show_game(lab.PlanarGAN), "got the class PlanarGAN"),
         *wrong_whole("rounds", lambda n: lab.show_game(at_hand().game, n)),
+    ],
+    "lab.show_posteriors": [
+        Row(lambda g: lab.show_posteriors(g.vae, g.data), "models are {value: model}.*got a model"),
+        Row(lambda g: lab.show_posteriors({1.0: g.vae}, g.data), "two models or more, got 1", ValueError),
+        Row(lambda g: lab.show_posteriors({1.0: g.vae, 2.0: g.vae}, g.data), "codes of 4 numbers", ValueError),
+        Row(lambda g: lab.show_posteriors({1.0: g.pca, 2.0: g.pca}, g.data), "lacks posterior"),
+        *wrong_whole("count", lambda n: lab.show_posteriors({1.0: at_hand().vae, 2.0: None}, at_hand().data, n)),
     ],
     # classroom
     "lab.predict": [

@@ -14,15 +14,17 @@ KEPT = "_as_a_model_of_the_course"  # among a network's attributes, where no sta
 class OwnNetwork(Model):
     """A plain nn.Module whose call reconstructs: network(x) → x̂, both (B, C, H, W).
 
-    If it has encode(x) → (B, d), and decode(z) → (B, C, H, W), it has a code as well, and the explorer can show it. Its
-    loss is the squared error; its weights stay its own, and `fit` goes on from those it has: seed them before it is
-    made, by lab.setup or torch.manual_seed. `lab.fit`, `lab.compare`, measures and figures make one by themselves.
+    If it has encode(x) → (B, d), and decode(z) → (B, C, H, W), it has a code as well, and the explorer can show it. If
+    it has loss(x) → one number, a mean over the B images, `fit` makes that small; else the squared error. Its weights
+    stay its own, and `fit` goes on from those it has: seed them before it is made, by lab.setup or torch.manual_seed.
+    `lab.fit`, `lab.compare`, measures and figures make one by themselves.
     """
 
     reconstructs = True
     latent: int | None = None
     encode: Any
     decode: Any
+    posterior: Any
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__(None)
@@ -32,6 +34,8 @@ class OwnNetwork(Model):
         for verb in ("encode", "decode"):
             if getattr(self, verb) is None:
                 delattr(self, verb)  # then asking for it says what there is instead
+        if callable(getattr(network, "posterior", None)):  # a VAE of one's own: figures ask for it by name
+            self.posterior = network.posterior
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """network(x); ValueError where it stops, or where that is no picture of the same shape."""
@@ -48,10 +52,33 @@ class OwnNetwork(Model):
         return made
 
     def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
-        """Squared error summed over pixels, averaged over the batch, as `lab.Autoencoder`'s."""
+        """network.loss(x), where it has one; else the squared error of an image, as `lab.Autoencoder`'s.
+
+        Raises TypeError where network.loss gives no number, ValueError where it gives one for each image, or where it
+        has one and `target` is not x: it takes x alone.
+        """
+        own = getattr(self.network, "loss", None)
+        if callable(own):
+            if target is not None and target is not x:
+                raise ValueError(
+                    f"{self.label} has a loss of its own, loss(x), which knows no other target: train it without "
+                    "corrupt= and on images without targets, or leave its loss out"
+                )
+            return self._own_loss(own(x))
         restored = self.reconstruct(x)
         error = losses.squared_error(restored, x if target is None else target)
         return Loss(error, {"reconstruction": error}, restored)
+
+    def _own_loss(self, value: Any) -> Loss:
+        if isinstance(value, Loss):
+            return value
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{self.label}.loss(x) must return a tensor of one number, got {arguments.shown(value)}")
+        if value.numel() != 1:
+            raise ValueError(
+                f"{self.label}.loss(x) must return one number, the mean over the images, got {arguments.shown(value)}"
+            )
+        return Loss(value.reshape(()), {})
 
     @torch.no_grad()
     def see(self, images: Tensor) -> None:

@@ -143,9 +143,16 @@ def curves(
 
 
 def bars(
-    values: Mapping[str, Any], ylabel: str, baselines: Mapping[str, float] | None = None, alt: str | None = None
+    values: Mapping[str, Any],
+    ylabel: str,
+    baselines: Mapping[str, float] | None = None,
+    alt: str | None = None,
+    log: bool = False,
 ) -> Figure:
-    """One horizontal bar a name, its value written at its end; Estimates get an error bar."""
+    """One horizontal bar a name, its value written at its end; Estimates get an error bar.
+
+    log: powers of ten along the axis, for values above 0 that differ by much; bars then begin at half the smallest.
+    """
     if not isinstance(values, Mapping) or not values:
         raise TypeError(f"values are {{name: number or Estimate}}, at least one, got {arguments.shown(values)}")
     for name, entry in values.items():
@@ -158,21 +165,32 @@ def bars(
         estimate = entry if isinstance(entry, metrics.Estimate) else metrics.Estimate(float(entry), 0.0)
         axes.barh(i, estimate.value, xerr=estimate.error or None, color=COLOURS[0], alpha=0.8, height=0.6)
         end = max(0.0, estimate.value + (estimate.error if estimate.error > 0 else 0.0))  # past bar and error bar
-        axes.text(end, i, f"  {estimate}", va="center", fontsize=8)
+        written = f"{estimate.value:,.0f}" if log and estimate.value >= 1000 else estimate
+        axes.text(end, i, f"  {written}", va="center", fontsize=8)
         ends += [estimate.value, end]
         facts.append(f"{' '.join(name.split())} {estimate}")  # a name may be broken into lines
+    if log:
+        _log_x(axes, [float(getattr(entry, "value", entry)) for entry in values.values()])
     _draw_baselines(axes.axvline, baselines or {}, ".4g")
     facts += [f"{name} {level:.4g}" for name, level in (baselines or {}).items()]
     figure.legend_below()
     axes.set_yticks(range(len(values)), list(values))
     axes.invert_yaxis()
-    axes.margins(x=0.35)  # for the values that are written at the ends
-    # none in that margin, where no bar reaches: a share would seem to go beyond 1
-    ends = [end for end in ends if math.isfinite(end)]
-    axes.set_xticks([tick for tick in axes.get_xticks() if min(ends) <= tick <= max(ends)])
+    if not log:
+        axes.margins(x=0.35)  # for the values that are written at the ends
+        # none in that margin, where no bar reaches: a share would seem to go beyond 1
+        ends = [end for end in ends if math.isfinite(end)]
+        axes.set_xticks([tick for tick in axes.get_xticks() if min(ends) <= tick <= max(ends)])
     axes.set_xlabel(ylabel)
     figure.alt = alt or f"{ylabel}: {'; '.join(facts)}."
     return figure
+
+
+def _log_x(axes: Any, widths: list[float]) -> None:
+    if min(widths) <= 0:
+        raise ValueError(f"a logarithmic axis takes values above 0, got {min(widths):g}")
+    axes.set_xscale("log")
+    axes.set_xlim(min(widths) / 2, max(widths) * (max(widths) / min(widths)) ** 0.35 * 2)
 
 
 def _draw_baselines(line: Callable[..., Any], levels: Mapping[str, float], digits: str, **style: Any) -> None:

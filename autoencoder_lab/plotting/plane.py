@@ -8,12 +8,14 @@ from typing import Any
 import matplotlib
 import torch
 from matplotlib.axes import Axes
+from matplotlib.patches import Circle, Ellipse
 from torch import Tensor
 
 from autoencoder_lab import arguments
 from autoencoder_lab.comparison import named
 from autoencoder_lab.data.corruptions import Corruption
 from autoencoder_lab.metrics import CORRUPTION_SEED, in_batches
+from autoencoder_lab.plotting.diagram.asking import asked, check_verbs
 from autoencoder_lab.plotting.figure import Figure
 from autoencoder_lab.plotting.palette import COLOURS
 
@@ -142,3 +144,80 @@ def _draw_made(axes: Axes, one: Any, images: Tensor, seen: Tensor, arrows: bool)
 
 def _xy(images: Tensor) -> Any:
     return images.view(-1, 2).T.numpy()
+
+
+# --- what a VAE takes a code for -------------------------------------------------------------------
+
+ELLIPSES = 60  # of the images, the first ones; more of them would be a blot
+
+
+def posteriors(models: Any, split: Any, limit: int = ELLIPSES, axes_shown: tuple[int, int] = (0, 1)) -> Figure:
+    """Where VAEs put their codes: q(z|x) of some images as ellipses of 1 σ round μ, and the cloud of all draws.
+
+    models: with `posterior(x)` → (μ, log σ²), (B, latent) each: one, a sequence or {name: model}, a panel each.
+    split: images; each of the first `limit` has an ellipse, each of all of them one draw z from its q(z|x), a dot.
+    The dashed circles are the prior N(0, I) at 1 and 2 standard deviations. axes_shown: which two code values; a code
+    of one number stands at random heights, its ellipses become lines. Classes have colours; points of the bent curve
+    that of their position. Raises TypeError for a model without a posterior or for what is no split.
+    """
+    arguments.split(split)
+    limit = arguments.whole("limit", limit, 1)
+    panels = named(models) if isinstance(models, Mapping) else named(arguments.models(models))
+    found = {name: _named_gaussians(one, split, axes_shown) for name, one in panels.items()}
+    side = NARROW if len(found) > 1 else WIDE
+    figure = Figure(figsize=(side * len(found) + 0.3, side))
+    facts = []
+    for axes, (name, (mu, sigma, together)) in zip(
+        figure.subplots(1, len(found), squeeze=False)[0], found.items(), strict=True
+    ):
+        draws = mu + sigma * torch.randn(mu.shape, generator=torch.Generator().manual_seed(0))
+        _draw_gaussians(axes, mu[:limit], sigma[:limit], draws, _class_colours(split))
+        axes.set_title(name, fontsize=10)
+        axes.tick_params(labelsize=8)
+        facts.append(
+            f"{name}: σ of an image {float(sigma.mean()):.2f} on average, standard deviation of all draws together "
+            f"{float(together):.2f}"
+        )
+    figure.legend_below()
+    figure.alt = (
+        f"Ellipses of 1 σ round the means of {min(limit, len(split.images))} images, over one draw of each of "
+        f"{len(split.images)} and circles of the prior at 1 and 2 standard deviations. {'; '.join(facts)}."
+    )
+    return figure
+
+
+def _named_gaussians(model: Any, split: Any, axes_shown: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """μ and σ in the two code values shown, (N, 2) each, and the standard deviation of all draws together."""
+    check_verbs(model, "posterior")
+    mu, log_var = asked(model.posterior, split.images)
+    sigma = torch.exp(0.5 * log_var)
+    together = (mu.var(dim=0) + sigma.square().mean(dim=0)).sqrt().mean()
+    if mu.shape[1] == 1:  # heights that tell them apart
+        heights = torch.linspace(-1, 1, len(mu))[torch.randperm(len(mu), generator=torch.Generator().manual_seed(0))]
+        return torch.stack([mu[:, 0], heights], dim=1), torch.stack([sigma[:, 0], 0 * heights], dim=1), together
+    last = mu.shape[1] - 1
+    chosen = [arguments.whole("axes_shown", one, 0, last, many=f"the last code value, {last},") for one in axes_shown]
+    return mu[:, chosen], sigma[:, chosen], together
+
+
+def _class_colours(split: Any) -> list[Any]:
+    """A colour for each image: of its class, or of its position along the curve."""
+    if "position" in getattr(split, "factor_names", ()):
+        place = split.factors[:, split.factor_names.index("position")]
+        return [matplotlib.colormaps["viridis"](float(value)) for value in place]
+    return [COLOURS[int(label) % len(COLOURS)] for label in split.labels]
+
+
+def _draw_gaussians(axes: Axes, mu: Tensor, sigma: Tensor, draws: Tensor, colours: list[Any]) -> None:
+    axes.plot(*draws.T.numpy(), ".", color=POINT, markersize=3, label="one draw z of each image", zorder=1)
+    for (x, y), (width, height), colour in zip(mu.tolist(), (2 * sigma).tolist(), colours, strict=False):
+        axes.add_patch(Ellipse((x, y), width, height, fill=False, edgecolor=colour, linewidth=1.2, zorder=3))
+        axes.plot([x], [y], "o", color=colour, markersize=2.5, zorder=4)
+    axes.plot([], [], "o-", color=POINT, markersize=3, fillstyle="full", label="μ of an image with its ellipse of 1 σ")
+    ink = matplotlib.rcParams["text.color"]
+    for radius in (1, 2):
+        label = "N(0, I) at 1 and 2 standard deviations" if radius == 1 else None
+        axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor=ink, linestyle="--", linewidth=1, label=label))
+    reach = max(2.3, 1.05 * float(mu.abs().max()) + float(sigma.max()))
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="code value", ylabel="code value")
+    axes.set_aspect("equal")

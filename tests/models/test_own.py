@@ -134,3 +134,37 @@ def test_what_gives_no_pictures_back_is_told_what_to_do(digits: lab.ImageData) -
         ValueError, match=r"Linear stops at pictures \(500, 1, 8, 8\)|Linear stops at pictures .*: mat1"
     ):
         lab.metrics.mse(nn.Linear(3, 3), digits.test)
+
+
+class WithItsLoss(Mine):
+    """A network that says itself what is to be made small."""
+
+    def loss(self, x: Tensor) -> Any:
+        return 3 * (self(x) - x).square().flatten(1).sum(dim=1).mean()
+
+
+def test_a_loss_of_its_own_is_what_is_made_small(digits: lab.ImageData) -> None:
+    torch.manual_seed(0)
+    plain, own = Mine(), WithItsLoss()
+    own.load_state_dict(plain.state_dict())
+    settings: dict[str, Any] = {"steps": 6, "progress": False}
+    ours, theirs = lab.fit(own, digits, **settings), lab.fit(plain, digits, **settings)
+    assert ours.val["total"] == pytest.approx([3 * value for value in theirs.val["total"]], rel=1e-2)
+    assert ours.val["mse"] == pytest.approx(theirs.val["mse"], rel=1e-2)
+    with pytest.raises(ValueError, match="train it without corrupt="):
+        lab.fit(own, digits, steps=1, progress=False, corrupt=lab.corrupt.gaussian(0.1))
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (lambda x: x.flatten(1).sum(dim=1), "must return one number, the mean over the images"),
+        (lambda x: float(x.sum()), "must return a tensor of one number, got"),
+        (lambda x: None, "must return a tensor of one number, got None"),
+    ],
+)
+def test_a_loss_that_is_no_number_is_refused(digits: lab.ImageData, loss: Any, message: str) -> None:
+    own = WithItsLoss()
+    own.loss = loss  # type: ignore[method-assign]
+    with pytest.raises((TypeError, ValueError), match=message):
+        lab.fit(own, digits, steps=1, progress=False)

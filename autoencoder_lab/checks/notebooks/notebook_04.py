@@ -11,6 +11,8 @@ from torch import Generator, Tensor
 
 from autoencoder_lab.checks.compare import CheckFailed, answer_of, explaining, show
 from autoencoder_lab.checks.experiment import Record, Watcher, numbered_images, numbers_in
+from autoencoder_lab.checks.notebooks import own_vae as of_own_vae
+from autoencoder_lab.checks.notebooks.own_vae import NO_NUMPY
 from autoencoder_lab.checks.question import Inputs, Question, by_sentence
 from autoencoder_lab.data.split import ImageData
 
@@ -142,10 +144,6 @@ def reparameterise(student: Callable[[Tensor, Tensor, Tensor], Any]) -> None:
 
 
 Draw = Callable[[Tensor, Tensor, Tensor], Tensor]
-NO_NUMPY = {  # PyTorch's words: what they mean here
-    "Can't call numpy() on Tensor that requires grad": "NumPy lets no gradient through, and this draw is to be learned "
-    "through; compute it in PyTorch: torch.exp in place of np.exp",
-}
 
 
 def _reparameterise(mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
@@ -314,7 +312,19 @@ VAE_LOSS = Question(
     ],
 )
 
-# --- 3: an experiment ----------------------------------------------------------------------------------------------
+# --- 3: a variational autoencoder of one's own ---------------------------------------------------------------------
+
+
+def own_vae(network: Any) -> Any:
+    """Exercise 04.3: a class of nn.Module, or a network made of one: a VAE for pictures (B, 1, 28, 28).
+
+    posterior(x) gives μ and log σ², loss(x) is ‖x − x̂‖² + KL as one number, decode(z) and the call draw pictures.
+    Returns a new network, which `lab.fit` can train, where it is right; None where it is not done yet.
+    """
+    return of_own_vae.judge(network)
+
+
+# --- 4: an experiment ----------------------------------------------------------------------------------------------
 
 DECODED = 1000  # what the stand-in for a model adds to the number of an image that passes through it
 SAMPLED = 5000  # the number of its first sample
@@ -322,7 +332,7 @@ FEWEST = 20  # distances for a median
 
 
 def copying_experiment(experiment: Callable[..., Any], verdict: Callable[[dict[str, float]], Any]) -> None:
-    """Exercise 04.3: experiment(model, data, nearest) gives median distances to the nearest training image of "samples"
+    """Exercise 04.4: experiment(model, data, nearest) gives median distances to the nearest training image of "samples"
     and of a "control" of decoded images that cannot be copies; verdict(distances) says "copies" or "new". Slide 003."""
     watcher = Watcher("copying_experiment", _textured(numbered_images()))
 
@@ -481,13 +491,13 @@ VERDICT = Question(
     adapt=lambda verdict: lambda samples, control: verdict({"samples": samples, "control": control}),
 )
 
-# --- 4: a code that is drawn in training and is μ at test time -----------------------------------------------------
+# --- 5: a code that is drawn in training and is μ at test time -----------------------------------------------------
 
 DRAWS = 4000
 
 
 def code(student: Callable[[Tensor, Tensor, bool], Any]) -> None:
-    """Exercise 04.4: student(mu, log_var, training), (B, d) each, gives z: a fresh draw in training, μ at test.
+    """Exercise 04.5: student(mu, log_var, training), (B, d) each, gives z: a fresh draw in training, μ at test.
 
     Judged by many draws: their mean, spread and correlations within five standard errors. Slide 002.
     """
