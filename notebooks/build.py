@@ -41,7 +41,7 @@ from notebooks.prose_numbers import (  # noqa: E402
     with_questions,
     write_numbers,
 )
-from notebooks.read_sources import built_path, core_cells, notebook_sources, reckoned_minutes  # noqa: E402
+from notebooks.read_sources import built_path, core_cells, is_folded, notebook_sources, reckoned_minutes  # noqa: E402
 
 BUILDER_VERSION = 2  # raise it when the builder would now store something else for the same source
 MAX_BYTES = 2_000_000
@@ -134,8 +134,8 @@ def student_notebook(source: Path, seconds: float = 0.0, numbers: Mapping[str, s
             continue  # hints, for notebooks/exercises.py
         metadata: dict[str, Any] = {"tags": list(cell.metadata.tags)} if cell.metadata.get("tags") else {}
         if cell.cell_type == "code":
-            if cell.source.startswith("lab.quiz("):
-                metadata["jupyter"] = {"source_hidden": True}  # the answers stand there
+            if is_folded(cell):
+                metadata["jupyter"] = {"source_hidden": True}
             cells.append(nbformat.v4.new_code_cell(without_solutions(cell.source), metadata=metadata))
         else:
             cells.append(nbformat.v4.new_markdown_cell(cell.source, metadata=metadata))

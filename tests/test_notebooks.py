@@ -466,12 +466,19 @@ def test_the_answers_of_the_quiz_are_folded_away(source: Path) -> None:
     assert quiz.metadata.get("jupyter") == {"source_hidden": True}
 
 
+def test_what_is_tagged_folded_is_hidden(tmp_path: Path) -> None:
+    source = changed((EXAMPLE, EXAMPLE), tmp_path, "# %%\nlab.predict(", '# %% tags=["folded"]\nlab.predict(')
+    hidden = [cell.source for cell in build.student_notebook(source).cells if cell.metadata.get("jupyter")]
+    assert [text.split("(")[0] for text in hidden] == ["lab.predict", "lab.quiz"]
+
+
 def test_minutes_count_the_core_path_alone() -> None:
     prose = nbformat.v4.new_markdown_cell("word " * 1500)  # 10 minutes
     code = nbformat.v4.new_code_cell("lab.predict()\n" * 15)  # 1 minute to read, 15 to guess
     exercise = nbformat.v4.new_code_cell("", metadata={"tags": ["exercise"]})  # 8 minutes
     quiz = nbformat.v4.new_code_cell("lab.quiz(\n)")  # 5 minutes; its lines are folded away
-    cells = [prose, code, exercise, quiz]
+    folded = nbformat.v4.new_code_cell("x = 1\n" * 900, metadata={"tags": ["folded"]})  # nobody reads it
+    cells = [prose, code, exercise, quiz, folded]
     assert build.student_minutes(cells, seconds=55) == 40
     assert build.student_minutes(cells, seconds=60) == 40
     assert build.student_minutes(cells, seconds=61) == 45, "39 minutes and 61 s are rounded up"
