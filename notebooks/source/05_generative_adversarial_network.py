@@ -62,9 +62,8 @@ def drawn_by(model):
 @cache
 def trained(name):
     """A model to compare the GAN with, of the same layers and trained as long; once, though two sections ask for it."""
-    model = {"VAE": lab.VAE(20, width=16, hidden=128), "autoencoder": lab.ConvAutoencoder(32, width=16, hidden=128)}[
-        name
-    ]
+    vae, ae = lab.VAE(20, width=16, hidden=128), lab.ConvAutoencoder(32, width=16, hidden=128)
+    model = {"VAE": vae, "autoencoder": ae}[name]
     lab.fit(model, data, steps=AS_LONG, batch_size=64, progress=False)
     return model
 
@@ -140,7 +139,8 @@ lab.outcome("05-1-critic-of-a-vae", right["samples of the VAE"], above=limits, o
 # %% [markdown]
 # ## 2 · The five steps, one at a time
 #
-# One round of the game has five steps (slide 004). Here they are, a cell each, with two networks as small as they can be.
+# One round of the game has five steps (slide 004, whose words stand in italics). Here they are, a cell each, with two
+# networks as small as they can be.
 # The [generator]({{glossary}}#generator) $G$ makes a picture of noise. The [critic]({{glossary}}#critic) $D$, also
 # called *discriminator*, makes one number of a picture. Its sigmoid is $D(x)$, the probability that $x$ is real.
 
@@ -360,13 +360,22 @@ def players():
     D: pictures (B, 1, 28, 28) → one logit a picture, (B,)."""
     # solution-begin
     generator = nn.Sequential(
-        *(nn.Linear(16, 128), nn.LeakyReLU(0.2), nn.Linear(128, 32 * 7 * 7), nn.LeakyReLU(0.2)),
-        *(nn.Unflatten(1, (32, 7, 7)), nn.ConvTranspose2d(32, 16, 4, 2, 1), nn.LeakyReLU(0.2)),
-        *(nn.ConvTranspose2d(16, 1, 4, 2, 1), nn.Sigmoid()),
+        nn.Linear(16, 32 * 7 * 7),
+        nn.Unflatten(1, (32, 7, 7)),
+        nn.LeakyReLU(0.2),
+        nn.ConvTranspose2d(32, 16, kernel_size=4, stride=2, padding=1),  # 14 × 14
+        nn.LeakyReLU(0.2),
+        nn.ConvTranspose2d(16, 1, kernel_size=4, stride=2, padding=1),  # 28 × 28
+        nn.Sigmoid(),
     )
     critic = nn.Sequential(
-        *(nn.Conv2d(1, 16, 4, 2, 1), nn.LeakyReLU(0.2), nn.Conv2d(16, 32, 4, 2, 1), nn.LeakyReLU(0.2)),
-        *(nn.Flatten(), nn.Linear(32 * 7 * 7, 1), nn.Flatten(0)),
+        nn.Conv2d(1, 16, kernel_size=4, stride=2, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(16, 32, kernel_size=4, stride=2, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(32 * 7 * 7, 1),
+        nn.Flatten(0),
     )
     return generator, critic
     # solution-end

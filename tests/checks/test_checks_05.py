@@ -404,7 +404,6 @@ to_pictures: Function = lambda x: x.sigmoid().view(-1, 1, 28, 28)  # noqa: E731
     [
         lambda: (G(), D()),
         lambda: [ByClass(16, 784, to_pictures), ByClass(784, 1, lambda x: x[:, 0])],
-        lambda: {"generator": ByClass(16, 784, lambda x: to_pictures(2 * x)), "critic": D()},
         lambda: (ByClass(16, 784, lambda x: ((x.tanh() + 1) / 2).unflatten(1, (1, 28, 28))), D()),
         lambda: (Upsampling(), ByClass(784, 1, lambda x: x.squeeze(1))),
         lambda: (nn.Sequential(nn.LazyLinear(784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28))), D()),
@@ -495,7 +494,11 @@ def test_players_wrong_critic(critic: Function, message: str) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [(lambda: (D(), G()), "the wrong way round"), (G, "return two networks"), (lambda: (G(), D(), 1), "two networks")],
+    [
+        (lambda: (D(), G()), "the wrong way round"),
+        (G, "return two networks"),
+        (lambda: {"G": G(), "D": D()}, "two networks"),
+    ],
 )
 def test_players_wrong_pair(wrong: Function, message: str) -> None:
     with pytest.raises(checks.CheckFailed, match=message):

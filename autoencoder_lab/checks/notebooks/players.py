@@ -1,7 +1,7 @@
 """What exercise 05.3 looks at: a generator and a critic that a student has built, before they meet in a game."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,18 +26,17 @@ def flaw_of_players(answer: Any) -> tuple[str, str]:
 
     Copies are looked at, and the stream of random numbers is where it was.
     """
-    two = list(answer.values()) if isinstance(answer, Mapping) else answer
-    if not isinstance(two, tuple | list) or len(two) != 2:
+    if not isinstance(answer, tuple | list) or len(answer) != 2:
         return f"return two networks, (generator, critic), got {show(answer)}", ""
-    for what, network in zip(("generator", "critic"), two, strict=True):
+    for what, network in zip(("generator", "critic"), answer, strict=True):
         if isinstance(network, type):
             return f"your {what} is the class {network.__name__}; make one of it: {network.__name__}()", ""
         if not isinstance(network, nn.Module):
             return f"your {what} is no nn.Module, so no optimiser finds its weights; got {show(network)}", ""
     try:
-        generator, critic = copy.deepcopy(list(two))  # the student's own stay as they are
+        generator, critic = copy.deepcopy(list(answer))  # the student's own stay as they are
     except RuntimeError:  # some normalisations of weights cannot be copied once they have been used
-        generator, critic = two
+        generator, critic = answer
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         z, x = torch.randn(COUNT, LATENT), torch.rand(COUNT, *SHAPE)
