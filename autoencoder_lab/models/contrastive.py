@@ -93,7 +93,7 @@ class CCAE(Autoencoder):
       of their own; "frozen": its present weights as constants. Then Z is the mark at which Z' aims, not the reverse,
       and the encoder learns to see from real images alone: from two crops of each, by VICReg.
     agreement: how much two crops of a real image should embed alike, as a share of the weight of invariance; "frozen"
-      with "crop" only. More of it, and the code tells more of the class and less of the strokes.
+      with "crop" only. With all of it, 1, as VICReg asks, the judge looks past place and size and the pictures suffer.
     encoder: a trained VICReg (or CCAE) whose encoder and projector are taken over for good: inversion, the other
       reading of the slide.
     pixel: weight of the squared error per pixel beside VICReg; 0: no pixel is ever compared.

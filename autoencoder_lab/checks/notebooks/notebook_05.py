@@ -1,4 +1,4 @@
-"""The checks of notebook 05, the generative adversarial network: its losses, its two steps, and an experiment."""
+"""The checks of notebook 05, the generative adversarial network: losses, two steps, two networks, an experiment."""
 
 import math
 import re
@@ -13,6 +13,7 @@ from torch import Generator, Tensor, nn
 from autoencoder_lab.checks.compare import CheckFailed, answer_of, explaining, show
 from autoencoder_lab.checks.conclusion import Figure, clause_of, figures, sentence
 from autoencoder_lab.checks.experiment import Watcher, concluded, mean_of
+from autoencoder_lab.checks.notebooks.players import flaw_of_players
 from autoencoder_lab.checks.question import Inputs, Question, by_sentence
 from autoencoder_lab.data.plane import Modes
 
@@ -443,7 +444,30 @@ def critic_network(critic: Callable[[Tensor], Any]) -> None:
     print(f"✓ {name}: correct")
 
 
-# --- 3: an experiment ----------------------------------------------------------------------------------------------
+# --- 3: two networks -----------------------------------------------------------------------------------------------
+
+
+def players(student: Callable[[], Any]) -> None:
+    """Exercise 05.3: student() gives (G, D), two nn.Modules that can meet in a game.
+
+    G: z (B, 16) → pictures (B, 1, 28, 28) in [0, 1]; D: pictures → logits (B,). Judged by shapes, by what their outputs
+    can be under any weights, and by whether the critic's opinion reaches the weights of both; not by what they draw.
+    """
+    name = "players"
+    answer = answer_of(name, student)
+    if answer is None:
+        return
+    with torch.inference_mode(False), torch.enable_grad():
+        try:
+            flaw, advice = flaw_of_players(answer)
+        except CheckFailed as error:
+            raise CheckFailed(f"{name}: {error}") from None
+    if flaw:
+        raise CheckFailed(f"{name}: {flaw}")
+    print(f"✓ {name}: two networks that can play{advice and f'; but {advice}'}")
+
+
+# --- 4: an experiment ----------------------------------------------------------------------------------------------
 
 COUNTS, FEWEST_GAMES, FEWEST_ROUNDS = (1, 2, 5), 10, 500
 
@@ -451,7 +475,7 @@ COUNTS, FEWEST_GAMES, FEWEST_ROUNDS = (1, 2, 5), 10, 500
 def steps_experiment(
     experiment: Callable[..., Any], result: Mapping[int, float] | None = None, conclusion: str | None = None
 ) -> None:
-    """Exercise 05.3: experiment(counts, game) gives, for each number of generator steps a round, the share of games
+    """Exercise 05.4: experiment(counts, game) gives, for each number of generator steps a round, the share of games
     that end with all eight modes covered: {count: share}.
 
     The experiment is run with a stand-in for PlanarGAN that writes down how it is made and played; its design is
