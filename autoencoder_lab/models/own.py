@@ -29,11 +29,12 @@ class OwnNetwork(Model):
     def __init__(self, network: nn.Module) -> None:
         super().__init__(None)
         self.network, self.label = network, type(network).__name__
-        self.encodes, self.decodes = (callable(getattr(network, verb, None)) for verb in ("encode", "decode"))
-        self.encode, self.decode = (getattr(network, verb, None) for verb in ("encode", "decode"))
-        for verb in ("encode", "decode"):
-            if getattr(self, verb) is None:
-                delattr(self, verb)  # then asking for it says what there is instead
+        for verb, flag in (("encode", "encodes"), ("decode", "decodes")):
+            found = getattr(network, verb, None)
+            setattr(self, flag, callable(found))
+            if callable(found):  # otherwise asking for it says what there is instead
+                # a layer would become a part of this model as well, and be counted twice
+                setattr(self, verb, found.__call__ if isinstance(found, nn.Module) else found)
         if callable(getattr(network, "posterior", None)):  # a VAE of one's own: figures ask for it by name
             self.posterior = network.posterior
 

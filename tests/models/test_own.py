@@ -168,3 +168,22 @@ def test_a_loss_that_is_no_number_is_refused(digits: lab.ImageData, loss: Any, m
     own.loss = loss  # type: ignore[method-assign]
     with pytest.raises((TypeError, ValueError), match=message):
         lab.fit(own, digits, steps=1, progress=False)
+
+
+def test_encode_and_decode_may_be_layers_themselves(digits: lab.ImageData) -> None:
+    class Layers(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encode = nn.Sequential(nn.Flatten(), nn.Linear(64, 4))
+            self.decode = nn.Sequential(nn.Linear(4, 64), nn.Unflatten(1, SHAPE))
+
+        def forward(self, x: Tensor) -> Any:
+            return self.decode(self.encode(x))
+
+    network = Layers()
+    lab.fit(network, digits, steps=3, progress=False)
+    model, x = as_model(network), digits.test.images
+    assert (model.encodes, model.decodes, model.latent) == (True, True, 4)
+    assert torch.equal(model.decode(model.encode(x)), network(x)) and model.learned_numbers() == 64 * 4 * 2 + 4 + 64
+    assert lab.compare(network, digits, columns=["mse", "knn"]).notna().all(axis=None)
+    assert as_model(copy.deepcopy(network)).encode.__self__ is not network.encode
