@@ -159,7 +159,7 @@ def bars(
         axes.barh(i, estimate.value, xerr=estimate.error or None, color=COLOURS[0], alpha=0.8, height=0.6)
         end = max(0.0, estimate.value + (estimate.error if estimate.error > 0 else 0.0))  # past bar and error bar
         axes.text(end, i, f"  {estimate}", va="center", fontsize=8)
-        ends += [estimate.value, end]
+        ends += [one for one in (estimate.value, end) if math.isfinite(one)]
         facts.append(f"{' '.join(name.split())} {estimate}")  # a name may be broken into lines
     _draw_baselines(axes.axvline, baselines or {}, ".4g")
     facts += [f"{name} {level:.4g}" for name, level in (baselines or {}).items()]
@@ -168,7 +168,6 @@ def bars(
     axes.invert_yaxis()
     axes.margins(x=0.35)  # for the values that are written at the ends
     # none in that margin, where no bar reaches: a share would seem to go beyond 1
-    ends = [end for end in ends if math.isfinite(end)]
     axes.set_xticks([tick for tick in axes.get_xticks() if min(ends) <= tick <= max(ends)])
     axes.set_xlabel(ylabel)
     figure.alt = alt or f"{ylabel}: {'; '.join(facts)}."
