@@ -167,7 +167,7 @@ def bars(
         end = max(0.0, estimate.value + (estimate.error if estimate.error > 0 else 0.0))  # past bar and error bar
         written = f"{estimate.value:,.0f}" if log and estimate.value >= 1000 else estimate
         axes.text(end, i, f"  {written}", va="center", fontsize=8)
-        ends += [estimate.value, end]
+        ends += [one for one in (estimate.value, end) if math.isfinite(one)]
         facts.append(f"{' '.join(name.split())} {estimate}")  # a name may be broken into lines
     if log:
         _log_x(axes, [float(getattr(entry, "value", entry)) for entry in values.values()])
@@ -179,7 +179,6 @@ def bars(
     if not log:
         axes.margins(x=0.35)  # for the values that are written at the ends
         # none in that margin, where no bar reaches: a share would seem to go beyond 1
-        ends = [end for end in ends if math.isfinite(end)]
         axes.set_xticks([tick for tick in axes.get_xticks() if min(ends) <= tick <= max(ends)])
     axes.set_xlabel(ylabel)
     figure.alt = alt or f"{ylabel}: {'; '.join(facts)}."

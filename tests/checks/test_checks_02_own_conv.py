@@ -153,7 +153,7 @@ class ByView(Halves):
         super().__init__(down(), up())
 
     def encode(self, x: Tensor) -> Tensor:
-        return self.down[5](self.down[:4](x).view(-1, 784))
+        return self.down[5](self.down[:4](x).view(-1, 500))
 
 
 none = nn.Identity

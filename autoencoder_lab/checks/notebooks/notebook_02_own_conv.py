@@ -96,16 +96,17 @@ def _judge(network: Any) -> None:
     if picture is None:
         return
     _refuse(_picture_flaw("decode(code)", picture, up))
+    drawn = _far_out(decode)
     _refuse(
         _convolution_flaw(down, up)
         or _linear_flaw(encode, decode, x)
-        or _range_flaw(decode)
+        or _range_flaw(drawn)
         or _way_flaw(network, encode, decode, x)
         or _gradient_flaw(network, x)
     )
     inwards, outwards = (", ".join(str(one.after) for one in half) for half in (down, up))
     count = sum(weight.numel() for weight in network.parameters())
-    beyond = picture.min() < 0 or picture.max() > 1
+    beyond = drawn.min() < 0 or drawn.max() > 1
     advice = "; but it can draw values outside [0, 1], which nn.Sigmoid() at the end keeps inside" if beyond else ""
     print(
         f"✓ {NAME}: correct. Its maps have {inwards} pixels a side on the way in and {outwards} on the way out, "
@@ -322,10 +323,15 @@ def _is_affine(function: Callable[[Tensor], Tensor], x: Tensor) -> bool:
     return bool(bent < 1e-4 * moved)
 
 
-def _range_flaw(decode: Any) -> str | None:
+@torch.no_grad()
+def _far_out(decode: Any) -> Tensor:
+    """What is drawn of codes far from 0, (200, 784): the ends of what the decoder can draw."""
+    drawn: Tensor = decode(100 * torch.randn(200, CODE)).flatten(1)
+    return drawn
+
+
+def _range_flaw(drawn: Tensor) -> str | None:
     """Whether the decoder can draw black, and pixels of their own."""
-    with torch.no_grad():
-        drawn = decode(100 * torch.randn(200, CODE)).flatten(1)
     darkest = float(drawn.min())
     if darkest >= 0.4 and drawn.max() <= 1:
         return (

@@ -196,7 +196,7 @@ PLANTED = {0.5: 7, 2.0: 5, 8.0: 2, 32.0: 0}  # β: how many units the stand-in c
 def collapse_experiment(experiment: Callable[..., Any], result: Any = None, conclusion: str | None = None) -> None:
     """Exercise 04b.3: experiment(data, betas, fit, active) gives {β: active units on the test images}. Slide 003.
 
-    One VAE at each β, all else equal. Judged, as in 02.2, by what it fits and measures, with stand-ins that write down
+    One VAE at each β, all else equal. Judged, as in 02.3, by what it fits and measures, with stand-ins that write down
     what they are given: fit(model, data, …), active(model, split). Several seeds are as good as one; then a mean, or a
     list, is returned for each β. result: what the real run returned; conclusion: a sentence that names the β from which
     on no unit is active, or the largest β where some still are.
