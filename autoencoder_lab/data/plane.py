@@ -87,8 +87,8 @@ def bent_curve(n: int = 600, noise: float = 0.04) -> ImageData:
     """
     n = arguments.whole("n", n, 1, what="of points")
     noise = arguments.number("noise", noise, "is a standard deviation and must be ≥ 0", lambda sd: 0 <= sd < math.inf)
-    splits = (_along_the_curve(count, noise, seed) for seed, count in enumerate((n, 100, 200), start=1))
-    return ImageData("bent curve", *splits, licence="MIT", source="drawn by the course")
+    train, val, test = (_along_the_curve(count, noise, seed) for seed, count in enumerate((n, 100, 200), start=1))
+    return ImageData("bent curve", train, val, test, licence="MIT", source="drawn by the course")
 
 
 def _along_the_curve(count: int, noise: float, seed: int) -> CurveSplit:

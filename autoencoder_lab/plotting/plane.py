@@ -118,7 +118,8 @@ def _draw_points(axes: Axes, images: Tensor, values: Tensor | None, colour: str 
     edge = matplotlib.rcParams["text.color"]  # the ends of the scale are near white and near black
     label = f"point, coloured {COLOURED[colour]}, dark to bright"
     style: dict[str, Any] = {"cmap": "viridis", "vmin": 0, "vmax": 1, "edgecolors": edge, "linewidths": 0.4}
-    axes.scatter(*_xy(images), c=values.numpy(), s=16, label=label, **style)
+    across, up = _xy(images)
+    axes.scatter(across, up, c=values.numpy(), s=16, label=label, **style)
 
 
 def _draw_made(axes: Axes, one: Any, images: Tensor, seen: Tensor, arrows: bool) -> str:

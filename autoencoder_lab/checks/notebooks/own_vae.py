@@ -86,8 +86,7 @@ def _is_written(network: Any) -> bool:
         return False
     mu, second = _posterior(posterior)
     draw = getattr(network, "draw", None)
-    takes_both = callable(draw) and len(inspect.signature(draw).parameters) == 2
-    if takes_both and _answer(draw, mu, second) is None:
+    if callable(draw) and len(inspect.signature(draw).parameters) == 2 and _answer(draw, mu, second) is None:
         return False
     return _answer(network.loss, x) is not None
 
