@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from autoencoder_lab.checks.compare import CheckFailed, answer_of, explaining, show
 from autoencoder_lab.checks.conclusion import Figure, clause_of, figures, sentence
 from autoencoder_lab.checks.experiment import Watcher, concluded, mean_of
-from autoencoder_lab.checks.notebooks.players import flaw_of_players
+from autoencoder_lab.checks.notebooks.two_networks import flaw_of_players
 from autoencoder_lab.checks.question import Inputs, Question, by_sentence
 from autoencoder_lab.data.plane import Modes
 
