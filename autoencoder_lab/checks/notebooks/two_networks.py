@@ -49,7 +49,7 @@ def flaw_of_players(answer: Any) -> tuple[str, str]:
 def _are_exchanged(generator: nn.Module, critic: nn.Module, z: Tensor, x: Tensor) -> bool:
     try:
         with torch.no_grad():
-            return critic(z).numel() == x.numel() and generator(x).numel() == len(x)
+            return bool(critic(z).numel() == x.numel() and generator(x).numel() == len(x))
     except Exception:
         return False
 
