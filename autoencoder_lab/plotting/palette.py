@@ -11,6 +11,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")  # matplotlib's letters; parts.js has their outlines
 LINES = ("-", "--", "-.", ":")
 BASELINE = "#444444"
+FRAME = "#767676"  # 3 : 1 against white and black: where an image ends on either ground
 
 # the game in the plane: what the critic believes, shaded from one end over white to the other; where it is undecided;
 # a real point and one that the generator made

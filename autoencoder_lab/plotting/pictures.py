@@ -13,6 +13,7 @@ from autoencoder_lab import arguments, metrics
 from autoencoder_lab.comparison import named
 from autoencoder_lab.data.corruptions import Corruption
 from autoencoder_lab.plotting.figure import Figure
+from autoencoder_lab.plotting.palette import FRAME
 
 
 def images(
@@ -114,7 +115,7 @@ def image_rows(
             show_image(axes, image, margin + column * scale, top + row * scale, scale)
             if headers:
                 left, right, bottom, above = axes.images[-1].get_extent()
-                axes.plot([left, right, right, left, left], [bottom, bottom, above, above, bottom], "#767676", lw=0.6)
+                axes.plot([left, right, right, left, left], [bottom, bottom, above, above, bottom], FRAME, lw=0.6)
         axes.text(margin - 0.1, top + (row + 0.5) * scale, name, ha="right", va="center", fontsize=9)
     return figure
 

@@ -175,7 +175,7 @@ def test_a_check_that_two_exercises_share_is_refused(tmp_path: Path) -> None:
     text = SOURCES[0].read_text(encoding="utf-8")
     for name in ("00_one.py", "01_two.py"):
         (folder / name).write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"each exercise needs its own; twice: \['squared_error_per_image', "):
+    with pytest.raises(ValueError, match=r"its own; twice: \['own_autoencoder', 'squared_error_per_image', "):
         command.every_exercise(tmp_path)
 
 

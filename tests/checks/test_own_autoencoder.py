@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import autoencoder_lab as lab
 from autoencoder_lab import checks
-from autoencoder_lab.checks.notebooks import own_autoencoder
+from autoencoder_lab.checks.notebooks import first_network
 
 Function = Callable[..., Any]
 
@@ -20,7 +20,7 @@ Function = Callable[..., Any]
 def few_digits() -> Any:
     """A fifth of the digits that students are judged on: the mistakes show as well, and time is short."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(own_autoencoder, "load", lambda name, n: lab.load(name, min(n, 200)))
+        patch.setattr(first_network, "load", lambda name, n: lab.load(name, min(n, 200)))
         yield
 
 

@@ -76,7 +76,7 @@ def test_without_a_name_it_is_the_check_that_failed_last(terminal: Show) -> None
     for check in (lab.checks.interpolate, lab.checks.code, lab.checks.generator_step, lab.checks.lab1.best_error.check):
         with pytest.raises(lab.checks.CheckFailed):
             check(lambda *_, **__: "wrong")
-    assert "04, Exercise 4 · Drawn, or not" in terminal(lab.hint), "for the two later ones there is no help"
+    assert "04, Exercise 5 · Drawn, or not" in terminal(lab.hint), "for the two later ones there is no help"
     names: dict[str, Any] = {}
     exec("import torch\n" + next(one.solution for one in shipped.exercises() if one.name == "code"), names)
     lab.checks.code(names["code"])
@@ -107,7 +107,7 @@ def test_the_students_own_function_names_its_exercise(terminal: Show) -> None:
         ),
         (
             "zzz",
-            r"no exercise is called 'zzz'\. lab.*\nThe names of the exercises are\n00: squared_error_per_image, train",
+            r"no exercise is called 'zzz'\. lab.*\nThe names of the exercises are\n00: squared_error_per_image, own",
         ),
         ("", r"no exercise is called ''"),
         (

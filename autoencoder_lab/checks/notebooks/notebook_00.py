@@ -10,7 +10,7 @@ from torch import Tensor
 from autoencoder_lab.checks.compare import CheckFailed, explaining, show
 from autoencoder_lab.checks.conclusion import conclusion_compares
 from autoencoder_lab.checks.experiment import Watcher, concluded, measured_numbers, numbered_images, numbers_of
-from autoencoder_lab.checks.notebooks.own_autoencoder import judge
+from autoencoder_lab.checks.notebooks.first_network import judge
 from autoencoder_lab.checks.question import Question, by_sentence, random_pair
 
 # --- 1: the squared error ------------------------------------------------------------------------------------------

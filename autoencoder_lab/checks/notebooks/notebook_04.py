@@ -11,8 +11,8 @@ from torch import Generator, Tensor
 
 from autoencoder_lab.checks.compare import CheckFailed, answer_of, explaining, show
 from autoencoder_lab.checks.experiment import Record, Watcher, numbered_images, numbers_in
-from autoencoder_lab.checks.notebooks import own_vae as of_own_vae
-from autoencoder_lab.checks.notebooks.own_vae import NO_NUMPY
+from autoencoder_lab.checks.notebooks import vae_network as of_own_vae
+from autoencoder_lab.checks.notebooks.vae_network import NO_NUMPY
 from autoencoder_lab.checks.question import Inputs, Question, by_sentence
 from autoencoder_lab.data.split import ImageData
 
