@@ -3,7 +3,7 @@
 #                 (make test DUE= runs all of it)
 # make quick      of that, style, types and the library: no browser, no sandbox, no notebooks
 # make long       what need not run at every push, where it has not passed with the present code; keeps a row of each
-# make notebooks  rebuild the notebooks whose inputs changed, and write the tables of notebooks and labs anew
+# make notebooks  rebuild the notebooks whose inputs changed; write their help, the released labs and the tables anew
 # make bench      how fast it is beside the usual ways, in about five minutes; ARGS="--json new.json" keeps the figures
 # Every line below can be typed by hand; PYTHON=python3.12 chooses another interpreter for a new .venv.
 
@@ -12,7 +12,7 @@ ARGS ?=
 DUE ?= --due
 BIN := .venv/bin
 THREE := --numprocesses=3 --dist=loadfile --no-loadscope-reorder
-NBVAL := --nbval-lax --nbval-current-env --nbval-cell-timeout=900
+NBVAL := --nbval-lax --nbval-sanitize-with tests/nbval_sanitize.cfg --nbval-current-env --nbval-cell-timeout=900
 
 .PHONY: lab test quick long notebooks bench
 
@@ -35,6 +35,8 @@ long: .venv/installed-test
 	$(BIN)/pytest $(THREE) $(NBVAL) --long=new $(ARGS) notebooks tests
 
 notebooks: .venv/installed-test
+	$(BIN)/python -m notebooks.exercises
+	$(BIN)/python -m notebooks.labs
 	$(BIN)/python notebooks/build.py $(ARGS)
 	$(BIN)/python -m notebooks.tables
 

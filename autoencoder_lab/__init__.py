@@ -5,7 +5,7 @@ data = lab.load("mnist-5k")
 ae = lab.ConvAutoencoder(latent=32)
 lab.fit(ae, data)
 
-Size: at most 400 lines of code, 90 a file.
+Size: at most 460 lines of code, 90 a file.
 """
 
 import ast
@@ -13,13 +13,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autoencoder_lab.machine import spin_briefly
+
 __version__ = "0.1.0"
+spin_briefly()
 
 if TYPE_CHECKING:  # the public names, each once: editors and mypy read them here, and so does `_homes`
     from autoencoder_lab import checks, classroom, losses, metrics, models
     from autoencoder_lab import plotting as plot
     from autoencoder_lab.classroom import (
         calibration,
+        hint,
+        holds,
+        listen,
         outcome,
         own_collection,
         own_images,
@@ -27,14 +33,16 @@ if TYPE_CHECKING:  # the public names, each once: editors and mypy read them her
         quiz,
         setup,
         show_source,
+        solution,
     )
     from autoencoder_lab.comparison import compare
     from autoencoder_lab.data import augmentations as augment
     from autoencoder_lab.data import corruptions as corrupt
     from autoencoder_lab.data import datasets
     from autoencoder_lab.data.datasets import load, load_folder
+    from autoencoder_lab.data.plane import bent_curve
     from autoencoder_lab.data.split import ImageData, Split
-    from autoencoder_lab.explorer import explore, show_game
+    from autoencoder_lab.explorer import explore, show_game, show_posteriors
     from autoencoder_lab.models import (
         CCAE,
         GAN,
@@ -57,6 +65,7 @@ if TYPE_CHECKING:  # the public names, each once: editors and mypy read them her
         controls,
         layers,
     )
+    from autoencoder_lab.plotting import diagram
     from autoencoder_lab.training import History, TrainingDiverged, fit
 
 

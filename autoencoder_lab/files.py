@@ -18,6 +18,8 @@ from pathlib import Path
 
 READ_AND_WRITE = 0o666  # for everybody, less what the umask takes away: what `open` gives a new file
 ON_WINDOWS = os.name == "nt"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # no room: on the disk, in one's share, for one file
+SAID_OF_FULL = "the disk is full; what stood here before is as it was. Free some space and do it again"
 SURROGATE = re.compile("[\ud800-\udfff]")
 PAUSES = (0.01, 0.05, 0.25, 1.0)  # seconds; on Windows a file that somebody reads cannot be replaced
 
@@ -33,19 +35,17 @@ def whole(path: str | Path) -> Iterator[Path]:
     umask leaves. A link is followed: the file it points to is replaced, and the link stays. After an error, or Ctrl-C,
     the earlier file is untouched and nothing lies beside it.
     Raises PermissionError for a write-protected file, FileExistsError where a folder or a device stands, and OSError
-    where the folder cannot be written to; each names `path`.
+    where the folder cannot be written to or the disk is full; each names `path`.
     """
     target = Path(os.path.realpath(path))
     mode = _mode_of(target, path)
     part = _neighbour(target)
-    try:
+    with _removed(part, path):
         _make(part, path)
         if mode is not None:
             part.chmod(mode)  # while it is empty: what is private stays so all along
         yield part
         _move(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_whole(path: str | Path, content: bytes | str) -> None:
@@ -61,11 +61,11 @@ def create_whole(path: str | Path, content: bytes | str, mode: int = READ_AND_WR
     """Write a file that must be new. mode: its permissions, before the umask takes its share.
 
     Raises FileExistsError, with nothing changed, where something stands at `path`, be it a link to nowhere or a file
-    that another process put there a moment ago.
+    that another process put there a moment ago; OSError where the disk is full.
     """
     target = Path(path).absolute()
     part = _neighbour(target)
-    try:
+    with _removed(part, path):
         _make(part, path, mode)
         part.write_bytes(_bytes(content))
         try:
@@ -76,13 +76,24 @@ def create_whole(path: str | Path, content: bytes | str, mode: int = READ_AND_WR
             if os.path.lexists(target):
                 raise _error(errno.EEXIST, path) from None
             _move(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def encodable(text: str) -> str:
     """The text as UTF-8 can hold it: half a surrogate pair, of an odd file name or out of JSON, becomes U+FFFD."""
     return SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+@contextmanager
+def _removed(part: Path, path: str | Path) -> Iterator[None]:
+    """Leave no part behind; of a full disk the error says what to do, and names the path that was asked for."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise _error(error.errno, path, SAID_OF_FULL) from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _bytes(content: bytes | str) -> bytes:

@@ -10,8 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from autoencoder_lab import arguments
+
 
 def _check_same_shape(x_hat: Tensor, x: Tensor) -> None:
+    for name, given in (("the reconstruction", x_hat), ("the target", x)):
+        if not isinstance(given, Tensor):
+            raise TypeError(f"{name} must be a tensor, got {arguments.shown(given)}")
     if x_hat.shape != x.shape:
         raise ValueError(
             f"reconstruction and target must have one shape, got {tuple(x_hat.shape)} and {tuple(x.shape)}"
@@ -51,6 +56,9 @@ def entropy(x: Tensor) -> Tensor:
 
     x: (B, C, H, W) in [0, 1]; 0 for black-and-white images, at most C·H·W·log 2.
     """
+    x = arguments.tensor("x", x, "(B, C, H, W)")
+    if x.min() < 0 or x.max() > 1:
+        raise ValueError(f"entropy is that of pixels in [0, 1], got [{x.min():.3g}, {x.max():.3g}]; rescale the images")
     # H(x) = −x log x − (1 − x) log(1 − x), with 0 log 0 = 0
     return -(torch.xlogy(x, x) + torch.xlogy(1 - x, 1 - x)).sum() / len(x)
 
@@ -132,6 +140,14 @@ def squared_gradient(scores: Tensor, x: Tensor) -> Tensor:
 
     scores: (B,), computed from x: (B, …), which requires a gradient; each score from its own x alone.
     """
+    for name, given in (("scores", scores), ("x", x)):
+        if not isinstance(given, Tensor):
+            raise TypeError(f"{name} must be a tensor, got {arguments.shown(given)}")
+    if not (x.requires_grad and scores.requires_grad):
+        raise ValueError(
+            "the slope of scores in x is asked for, and they do not depend on x: call x.requires_grad_() before you "
+            "compute them, and not under no_grad"
+        )
     (gradient,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
     return gradient.flatten(1).square().sum(dim=1).mean()
 

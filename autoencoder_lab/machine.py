@@ -6,12 +6,18 @@ Source: kernel.org, "Control Group v2", interface files of the controllers cpu a
 """
 
 import os
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 MEMBERSHIP = Path("/proc/self/cgroup")  # the groups of this process, a line "number:controllers:path" for each tree
 GROUPS = Path("/sys/fs/cgroup")
+
+
+BUSY = 0.5  # of a processor, used by others: from there on a training on two cores takes noticeably longer
+SPIN, BRIEFLY = "GOMP_SPINCOUNT", "3000"  # GNU's OpenMP alone: that of Linux
 
 
 class Memory(NamedTuple):
@@ -29,6 +35,32 @@ def processors() -> int:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     shares = [round(share) for group in groups("cpu") if (share := _share(group)) is not None]
     return max(1, min([count, *shares]))
+
+
+def spin_briefly() -> None:
+    """Let PyTorch's threads spin for 3,000 rounds while they wait for one another, in place of 300,000, then sleep.
+
+    It costs nothing on an idle machine, and beside busy processes the core goes to a thread that has work to do. No
+    bit of a result changes. Too late once PyTorch is loaded; whoever has set the variable keeps it.
+    """
+    if "torch" not in sys.modules:
+        os.environ.setdefault(SPIN, BRIEFLY)
+
+
+def others(seconds: float = 0.1) -> float:
+    """How many processors other processes keep busy, of those of the whole machine, watched for so long."""
+    import psutil
+
+    def used() -> float:
+        times = psutil.cpu_times()
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        # a guest's time is in user's already, and steal is what a host gave to others
+        whole = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        return float(whole - idle) - time.process_time()
+
+    begun, before = time.perf_counter(), used()
+    time.sleep(seconds)
+    return max(0.0, (used() - before) / (time.perf_counter() - begun))
 
 
 def memory() -> Memory:

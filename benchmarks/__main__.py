@@ -23,14 +23,14 @@ SCRIPTS = {
 }
 
 
-def measure(names: list[str], short: bool, file: Path | None) -> int:
-    """Run the named measurements and print their rows as they come; 1 if a limit is not kept."""
+def measure(names: list[str], short: bool, file: Path | None, **settings: str) -> int:
+    """Run the named measurements and print their rows as they come; 1 if a limit is not kept. settings: of one."""
     print("  ".join(f"{what}: {value}" for what, value in table.machine().items() if value != ""), flush=True)
     rows: list[table.Row] = []
     started = time.perf_counter()
     for name in names:
         begun = time.perf_counter()
-        for row in importlib.import_module(f"benchmarks.{name}").measure(short):
+        for row in importlib.import_module(f"benchmarks.{name}").measure(short, **settings):
             rows.append(row)
             print(row, flush=True)
         print(f"     ({name}: {time.perf_counter() - begun:.0f} s)", flush=True)
@@ -72,8 +72,12 @@ def main() -> int:
     )
     parser.add_argument("--short", action="store_true", help="fewer rounds, a part of the long recipes, no notebooks")
     parser.add_argument("--json", type=Path, help="keep the figures, to be compared with others")
+    parser.add_argument("--device", choices=["cpu"], help=argparse.SUPPRESS)  # gpu's rehearsal, see there
     chosen = parser.parse_args()
-    return measure(names or [*MEASURED, *(() if chosen.short else SLOW)], chosen.short, chosen.json)
+    if chosen.device and names != ["gpu"]:
+        parser.error("--device goes with gpu alone")
+    settings = {"device": chosen.device} if chosen.device else {}
+    return measure(names or [*MEASURED, *(() if chosen.short else SLOW)], chosen.short, chosen.json, **settings)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import autoencoder_lab as lab
 from autoencoder_lab.explorer import bundle
+from autoencoder_lab.files import write_whole
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from explorer import probe
@@ -296,7 +297,7 @@ def main() -> int:
         browser.close()
     if path is not None:
         content = {"variants": variants, "pages": {what: value for what, value, _, _ in pages}}
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_whole(path, json.dumps(content, indent=2) + "\n")
     return report(variants, pages)
 
 

@@ -1,6 +1,7 @@
 """One table of figures: printed, kept as JSON, compared with an earlier one."""
 
 import json
+import math
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,8 @@ import torch
 
 from autoencoder_lab.files import write_whole
 
+GPU_FILE = Path(__file__).parent / "gpu.json"  # the figures of `python -m benchmarks gpu --json` that the texts tell
+CLAIM_C12 = "C12, “uses GPUs”: training on the GPU / on the processor"
 WORSE = 0.15  # a figure has changed if it is worse by more than this share
 
 
@@ -72,6 +75,19 @@ def kept(file: Path) -> tuple[dict[str, Any], dict[str, Row]]:
         raise ValueError(
             f"{file} holds no benchmark figures ({error}); python -m benchmarks --json FILE makes such a file"
         ) from error
+
+
+def measured_on_gpu(file: Path = GPU_FILE) -> str:
+    """What the stored run on a GPU says of claim C12, in a clause; "" where none is stored."""
+    if not file.exists():
+        return ""
+    on, rows = kept(file)
+    row = rows.get(CLAIM_C12)
+    if not on.get("gpu") or row is None or not math.isfinite(row.value):
+        raise ValueError(f"{file} is of no run on a GPU; python -m benchmarks gpu --json FILE makes one, on a GPU")
+    return (
+        f"on one ({on['gpu']}) a dense autoencoder trained {row.value:.3g} times as fast as on the processor beside it"
+    )
 
 
 def compare(old: Path, new: Path) -> list[str]:

@@ -22,7 +22,7 @@ from unittest import mock
 import torch
 
 import autoencoder_lab as lab
-from autoencoder_lab import training
+from autoencoder_lab.training import loop
 from autoencoder_lab.training.device import pick_device
 from autoencoder_lab.training.evaluation import evaluate
 from autoencoder_lab.training.number_format import NumberFormat
@@ -106,7 +106,7 @@ def seconds_of_fit(model: Any, data: Any, steps: int, batch: int, **settings: An
         validation += time.perf_counter() - started
         return values
 
-    with mock.patch.object(training, "evaluate", watched):
+    with mock.patch.object(loop, "evaluate", watched):
         history = lab.fit(model, data, steps=steps, batch_size=batch, progress=False, **settings)
     return history.seconds[-1] - validation
 
@@ -151,7 +151,7 @@ def _same_results(data: Any, steps: int = 200, seeds: int = 3) -> list[Row]:
         for way in losses:
             model = LinkedAutoencoder()
             plain = {"number_format": lambda *_: NumberFormat(torch.float32, False)} if way == "float32" else {}
-            with mock.patch.multiple(training, **plain) if plain else nullcontext():
+            with mock.patch.multiple(loop, **plain) if plain else nullcontext():
                 lab.fit(model, data, steps=steps, batch_size=BATCH, seed=seed, progress=False)
             losses[way].append(evaluate(model, data.test[:2000])["total"] / 784)
     mean = {way: statistics.mean(values) for way, values in losses.items()}

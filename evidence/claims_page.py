@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from autoencoder_lab.files import write_whole
 from evidence.runner import HERE, IDS, SEEDS, claim, figures, read_rows
 
 PAGE = HERE.parent / "docs" / "claims.md"
@@ -10,6 +11,7 @@ SOURCES = HERE.parent / "notebooks" / "source"
 HEAD = """# What the slides claim, and what was measured
 
 Made by `python -m evidence` from the rows in `evidence/results/`; do not edit it by hand.
+[Sources](sources.md) says what the slides 000 to 004 are.
 
 Each claim has one short experiment in `evidence/`, run with {seeds} training seeds on one thread. Figures are means ±
 one standard deviation over those seeds; a figure without ± moves by less than 0.02 % from seed to seed. *Error* is the
@@ -50,4 +52,4 @@ def page() -> str:
 def write(path: Path = PAGE) -> None:
     """Write the page."""
     path.parent.mkdir(exist_ok=True)
-    path.write_text(page(), encoding="utf-8")
+    write_whole(path, page())

@@ -19,7 +19,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,10 +33,18 @@ sys.path.insert(0, str(ROOT))  # run as a script, Python looks beside this file 
 from autoencoder_lab.commands.notebook_runner import CellFailed, run_cells  # noqa: E402
 from autoencoder_lab.files import write_whole  # noqa: E402
 from autoencoder_lab.grading.dependencies import Tree  # noqa: E402
-from notebooks.read_sources import built_path, core_cells, notebook_sources, reckoned_minutes  # noqa: E402
+from notebooks.prose_numbers import (  # noqa: E402
+    PLACEHOLDER,
+    answered,
+    is_question,
+    unwritten,
+    with_questions,
+    write_numbers,
+)
+from notebooks.read_sources import built_path, core_cells, is_folded, notebook_sources, reckoned_minutes  # noqa: E402
 
 BUILDER_VERSION = 2  # raise it when the builder would now store something else for the same source
-MAX_BYTES = 1_500_000
+MAX_BYTES = 2_000_000
 MAX_SECONDS = 120  # of execution, on the reference machine
 # Machines differ, so seconds are counted in steps of ConvAutoencoder(32) on 64 digits, timed in the same run: on the
 # reference machine, two cores that have nothing else to do, one takes this long
@@ -46,6 +54,7 @@ WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 IMAGE_MIMES = ("image/png", "image/jpeg", "image/svg+xml")
 ABSOLUTE_PATH = re.compile(r"(?<![\w.~:/])/(home|root|tmp|Users|private|usr|opt|var)/[\w./-]+|\b[A-Z]:\\\w+")
 STUB = "...  # your code here"
+BESIDE = "Beside every notebook: [glossary]({{glossary}}) · [notation]({{notation}}) · [sources]({{sources}})."
 
 
 # --- from the source to the student's cells --------------------------------------------------------
@@ -113,22 +122,33 @@ if "google.colab" in sys.modules:
     ]
 
 
-def student_notebook(source: Path, seconds: float = 0.0) -> NotebookNode:
-    """The notebook that `source` gives, not yet run. `seconds`: its measured execution time, named in its text."""
+def student_notebook(source: Path, seconds: float = 0.0, numbers: Mapping[str, str] | None = None) -> NotebookNode:
+    """The notebook that `source` gives, not yet run.
+
+    seconds: its measured execution time, and numbers: those that a run came to (prose_numbers.py), both for its text.
+    """
     written = read_source(source)
     cells = []
     for cell in written.cells:
+        if "help" in cell.metadata.get("tags", []):
+            continue  # hints, for notebooks/exercises.py
         metadata: dict[str, Any] = {"tags": list(cell.metadata.tags)} if cell.metadata.get("tags") else {}
         if cell.cell_type == "code":
-            if cell.source.startswith("lab.quiz("):
-                metadata["jupyter"] = {"source_hidden": True}  # the answers stand there
+            if is_folded(cell):
+                metadata["jupyter"] = {"source_hidden": True}
             cells.append(nbformat.v4.new_code_cell(without_solutions(cell.source), metadata=metadata))
         else:
             cells.append(nbformat.v4.new_markdown_cell(cell.source, metadata=metadata))
+    for cell in cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("## Further reading"):
+            cell.source += "\n\n" + BESIDE
+    pages = f"{repository()}/blob/main/docs"
     fills = {
         "{{minutes}}": str(student_minutes(cells, seconds)),
         "{{seconds}}": str(max(10, math.ceil(seconds / 10) * 10)),
-        "{{glossary}}": f"{repository()}/blob/main/docs/glossary.md",
+        "{{glossary}}": f"{pages}/glossary.md",
+        "{{notation}}": f"{pages}/notation.md",
+        "{{sources}}": f"{pages}/sources.md",
         "{{repository}}": repository(),
     }
     for cell in cells:
@@ -136,6 +156,7 @@ def student_notebook(source: Path, seconds: float = 0.0) -> NotebookNode:
             for placeholder, value in fills.items():
                 cell.source = cell.source.replace(placeholder, value)
     cells[1:1] = colab_cells(source.stem)
+    write_numbers(nbformat.v4.new_notebook(cells=cells), numbers or {})
     for cell, cell_id in zip(cells, _stable_ids(cells), strict=True):
         cell.id = cell_id
     metadata = {
@@ -199,7 +220,7 @@ def check(source: Path, target: Path) -> Findings:
         return Findings([f"{target.name} is not built; {rebuild}"], [])
     built = nbformat.read(target, as_version=4)
     stored = built.metadata.get("autoencoder_lab", {})
-    expected = student_notebook(source, stored.get("seconds", 0.0))
+    expected = student_notebook(source, stored.get("seconds", 0.0), stored.get("numbers"))
     failures = []
     for number, (now, then) in enumerate(zip(expected.cells, built.cells, strict=False), start=1):
         if _identity(now) != _identity(then):
@@ -236,6 +257,7 @@ def output_problems(notebook: NotebookNode) -> list[str]:
         if "execution" in cell.metadata:
             problems.append(f"{where}: execution timestamps")
         if cell.cell_type == "markdown":
+            problems += [f"{where}: {text} was not written" for text in PLACEHOLDER.findall(cell.source)]
             missing = re.search(r"!\[\s*\]\(", cell.source) or any(map(_lacks_alt, _image_tags(cell.source)))
             problems += [f"{where}: an image without alt text"] if missing else []
             continue
@@ -371,20 +393,23 @@ def _build(source: Path, target: Path, force: bool) -> Built:
         if then == wanted and not check(source, target).failures:
             return Built("kept", [], old, [])
         if {**then, "source": wanted["source"]} == wanted:
-            fresh = student_notebook(source, stored["seconds"])
-            if _take_outputs(fresh, old):
+            fresh = student_notebook(source, stored["seconds"], stored.get("numbers"))
+            if not unwritten(fresh) and _take_outputs(fresh, old):
                 fresh.metadata["autoencoder_lab"] = {**stored, "built_from": wanted}
                 _write(fresh, target)
                 return Built("prose", [], fresh, [])
 
-    notebook = student_notebook(source)
+    notebook = with_questions(student_notebook(source))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         before = step_seconds()
         measured = execute(notebook, Path(directory))
         slower = (before + step_seconds()) / 2 / REFERENCE_STEP
+        measured = [one for one, cell in zip(measured, notebook.cells, strict=False) if not is_question(cell)]
+        numbers = answered(notebook)
         remarks = tidy_outputs(notebook, Path(directory))
     seconds = [one / slower for one in measured]
-    fresh = stamped(source, notebook, {"built_from": wanted, **times(measured, slower)})
+    kept = {"numbers": numbers} if numbers else {}
+    fresh = stamped(source, notebook, {"built_from": wanted, **times(measured, slower), **kept})
     _write(fresh, target)
     return Built("run", seconds, fresh, remarks)
 
@@ -403,7 +428,7 @@ def times(measured: list[float], slower: float) -> dict[str, float]:
 
 def stamped(source: Path, run: NotebookNode, stored: dict[str, Any]) -> NotebookNode:
     """The notebook with the outputs of a run, the text that names its time, and what is kept of how it was built."""
-    fresh = student_notebook(source, stored["seconds"])
+    fresh = student_notebook(source, stored["seconds"], stored.get("numbers"))
     assert _take_outputs(fresh, run)
     fresh.metadata["autoencoder_lab"] = stored
     return fresh
@@ -454,7 +479,10 @@ def main(arguments: list[str] | None = None) -> int:
             continue
         try:
             built = build(source, target, options.force)
-        except (CellFailed, ValueError, SyntaxError) as error:
+        except KeyboardInterrupt:
+            print(f"stopped  {source.stem}: {target.name} is as it was; the same command goes on from here")
+            return 130
+        except (CellFailed, ValueError, SyntaxError, OSError) as error:
             print(f"FAILED  {source.stem}: {error}\n")
             failed = True
             continue

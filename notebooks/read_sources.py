@@ -216,19 +216,24 @@ def _explorers(cells: Sequence[NotebookNode]) -> Iterator[str]:
 def reckoned_minutes(cells: Sequence[NotebookNode], seconds: float) -> int:
     """Minutes a student needs for these cells, counted from what stands there and rounded up to five; 0 for none.
 
-    Prose at 150 words a minute, code at 4 s a line, 1 minute a prediction, 5 an explorer, 8 an exercise, 5 a quiz,
-    and `seconds` of execution.
+    Prose at 150 words a minute, code at 4 s a line unless it is folded away, 1 minute a prediction, 5 an explorer, 8 an
+    exercise, 5 a quiz, and `seconds` of execution.
     """
     minutes = seconds / 60
     for cell in cells:
         if cell.cell_type == "markdown":
             minutes += len(re.findall(r"[^\W\d_]{2,}", cell.source)) / 150
             continue
-        if not cell.source.startswith("lab.quiz("):  # its source is folded away: nobody reads it
+        if not is_folded(cell):
             minutes += len(cell.source.splitlines()) * 4 / 60
         minutes += cell.source.count("lab.predict(") + 5 * cell.source.count("lab.explore(")
         minutes += 5 * cell.source.count("lab.quiz(") + 8 * ("exercise" in cell.metadata.get("tags", []))
     return math.ceil(minutes / 5) * 5
+
+
+def is_folded(cell: NotebookNode) -> bool:
+    """Whether a code cell's source is folded away: tagged "folded", or a quiz, where the answers stand."""
+    return cell.source.startswith("lab.quiz(") or "folded" in cell.metadata.get("tags", [])
 
 
 def core_cells(cells: Sequence[NotebookNode]) -> list[NotebookNode]:

@@ -68,6 +68,100 @@ def load(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
     )
 
 
+# --- how long it takes, and when ---------------------------------------------------------------------
+
+NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+Item = NotebookEntry | LabEntry
+
+
+def _count(number: int, thing: str) -> str:
+    """As in "eight notebooks"; digits from 13 on."""
+    word = NUMBERS[number] if number < len(NUMBERS) else f"{number}"
+    return f"{word} {thing}{'' if number == 1 else 's'}"
+
+
+def _minutes_of(items: Iterable[Item]) -> int:
+    """What has not been built yet counts nothing."""
+    return sum(one.minutes or 0 for one in items)
+
+
+def _hours(minutes: int) -> str:
+    """As in 2:45."""
+    return f"{minutes // 60}:{minutes % 60:02}"
+
+
+def _range(items: Iterable[Item]) -> str:
+    """Whole hours as a range: the minutes stated, and twice as many."""
+    minutes = _minutes_of(items)
+    return f"{minutes / 60:.0f} to {minutes / 30:.0f}"
+
+
+def hours(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For README.md: how much there is."""
+    return (
+        f"{_count(len(notebooks), 'notebook').capitalize()} take {_range(notebooks)} hours, exercises included. "
+        f"{_count(len(labs), 'graded lab').capitalize()} take {_range(labs)} hours more."
+    )
+
+
+def _needed(notebooks: list[NotebookEntry]) -> list[NotebookEntry]:
+    """Those that another one builds on: the rest may be skipped."""
+    return [one for one in notebooks if any(one.number in other.before for other in notebooks)]
+
+
+def _in_order(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> list[Item]:
+    """Every lab after the last notebook that it builds on."""
+    items: list[Item] = []
+    for one in notebooks:
+        items += [one, *(lab for lab in labs if lab.before and lab.before[-1] == one.number)]
+    return items
+
+
+def spread(items: list[Item], slots: int) -> list[list[Item]]:
+    """The items in their order, dealt to at most so many slots; the fullest slot is as short as can be."""
+    most = max((one.minutes or 0 for one in items), default=0)
+    while True:
+        dealt: list[list[Item]] = []
+        for one in items:
+            if dealt and _minutes_of([*dealt[-1], one]) <= most:
+                dealt[-1].append(one)
+            else:
+                dealt.append([one])
+        if len(dealt) <= slots:
+            return dealt
+        most += 5
+
+
+def _timetable(unit: str, items: list[Item], slots: int, needed: list[NotebookEntry]) -> str:
+    def called(one: Item) -> str:
+        if isinstance(one, LabEntry):
+            skipped = not any(notebook.number in one.before[-1:] for notebook in needed)
+            return f"`{one.name}`" + (r" \*" if skipped else "")
+        return f"{one.number} · {one.title}" + ("" if one in needed else r" \*")
+
+    rows = []
+    for number, slot in enumerate(spread(items, slots), 1):
+        minutes = _minutes_of(slot)
+        rows.append([f"{number}", "; ".join(map(called, slot)), f"{_hours(minutes)} to {_hours(2 * minutes)}"])
+    return _table([unit, "what", "hours"], rows)
+
+
+def two_days(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For docs/syllabus.md: only what other notebooks build on."""
+    needed = _needed(notebooks)
+    return _timetable("day", list(needed), 2, needed)
+
+
+def two_weeks(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For docs/syllabus.md: everything in ten days."""
+    return _timetable("day", _in_order(notebooks, labs), 10, _needed(notebooks))
+
+
+def fourteen_weeks(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For docs/syllabus.md: everything in a term."""
+    return _timetable("week", _in_order(notebooks, labs), 14, _needed(notebooks))
+
+
 def outcomes(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
     """For docs/syllabus.md: what one will be able to do after each notebook."""
     return _table(
@@ -82,6 +176,27 @@ def outcomes(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
             for outcome in one.outcomes
         ],
     )
+
+
+CLAIM = re.compile(r"^\| (C\d+) \| ([\d, ]+) \|.* \| `(\w+)` · (?:section )?([^|]+) \| [^|]+ \|$", re.MULTILINE)
+
+
+def decks(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For docs/sources.md: which sections test a slide deck's claims, by docs/claims.md; not the course's own ones."""
+    claims = CLAIM.findall((ROOT / "docs" / "claims.md").read_text(encoding="utf-8"))
+    titles = {one.name: f"{one.number} · {one.title}" for one in notebooks}
+    rows = []
+    for deck in sorted({deck for _, slides, *_ in claims for deck in slides.split(", ") if deck.isdigit()}):
+        for name in titles:
+            where: dict[str, list[str]] = {}
+            for claim, slides, notebook, section in claims:
+                if notebook == name and deck in slides.split(", "):
+                    where.setdefault(section, []).append(claim)
+            if where:
+                sections = sorted(where, key=lambda one: (not one.isdigit(), one))
+                tested = "; ".join(f"{one} ({', '.join(where[one])})" for one in sections)
+                rows.append([deck, f"[{titles[name]}](../notebooks/{name}.ipynb)", tested])
+    return _table(["deck", "notebook", "section (claims)"], rows)
 
 
 def graded(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
@@ -103,8 +218,15 @@ def graded(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
 
 Table = Callable[[list[NotebookEntry], list[LabEntry]], str]
 PAGES: dict[str, dict[str, Table]] = {
-    "README.md": {"notebooks": tour},
-    "docs/syllabus.md": {"notebooks": load, "outcomes": outcomes},
+    "README.md": {"hours": hours, "notebooks": tour},
+    "docs/syllabus.md": {
+        "notebooks": load,
+        "days": two_days,
+        "fortnight": two_weeks,
+        "term": fourteen_weeks,
+        "outcomes": outcomes,
+    },
+    "docs/sources.md": {"decks": decks},
     "docs/instructors.md": {"labs": graded},
 }
 

@@ -11,10 +11,17 @@ import pytest
 import torch
 
 import autoencoder_lab as lab
+from autoencoder_lab.checks.exercises import failures
 from autoencoder_lab.grading.sandbox import Sandbox
 from autoencoder_lab.grading.walls import SandboxError
 
 pytest_plugins = ["long_tests"]
+
+
+@pytest.fixture(autouse=True)
+def no_failure_counted_yet() -> None:
+    """A check that failed in an earlier test offers no help in this one."""
+    failures.clear()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -18,6 +18,7 @@ from long_tests import turn_of_the_day
 from nbformat import NotebookNode
 
 from notebooks import build
+from notebooks.exercises import help_in, worked
 from notebooks.read_sources import Outcome, notebook_entry, notebook_sources
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -217,8 +218,8 @@ def _heading_problems(notebook: NotebookNode, parts: list[Section], core: list[S
 def _exercise_problems(notebook: NotebookNode) -> Iterator[str]:
     found = exercises(notebook)
     core = [exercise.title for exercise in found if exercise.core]
-    if len(core) != 3:
-        yield f"expected three exercises on the core path, got {core}"
+    if len(core) not in (3, 4):
+        yield f"expected three exercises on the core path, or four, got {core}"
     for number, exercise in enumerate(found, start=1):
         if not exercise.title.startswith(f"Exercise {number} · "):
             yield f"expected the heading '### Exercise {number} · …', got '### {exercise.title}'"
@@ -226,9 +227,27 @@ def _exercise_problems(notebook: NotebookNode) -> Iterator[str]:
             yield f"{exercise.title!r} has no cell tagged 'exercise'"
         if not any(tagged(cell, "check") for cell in exercise.cells):
             yield f"{exercise.title!r} has no cell tagged 'check'"
+    yield from _help_problems(notebook)
     counted = sum(tagged(cell, "exercise") for exercise in found for cell in exercise.cells)
     if counted != sum(tagged(cell, "exercise") for cell in notebook.cells):
         yield "a cell tagged 'exercise' does not stand between a heading '### Exercise …' and its check"
+
+
+def _help_problems(notebook: NotebookNode) -> Iterator[str]:
+    """Each exercise is followed by one cell of help."""
+    begun: list[str] = []
+    helped: list[str] = []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.source.startswith("### Exercise "):
+            begun.append(cell.source.splitlines()[0].removeprefix("### "))
+        elif tagged(cell, "help"):
+            helped += begun[-1:] or ["before all exercises"]
+            try:
+                help_in(cell.source, helped[-1])
+            except ValueError as error:
+                yield str(error)
+    if begun != helped:
+        yield f"expected a cell tagged 'help' with each of {begun}, got them with {helped}"
 
 
 def _closing_problems(parts: list[Section]) -> Iterator[str]:
@@ -356,8 +375,11 @@ json.dump(answers, sys.stdout)
 
 
 def exercise_run_problems(source: Path) -> list[str]:
-    """Run every exercise alone after the set-up cell: its solution must pass, its stub be "not done yet"."""
+    """Run every exercise alone after the set-up cell: the solution shown must pass, its stub be "not done yet"."""
     written, handed_out = build.read_source(source), build.student_notebook(source)
+    for cell in written.cells:
+        if tagged(cell, "exercise"):
+            cell.source = worked(cell.source)
     pairs = list(zip(exercises(written), exercises(handed_out), strict=True))
     job = {
         "setup": [cell.source for cell in set_up(written)],
@@ -413,3 +435,30 @@ def run_alone(notebook: NotebookNode, section: Section) -> None:
     alone = nbformat.v4.new_notebook(cells=[*set_up(notebook), *section.cells], metadata=notebook.metadata)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         build.execute(alone, Path(directory))
+
+
+# --- numbers in prose ------------------------------------------------------------------------------
+
+# what is no number of a run: formulas, code, links, what the builder writes, years of papers, names of sections
+NO_FIGURE = re.compile(r"\$[^$]*\$|`[^`]*`|\{\{.+?\}\}|\]\([^)]*\)|arXiv[: ]\S+|\[[^\]]*\]\([^)]*\)")
+TYPED = re.compile(r"(?<![\w.])\d+\.\d+(?![\w.])|(?<![\w.])\d+(?:\.\d+)? ?(?:%|per cent)")
+
+
+def typed_numbers(notebook: NotebookNode) -> list[str]:
+    """Decimals and per cents that an author typed below a run: the builder writes them, {{…}}, from what came out.
+
+    A setting is no such number: it stands in code, `beta=0.5`, or in a formula. Under "Further reading", and above the
+    first code cell of a section, nothing is looked at.
+    """
+    found, ran = [], False
+    for cell in notebook.cells:
+        first = cell.source.splitlines()[0] if cell.source else ""
+        if cell.cell_type == "code":
+            ran = True
+            continue
+        if first.startswith("## "):
+            ran = first.startswith(("## Take-aways", "## From slide"))
+        if ran and not first.startswith("## Further reading"):
+            text = NO_FIGURE.sub(" ", cell.source)
+            found += [f"{first[:50]!r}: {number[0]}" for number in TYPED.finditer(text)]
+    return found

@@ -1,6 +1,7 @@
 """What the benchmarks make of their measurements; the measurements themselves are no tests."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import nn
 
 import autoencoder_lab as lab
 from benchmarks import course, gpu, growth, rivals, table
+from benchmarks.__main__ import main
 from benchmarks.table import Row
 from benchmarks.time_to_loss import StridedAutoencoder, dense_vae
 
@@ -171,13 +173,91 @@ def test_the_two_halves_of_the_course_have_a_limit_each() -> None:
     assert [row.name for row in course.together({"06": 1.0})] == ["notebooks 00 to 06 together"]
 
 
-@pytest.mark.slow
-def test_the_gpu_s_measurement_runs_where_there_is_none(tiny28: lab.ImageData, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the CPU, at a size that says nothing: no kernels of a GPU, and a ratio."""
+# --- a GPU ---------------------------------------------------------------------------------------------------------
+
+
+def test_without_a_gpu_it_says_so_and_what_it_would_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert gpu.measure(short=True) == []
-    ratio, busy = gpu.full_size(tiny28, lab.CCAE(4, projector=(8,)), steps=2, rounds=1)
-    assert ratio.value > 0 and busy.value == 0
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "gpu", "--short"])
+    assert main() == 0
+    said = capsys.readouterr().out
+    assert "no GPU here: on one, this trains, resumes, evaluates and explores every model" in said
+    assert table.CLAIM_C12 in said and "not measured" in said
+
+
+def rehearse(names: list[str]) -> list[Row]:
+    return list(gpu.on_device("cpu", gpu.REHEARSAL, {name: gpu.MODELS[name] for name in names}))
+
+
+def test_its_whole_path_runs_on_the_processor() -> None:
+    """At a size that says nothing: the same seeds give the same figures, the explorer the same pictures."""
+    rows = {row.name: row for row in rehearse(["DenseAutoencoder"])}
+    assert all(row.holds for row in rows.values()), rows
+    for what in ("here beside the processor, in spreads", "resumed beside undisturbed, in spreads"):
+        assert rows[f"DenseAutoencoder: {what}"].value == 0
+    assert rows["DenseAutoencoder: the explorer's pictures beside those here"].value < 0.1
+    assert rows[table.CLAIM_C12].value > 0 and rows[table.CLAIM_C12].beside.startswith("rehearsed")
+    assert rows["share of time in kernels, full-size CCAE"].value == 0
+
+
+@pytest.mark.slow
+def test_every_model_is_rehearsed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As it is typed, and kept as a file."""
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "gpu", "--device", "cpu", "--json", str(tmp_path / "gpu.json")])
+    assert main() == 0
+    names = set(table.kept(tmp_path / "gpu.json")[1])
+    assert {f"{name}: here beside the processor, in spreads" for name in gpu.MODELS} <= names
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "growth", "--device", "cpu"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+
+
+def test_a_gpu_is_shown_every_model_of_the_course() -> None:
+    """But the game in the plane, which plays on its own, and densities over the codes of another model."""
+    public = {name: getattr(lab, name) for name in lab.__all__}
+    kinds = {name for name, kind in public.items() if isinstance(kind, type) and issubclass(kind, lab.Model)}
+    abstract = {"Model", "LatentModel", "Autoencoder"}
+    assert {type(make()).__name__ for make in gpu.MODELS.values()} == kinds - abstract - {"LatentMixture", "OnCodes"}
+
+
+def test_a_figure_beside_the_spread_fails_where_it_should() -> None:
+    """With five seeds a mean may lie 3.2 spreads away, by Student's distribution."""
+    assert gpu.by_chance(5) == pytest.approx(5.041 * (2 / 5) ** 0.5, abs=1e-3)
+    near, far = (gpu._apart("a", gap, 0.1, gpu.by_chance(5), "") for gap in (0.31, -0.33))
+    assert near.holds and not far.holds
+
+
+TELLING = {"README.md": "on a GPU", "docs/performance.md": "On a GPU", "docs/claims.md": "As for GPUs"}
+
+
+def untrue(folder: Path, stored: bool) -> list[str]:
+    """The texts that say "not measured" of a GPU although a run on one is stored, or do not although none is."""
+    says = {
+        name: bool(re.search(f"{begin}: not measured", (folder / name).read_text(encoding="utf-8")))
+        for name, begin in TELLING.items()
+    }
+    return [name for name, not_measured in says.items() if not_measured == stored]
+
+
+def test_the_texts_say_not_measured_until_a_gpu_was(tmp_path: Path) -> None:
+    assert untrue(ROOT, bool(table.measured_on_gpu())) == []
+    assert untrue(ROOT, not table.measured_on_gpu()) == list(TELLING), "and the other way round it would be seen"
+
+
+def test_what_claim_c12_says_of_gpus_comes_from_the_stored_run(tmp_path: Path) -> None:
+    file = tmp_path / "gpu.json"
+    assert table.measured_on_gpu(file) == ""
+    table.keep([Row(table.CLAIM_C12, 12.3456)], file)
+    with pytest.raises(ValueError, match="is of no run on a GPU"):  # a rehearsal, or a machine without one
+        table.measured_on_gpu(file)
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content["machine"]["gpu"] = "NVIDIA H200"
+    file.write_text(json.dumps(content), encoding="utf-8")
+    assert table.measured_on_gpu(file) == (
+        "on one (NVIDIA H200) a dense autoencoder trained 12.3 times as fast as on the processor beside it"
+    )
 
 
 def test_ten_steps_of_a_ccae_are_counted_and_finite(tiny28: lab.ImageData) -> None:

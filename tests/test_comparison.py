@@ -79,3 +79,35 @@ def test_comparing_leaves_models_and_random_numbers_alone(models, tiny: lab.Imag
     lab.compare(models, tiny, corrupt=lab.corrupt.gaussian(0.5))
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(value, before[name]) for name, value in models["dense"].state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        ([], "compare needs at least one model, got none"),
+        ({}, "compare needs at least one model, got none"),
+        ([lab.PCA], "is needed, got the class PCA itself, not one made of it"),
+        ("pca", "is needed, got str"),
+        (None, "is needed, got NoneType"),
+    ],
+)
+def test_what_is_no_model_is_named(models, message: str, tiny: lab.ImageData) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        lab.compare(models, tiny)
+
+
+def test_a_split_is_no_data_set_and_a_number_no_corruption(models, tiny: lab.ImageData) -> None:
+    with pytest.raises(TypeError, match=r"on data\.test of a whole data set, got one split"):
+        lab.compare(models, tiny.test)
+    with pytest.raises(TypeError, match="got a Tensor"):
+        lab.compare(models, tiny.test.images)
+    for wrong in (0.5, lab.corrupt.gaussian):
+        with pytest.raises(
+            TypeError, match=r"corrupt must be a corruption such as lab\.corrupt\.gaussian\(0\.5\), got"
+        ):
+            lab.compare(models, tiny, corrupt=wrong)
+
+
+def test_one_column_and_several_models_in_any_order_are_understood(models, tiny: lab.ImageData) -> None:
+    expected = lab.compare(list(models.values()), tiny, columns=["mse"])
+    pd.testing.assert_frame_equal(lab.compare((m for m in models.values()), tiny, columns="mse"), expected)

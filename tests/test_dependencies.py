@@ -101,10 +101,10 @@ def test_a_move_makes_nothing_stale(copy: Path) -> None:
 
 
 def test_words_and_what_is_shown_on_the_way_make_nothing_stale(copy: Path) -> None:
-    progress = importlib.import_module("autoencoder_lab.training.progress")
-    edit(file_of(copy, progress), 's{left_text}"', 's, {left_text}"')
+    progress, arguments = (importlib.import_module(f"autoencoder_lab.training.{n}") for n in ("progress", "arguments"))
+    edit(file_of(copy, progress), "s{left_text}", "s, {left_text}")
     edit(file_of(copy, lab.losses), "Losses: pure functions", "Losses: functions")
-    edit(file_of(copy, lab.fit), "must be a positive number", "must be positive")
+    edit(file_of(copy, arguments), "fit trains a model made of", "fit takes a model made of")
     edit(file_of(copy, lab.VAE), "learning_rate = ", "learning_rate = 2 * ")
     assert stale(copy) == set()
 
@@ -139,6 +139,7 @@ def test_a_notebook_rests_on_the_checks_it_calls_and_on_the_explorer_it_opens() 
         files = {file.name for file in tree.files(found)}
         assert ("explorer.js" in files and "explorer.css" in files) == ("lab.explore(" in text)
         assert ("game.js" in files) == ("lab.show_game(" in text) and "prediction.js" in files
+        assert ("posteriors.js" in files) == ("lab.show_posteriors(" in text)
         if source.stem.startswith("00_"):
             others = {lab.checks.vicreg_terms.__module__, lab.VICReg.__module__, lab.checks.lab1.__name__}
             assert not others & {module for (module, _), one in found if one.text}

@@ -10,12 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from autoencoder_lab.models import CCAE
 from evidence import checkout, claims_page, runner
-from evidence.common import STUDENT_T, UNDECIDED, WORDS, difference, over_seeds, ratio, shuffled_rows
+from evidence.claims import c39, c55
+from evidence.common import STUDENT_T, UNDECIDED, WORDS, difference, digits, over_seeds, ratio, shuffled_rows
 
 
 def row(name: str = "C13", seed: int = 0, code: str = "", **figures: float) -> runner.Row:
@@ -66,6 +70,29 @@ def test_conv_against_dense_turns_with_its_figures(factor: float, word: str) -> 
         for one in runner.figures("C13")
     ]
     assert runner.claim("C13").verdict(rows).word == word
+
+
+@pytest.mark.parametrize(
+    ("switches", "keywords"),
+    [(c39.READINGS["literal"], {"views": "none", "judge": "live"}), (c39.OURS, {"views": "crop", "agreement": 0.2})],
+)
+def test_the_readings_of_c39_begin_and_end_with_the_librarys(
+    switches: dict[str, Any], keywords: dict[str, Any]
+) -> None:
+    reading, model = c39.Reading(**switches), CCAE(32, **c39.SIZE, **keywords)
+    model.load_state_dict(reading.state_dict())
+    x = digits(40).train.images
+    totals = []
+    for each in (reading, model):
+        torch.manual_seed(1)  # which draws the crops
+        totals.append(each.loss(x).total)
+    assert totals[0].item() == pytest.approx(totals[1].item(), rel=1e-5)
+
+
+def test_the_eager_generator_of_c55_moves_more_often_than_the_critic() -> None:
+    critic, *generator = c55.Eager(8).steps()
+    assert len(generator) == c55.MOVES > 1 and all(step is generator[0] for step in generator)
+    assert critic is not generator[0]
 
 
 def test_page_is_in_step_with_the_rows() -> None:

@@ -15,7 +15,7 @@ import torch
 with_torch = set(sys.modules)
 import autoencoder_lab as lab
 for name in lab.__all__:  # they load on first use; drawing alone may bring matplotlib
-    name == "plot" or getattr(lab, name)
+    name in ("plot", "diagram") or getattr(lab, name)
 assert "autoencoder_lab.training" in sys.modules
 after_import = sorted(name for name in {HEAVY!r} if name in sys.modules and name not in with_torch)
 lab.plot.images

@@ -10,6 +10,7 @@ import autoencoder_lab
 PACKAGE = Path(autoencoder_lab.__file__).parent
 # who may import whom: only what stands in an earlier row, or in the same part
 ROWS = (
+    ("arguments",),
     ("files", "machine", "losses", "protocol", "weights"),
     ("data",),
     ("models",),

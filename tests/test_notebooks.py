@@ -109,6 +109,23 @@ def test_the_glossary_has_every_word_that_is_linked(source: Path) -> None:
 
 
 @each_source
+def test_verdicts_are_those_of_the_evidence(source: Path) -> None:
+    """In the table at the end every claim that this notebook decides stands with the word of docs/claims.md."""
+    page = (build.ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (C\d+) \|.*?\| \*\*(.+?)\*\* \|.*\| `(\w+)` · ", page, flags=re.MULTILINE)
+    words = {name: word for name, word, _ in rows}
+    (table,) = [c.source for c in build.read_source(source).cells if c.source.startswith("## From slide to cell")]
+    told = {}
+    for line in table.splitlines():
+        verdict = line.rstrip("| ").rpartition("|")[2].strip()
+        for name in re.findall(r"\bC\d+\b(?=\))", line):
+            told[name] = verdict
+            found = re.match(r"right under a condition(?=: )|right(?! under)|wrong", verdict)
+            assert found and found[0] == words[name], f"{name} is {words[name]!r} in docs/claims.md, here {verdict!r}"
+    assert {name for name, _, notebook in rows if notebook == source.stem} <= told.keys()
+
+
+@each_source
 def test_the_explorer_has_every_control_that_is_named_below_it(source: Path) -> None:
     script = bundle.javascript()
     assert sorted(name for name in named_controls(build.read_source(source)) if name not in script) == []
@@ -206,7 +223,8 @@ def test_the_built_example(example: tuple[Path, Path]) -> None:
     assert set_up.outputs[0].text.startswith("autoencoder_lab ")
 
     text = example[1].read_text(encoding="utf-8")
-    assert "doubled_number" not in text and text.count("# your code here") == 3
+    assert not any(word in text for word in ("doubled_number", "Add x to itself", "A half keeps the rest"))
+    assert text.count("# your code here") == 3
     (exercise,) = [cell for cell in notebook.cells if cell.source.startswith("def double")]
     assert exercise.source == 'def double(x):\n    """x: a number. Return 2 x."""\n    ...  # your code here'
 
@@ -369,6 +387,8 @@ SECTIONS = "\n\n".join(f"# %% [markdown]\n# ## {number} · More" for number in r
         ("# ### Not a section", "# ## A section", "must stand on the first line"),
         ("# ### Exercise 3 · Conclude", "# ### Conclude", "expected three exercises"),
         ('# %% tags=["check"]\ncheck(half(3), 1.5)', "# %%\n0", "Find the bug' has no cell tagged 'check'"),
+        ("# **Why.** A half keeps the rest.", "# It keeps the rest.", "expected a cell tagged 'help' of the form"),
+        ('[markdown] tags=["help"]\n# 1. Read', "[markdown]\n# 1. Read", "with each of"),
         ('        {"ask": "1 + 5?", "right": ("6", "count"), "wrong": {"7": "one too many"}},\n', "", "4 questions"),
         ('"wrong": {"7": "one too many"}', '"wrong": {"7": ""}', "option '7' has no explanation"),
         ("# ## Quiz", "# ## Questions", "expected one '## Quiz'"),
@@ -446,12 +466,19 @@ def test_the_answers_of_the_quiz_are_folded_away(source: Path) -> None:
     assert quiz.metadata.get("jupyter") == {"source_hidden": True}
 
 
+def test_what_is_tagged_folded_is_hidden(tmp_path: Path) -> None:
+    source = changed((EXAMPLE, EXAMPLE), tmp_path, "# %%\nlab.predict(", '# %% tags=["folded"]\nlab.predict(')
+    hidden = [cell.source for cell in build.student_notebook(source).cells if cell.metadata.get("jupyter")]
+    assert [text.split("(")[0] for text in hidden] == ["lab.predict", "lab.quiz"]
+
+
 def test_minutes_count_the_core_path_alone() -> None:
     prose = nbformat.v4.new_markdown_cell("word " * 1500)  # 10 minutes
     code = nbformat.v4.new_code_cell("lab.predict()\n" * 15)  # 1 minute to read, 15 to guess
     exercise = nbformat.v4.new_code_cell("", metadata={"tags": ["exercise"]})  # 8 minutes
     quiz = nbformat.v4.new_code_cell("lab.quiz(\n)")  # 5 minutes; its lines are folded away
-    cells = [prose, code, exercise, quiz]
+    folded = nbformat.v4.new_code_cell("x = 1\n" * 900, metadata={"tags": ["folded"]})  # nobody reads it
+    cells = [prose, code, exercise, quiz, folded]
     assert build.student_minutes(cells, seconds=55) == 40
     assert build.student_minutes(cells, seconds=60) == 40
     assert build.student_minutes(cells, seconds=61) == 45, "39 minutes and 61 s are rounded up"
@@ -487,7 +514,7 @@ WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
         (displayed(text_plain="<object at 0x7f3a2b1c0d10>"), "memory address: 0x7f3a2b1c0d10"),
         (displayed(text_plain="saved in /home/me/course/a.pt"), "absolute path: /home/me/course/a.pt"),
         (displayed(text_plain=r"saved in C:\Users\me"), "absolute path"),
-        (displayed(text_plain="x" * 1_600_000), "1.6 MB"),
+        (displayed(text_plain="x" * 2_100_000), "2.1 MB"),
     ],
 )
 def test_what_must_not_be_stored_is_found(notebook: NotebookNode, message: str) -> None:

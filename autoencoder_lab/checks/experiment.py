@@ -6,11 +6,12 @@ every measurement down with the Watcher and give back figures of its own. Then t
 turn, each a function that names a flaw or returns None; the first flaw fails the check.
 """
 
-import re
 from collections.abc import Callable, Sequence
+from numbers import Real
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -82,13 +83,14 @@ class Watcher:
         if isinstance(model, bool) or model not in range(len(self.trained)):
             raise ValueError(unknown)
         split, numbers = whose(self.data, images)
-        figure = round(0.02 + 0.001 * len(self.measured), 6)
+        figure = round(0.02 * 1.037 ** len(self.measured), 6)  # no mean of some of them is another
         self.measured.append(Record(model=model, split=split, numbers=numbers, figure=figure))
         return figure
 
     def model_of(self, figure: Any) -> int | None:
         """The number of the model whose measurement gave this figure, None where none did."""
-        return next((record.model for record in self.measured if record.figure == round(float(figure), 6)), None)
+        given = mean_of(figure)
+        return next((one.model for one in self.measured if given is not None and one.figure == round(given, 6)), None)
 
 
 def alike_but_for(argument: str, one: Any, other: Any) -> bool:
@@ -97,26 +99,52 @@ def alike_but_for(argument: str, one: Any, other: Any) -> bool:
     return type(one) is type(other) and made[0] == made[1]
 
 
+def seeds_flaw(runs: Sequence[Any], kind: Callable[[Any], Any]) -> str | None:
+    """Whether runs of different kinds have different seeds, or one kind a seed twice; as many seeds as one likes.
+
+    runs: records with `settings`; kind: of a record, what may differ between runs that are compared.
+    """
+    seeds: dict[Any, list[Any]] = {}
+    for run in runs:
+        seeds.setdefault(kind(run), []).append(run.settings.get("seed", 0))
+    if any(len(set(some)) < len(some) for some in seeds.values()):
+        return "one model is trained twice with the same seed, which is the same run again"
+    first, *others = [sorted(some) for some in seeds.values()]
+    return next((f"{first} and {other}" for other in others if other != first), None)
+
+
 # --- the conclusion ------------------------------------------------------------------------------------------------
 
 
 def concluded(name: str, result: Any, conclusion: Any) -> bool:
     """Whether there are a result and a conclusion to judge; if not, it is said that the conclusion is not done yet."""
     blank = isinstance(conclusion, str) and not conclusion.strip()
-    if result is None or conclusion is None or blank:
+    if any(given is None or given is Ellipsis for given in (result, conclusion)) or blank:
         print(f"{name}: the experiment is sound; its conclusion is {NOT_DONE}")
         return False
     return True
 
 
-def conclusion_names(name: str, conclusion: Any, figures: Sequence[float], hint: str) -> None:
-    """Pass if `conclusion` is a sentence that names one of `figures` to within a tenth; else CheckFailed."""
-    if not isinstance(conclusion, str) or len(conclusion.split()) < 6:
-        raise CheckFailed(f"{name}: write the conclusion as a sentence, got {conclusion!r}")
-    named = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", conclusion)]
-    if not any(abs(number - figure) <= 0.1 * figure for number in named for figure in figures):
-        raise CheckFailed(f"{name}: a conclusion names its figure: {hint}")
-    print(f"✓ {name}: a sound experiment, and a conclusion with its figure")
+def measured_numbers(name: str, result: Any, count: int) -> list[float]:
+    """The numbers of a real run; of several seeds their mean. CheckFailed for what is no such result."""
+    try:
+        numbers = [mean_of(value) for value in result]
+    except TypeError:
+        numbers = []
+    if len(numbers) != count or None in numbers or not all(number and number > 0 for number in numbers):
+        raise CheckFailed(f"{name}: result is what your function returned, {count} errors above 0; got {show(result)}")
+    return [float(number) for number in numbers if number is not None]
+
+
+def mean_of(value: Any) -> float | None:
+    """A number, an Estimate's value, or the mean of several; None for anything else."""
+    value = getattr(value, "value", value)
+    if isinstance(value, Tensor | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, tuple | list) and value:
+        numbers = [mean_of(one) for one in value]
+        return None if None in numbers else sum(number for number in numbers if number is not None) / len(numbers)
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
 
 
 # --- images that can be told apart ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from autoencoder_lab import arguments
 from autoencoder_lab.protocol import NOT_DONE, PLACEHOLDER
 
 PLAIN: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}  # the same draws whatever torch's defaults are
@@ -18,8 +19,7 @@ def own_images(student: str, name: str = "mnist-5k", n: int = 2000) -> Any:
     Raises ValueError for an empty id and for an n that cannot be had.
     """
     random, data = _generator(student), _loaded(name)
-    if not 1 <= n <= len(data.train):
-        raise ValueError(f"n must be from 1 to the {len(data.train):,} training images of {name}, got {n}")
+    n = arguments.whole("n", n, 1, len(data.train), many=f"the {len(data.train):,} training images of {name}")
     return _with_rows(data, torch.randperm(len(data.train), generator=random, device="cpu")[:n])
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
+from autoencoder_lab import arguments
+from autoencoder_lab.classroom.came_out import option_of
 from autoencoder_lab.classroom.display import escaped, show_page
 from autoencoder_lab.files import write_whole
 
@@ -34,7 +36,10 @@ def predict(question: str, options: Sequence[str], key: str) -> None:
     may be changed until its outcome is recorded.
     Raises ValueError for fewer than two options, an option that is there twice, or an empty question or key.
     """
-    options = tuple(options)
+    for name, given in (("question", question), ("key", key)):
+        if not isinstance(given, str):
+            raise TypeError(f"a prediction needs a question and a key, both text, got {name}={arguments.shown(given)}")
+    options = arguments.texts("options", options, '["sharper", "more blurred"]')
     if not question.strip() or not key.strip():
         raise ValueError(f"a prediction needs a question and a key, got question={question!r}, key={key!r}")
     if len(options) < 2 or len(set(options)) < len(options) or not all(option.strip() for option in options):
@@ -49,11 +54,25 @@ def predict(question: str, options: Sequence[str], key: str) -> None:
     show_page(plain, page, lambda: _prediction_form(question, options, key))
 
 
-def outcome(key: str, option: str) -> None:
+def outcome(
+    key: str,
+    came: Any,
+    *,
+    below: Mapping[str, float] | None = None,
+    above: Mapping[str, float] | None = None,
+    otherwise: str | None = None,
+) -> None:
     """Say what came out beside what was guessed, and record it if there was a guess.
 
-    Raises ValueError if the prediction was shown in this session and `option` is not one of its options.
+    came: one of the prediction's options; or a number, and below={"less than half": 0.5, …} names the first limit that
+    it is below (above: that it exceeds), otherwise= the option where it is beyond them all; or {name: number}, and the
+    option is the name of the lowest number.
+    Raises ValueError if the prediction was shown in this session and what came out is not one of its options.
     """
+    option = option_of(came, below or {}, above or {}, otherwise)
+    for name, given in (("key", key), ("option", option)):
+        if not isinstance(given, str):
+            raise TypeError(f"{name} is text, as in lab.predict, got {arguments.shown(given)}")
     options = _asked.get(key)
     if options and option not in options:
         raise ValueError(f"the outcome of {key!r} must be one of {list(options)}, got {option!r}")

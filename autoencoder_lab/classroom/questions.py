@@ -5,7 +5,10 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autoencoder_lab import arguments
 from autoencoder_lab.classroom.display import escaped, show_page
+
+FORM = '{"ask": text, "right": (option, why), "wrong": {option: why not, …}}'
 
 
 def quiz(key: str, questions: Sequence[Mapping[str, Any]]) -> None:
@@ -15,6 +18,11 @@ def quiz(key: str, questions: Sequence[Mapping[str, Any]]) -> None:
     backticks is code. The options stand in an order drawn from `key`, the same on every run.
     Raises ValueError unless each question has exactly one right option and every option its explanation.
     """
+    arguments.text("key", key, '"02"')
+    if isinstance(questions, Mapping):  # one alone
+        questions = [questions]
+    if isinstance(questions, str) or not isinstance(questions, Sequence):
+        raise TypeError(f"quiz {key!r} is given a list of questions, each {FORM}, got {arguments.shown(questions)}")
     if not questions:
         raise ValueError(f"quiz {key!r} has no questions")
     blocks, plain = [], [f"Quiz {key}"]
@@ -35,9 +43,10 @@ def quiz(key: str, questions: Sequence[Mapping[str, Any]]) -> None:
 
 def _checked_question(where: str, question: Mapping[str, Any]) -> tuple[str, list[tuple[str, str, bool]]]:
     """(the question, [(option, why, is it right), …])"""
-    form = '{"ask": text, "right": (option, why), "wrong": {option: why not, …}}'
+    if not isinstance(question, Mapping):
+        raise TypeError(f"{where}: expected {FORM}, got {arguments.shown(question)}")
     if set(question) != {"ask", "right", "wrong"}:
-        raise ValueError(f"{where}: expected {form}, got the keys {sorted(question)}")
+        raise ValueError(f"{where}: expected {FORM}, got the keys {sorted(map(str, question))}")
     ask, right, wrong = question["ask"], question["right"], question["wrong"]
     if not (isinstance(right, tuple) and len(right) == 2 and all(isinstance(part, str) for part in right)):
         raise ValueError(f"{where}: expected exactly one right option as (option, why), got {right!r}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import autoencoder_lab
+from autoencoder_lab.files import encodable
 from autoencoder_lab.protocol import CELL_SECONDS, NOT_DONE, PLACEHOLDER, RUN_SECONDS, TEXT_STUB
 
 LABS = Path(autoencoder_lab.__file__).parent / "checks" / "labs"
@@ -20,7 +21,7 @@ State = Literal["done", "wrong", "missing"]
 SIGNS = {"done": "✓", "wrong": "✗", "missing": "·"}
 MOST_LEFT_OUT = 5
 CHECK = re.compile(r"\bchecks\.\w+\.(\w+)(?:\.check)?\(")  # a check cell that lost its mark
-HEADING = re.compile(r"^##+ .*\((\d+) points?\)", re.MULTILINE)  # of a part
+HEADING = re.compile(r"^##+ .*\((\d{1,3}) points?\)", re.MULTILINE)  # of a part
 # of a lab that is none of the course's; theirs stand beside their PARTS
 IMPORTS = "import torch\nfrom torch import nn\n\nimport autoencoder_lab as lab\n"
 MISSES_A_NAME = re.compile(r"NameError: (?:name|cannot access)|UnboundLocalError")
@@ -60,15 +61,15 @@ def look(path: Path, timeout: int = 10 * CELL_SECONDS) -> tuple[list[PartState],
     """Execute a copy of the notebook in its folder: what became of each part, and warnings of cells that take long.
 
     timeout: seconds of one cell; one that takes longer, or ends its kernel, is left out. The file is left as it is.
-    Raises ValueError for a file that is no lab, or cannot be run. Needs nothing but Jupyter, which the course brings.
+    Raises ValueError for a file that cannot be read, is no lab, or cannot be run. Needs nothing but Jupyter, which the
+    course brings.
     """
     from autoencoder_lab.grading.assembling import copies_of_stubs
     from autoencoder_lab.grading.notebook_file import SourceCell, cells_of
-    from autoencoder_lab.grading.reading import read_regular
-    from autoencoder_lab.grading.submission import LARGEST_FILE, Unreadable
+    from autoencoder_lab.grading.submission import Unreadable
 
     try:
-        cells = _with_all_checks(_once_each(cells_of(read_regular(path.resolve(), LARGEST_FILE))))
+        cells = _with_all_checks(_once_each(cells_of(_content(path))))
     except Unreadable as error:
         raise ValueError(f"{path} cannot be read as a notebook: {error}") from None
     tests = [
@@ -106,6 +107,21 @@ def look(path: Path, timeout: int = 10 * CELL_SECONDS) -> tuple[list[PartState],
 
     states = [state(index) for index in sorted(tests + texts)]
     return states, _warnings(cells, ran, passed_over) + _gone(cells, states)
+
+
+def _content(path: Path) -> bytes:
+    from autoencoder_lab.grading.reading import read_regular
+    from autoencoder_lab.grading.submission import LARGEST_FILE
+
+    try:
+        return read_regular(path.resolve(), LARGEST_FILE)
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, and "\0", are no OSError in all Pythons
+        other = "links lead in a circle" if isinstance(error, RuntimeError) else "no file has such a name"
+        said = getattr(error, "strerror", None) or other
+        places = (path.parent / "labs" / path.name, path.parent / "my-course" / "labs" / path.name)
+        near = next((place for place in places if place.is_file()), None) if path.name.endswith(".ipynb") else None
+        advice = f"did you mean {near}?" if near else "name your lab's .ipynb"
+        raise ValueError(f"{path} cannot be read: {said}; {advice}") from None
 
 
 def _unmarked_check(cell: Any) -> bool:
@@ -292,4 +308,5 @@ def summary(states: Sequence[PartState], warnings: Sequence[str] = ()) -> str:
     lines = [f"{SIGNS[one.state]} {one.state:8}{one.name:24}({one.points:g} points)  {one.said}" for one in states]
     done = sum(one.points for one in states if one.state == "done")
     lines.append(f"{done:g} of {sum(one.points for one in states):g} points are done as far as the checks can tell.")
-    return "\n".join([*lines, *(f"Beware: {warning}." for warning in warnings)])
+    # half a surrogate pair, which JSON can hold, would stop the printing
+    return encodable("\n".join([*lines, *(f"Beware: {warning}." for warning in warnings)]))

@@ -176,6 +176,14 @@ def threads() -> Finding:
     return Finding("threads", "ok", what)
 
 
+def load() -> Finding:
+    others, usable = machine.others(0.5), machine.processors()
+    what = f"other programs keep {others:.1f} of {usable} processor cores busy"
+    if others > machine.BUSY:
+        return Finding("load", "warn", what, "training takes longer beside them; end what you do not need")
+    return Finding("load", "ok", what)
+
+
 def memory() -> Finding:
     available, total = (size / GIGABYTE for size in machine.memory())
     what = f"{available:.1f} of {total:.1f} GB free"
@@ -219,6 +227,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     torch_and_torchvision,
     device,
     threads,
+    load,
     memory,
     disk,
     data,

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from autoencoder_lab.arguments import batch, number, whole
+
 
 @dataclass(frozen=True)
 class affine:
@@ -18,7 +20,7 @@ class affine:
 
     rotation: largest turn in degrees; scale: largest relative change of size; shear: largest slant (tangent);
     shift: largest move as a share of the image's side; padding: "zeros", "border" or "reflection".
-    The defaults helped on 3,500 digits; see notebook 02, "Augmentation".
+    The defaults helped on 3,500 digits; see notebook 02, section 4.
     """
 
     rotation: float = 10.0
@@ -28,6 +30,8 @@ class affine:
     padding: str = "zeros"
 
     def __post_init__(self) -> None:
+        for name in ("rotation", "scale", "shear", "shift"):
+            object.__setattr__(self, name, number(name, getattr(self, name), "is a number"))
         if not 0 <= self.scale < 1:
             raise ValueError(f"scale is a relative change of size, at least 0 and below 1, got {self.scale}")
         if min(self.rotation, self.shear, self.shift) < 0:
@@ -38,6 +42,8 @@ class affine:
             raise ValueError(f'padding must be "zeros", "border" or "reflection", got {self.padding!r}')
 
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        x = batch(x)
+
         def uniform(limit: float) -> Tensor:
             draw = torch.rand(len(x), generator=generator, device=x.device, dtype=x.dtype)
             return (2 * draw - 1) * limit
@@ -61,6 +67,7 @@ class horizontal_flip:
     """Mirror each image left to right with probability one half. Right for photos, wrong for digits."""
 
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        x = batch(x)
         flipped = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < 0.5
         return torch.where(flipped, x.flip(-1), x)
 
@@ -76,10 +83,10 @@ class nudge:
     pixels: int = 1
 
     def __post_init__(self) -> None:
-        if self.pixels < 0 or self.pixels != int(self.pixels):
-            raise ValueError(f"pixels is a whole number ≥ 0, got {self.pixels}")
+        object.__setattr__(self, "pixels", whole("pixels", self.pixels, 0))
 
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        x = batch(x)
         height, width = x.shape[2:]
         moved = torch.rand(len(x), 1, generator=generator, device=x.device) < 0.5
         by = torch.randint(-self.pixels, self.pixels + 1, (len(x), 2), generator=generator, device=x.device) * moved
@@ -102,12 +109,15 @@ class crop:
     largest: float = 0.95
 
     def __post_init__(self) -> None:
+        for name in ("smallest", "largest"):
+            object.__setattr__(self, name, number(name, getattr(self, name), "is a number"))
         if not 0 < self.smallest <= self.largest <= 1:
             raise ValueError(
                 f"needs 0 < smallest ≤ largest ≤ 1, shares of the image's side, got {self.smallest}, {self.largest}"
             )
 
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        x = batch(x)
         draw = torch.rand(len(x), 3, generator=generator, device=x.device, dtype=x.dtype)
         side = self.smallest + (self.largest - self.smallest) * draw[:, 0]
         # the grid is [−1, 1]: a part of side s may be centred anywhere within ±(1 − s)

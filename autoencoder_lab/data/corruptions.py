@@ -5,12 +5,15 @@ shape, still in [0, 1]. Without a generator it draws from torch's global one, so
 `generator=` the noise is repeatable, which is how models are evaluated.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
+
+from autoencoder_lab.arguments import batch, number, whole
 
 
 class Corruption(Protocol):
@@ -26,10 +29,10 @@ class gaussian:
     sigma: float
 
     def __post_init__(self) -> None:
-        if self.sigma < 0:
-            raise ValueError(f"sigma is a standard deviation and must be ≥ 0, got {self.sigma}")
+        _settle(self, "sigma", number("sigma", self.sigma, "is a standard deviation and must be ≥ 0", _not_negative))
 
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        x = batch(x)
         noise = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
         return (x + self.sigma * noise).clamp(0, 1)
 
@@ -41,9 +44,10 @@ class salt_pepper:
     fraction: float
 
     def __post_init__(self) -> None:
-        _check_fraction(self.fraction)
+        _settle(self, "fraction", number("fraction", self.fraction, "is a share of the pixels in [0, 1]", _share))
 
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        x = batch(x)
         dice = torch.rand((len(x), 1, *x.shape[2:]), generator=generator, device=x.device)
         pepper = dice < self.fraction / 2
         salt = dice > 1 - self.fraction / 2
@@ -57,9 +61,10 @@ class pixel_mask:
     fraction: float
 
     def __post_init__(self) -> None:
-        _check_fraction(self.fraction)
+        _settle(self, "fraction", number("fraction", self.fraction, "is a share of the pixels in [0, 1]", _share))
 
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        x = batch(x)
         kept = torch.rand((len(x), 1, *x.shape[2:]), generator=generator, device=x.device) >= self.fraction
         return x * kept
 
@@ -72,13 +77,12 @@ class box_mask:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise ValueError(f"size must be at least 1 pixel, got {self.size}")
-        if not 0 <= self.fill <= 1:
-            raise ValueError(f"fill is a pixel value in [0, 1], got {self.fill}")
+        _settle(self, "size", whole("size", self.size, 1, what="of pixels"))
+        _settle(self, "fill", number("fill", self.fill, "is a pixel value in [0, 1]", _share))
 
     def mask(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         """The holes themselves: (B, 1, H, W), True where a pixel is lost."""
+        x = batch(x)
         height, width = x.shape[2:]
         if self.size > min(height, width):
             raise ValueError(f"a {self.size}×{self.size} box does not fit into images of {height}×{width}")
@@ -92,6 +96,7 @@ class box_mask:
         return (rows[:, :, None] & columns[:, None, :]).unsqueeze(1)
 
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        x = batch(x)
         return x.masked_fill(self.mask(x, generator), self.fill)
 
 
@@ -102,10 +107,10 @@ class downsample:
     factor: int
 
     def __post_init__(self) -> None:
-        if self.factor < 1:
-            raise ValueError(f"factor must be at least 1, got {self.factor}")
+        _settle(self, "factor", whole("factor", self.factor, 1))
 
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        x = batch(x)
         small = F.avg_pool2d(x, self.factor, ceil_mode=True, count_include_pad=False)
         return F.interpolate(small, scale_factor=self.factor, mode="nearest")[..., : x.shape[2], : x.shape[3]]
 
@@ -115,12 +120,21 @@ class grayscale:
     """Replace the colours by their luminance (ITU-R BT.601), repeated over the channels so that the shape stays."""
 
     def __call__(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        x = batch(x)
         if x.shape[1] != 3:
             raise ValueError(f"grayscale needs colour images (B, 3, H, W), got {tuple(x.shape)}")
         weights = x.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
         return (x * weights).sum(dim=1, keepdim=True).expand_as(x)
 
 
-def _check_fraction(fraction: float) -> None:
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"fraction is a share of the pixels in [0, 1], got {fraction}")
+def _settle(corruption: object, name: str, value: float) -> None:
+    """Keep an argument as Python's own number: a checkpoint tells corruptions apart by their repr."""
+    object.__setattr__(corruption, name, value)
+
+
+def _not_negative(value: float) -> bool:
+    return 0 <= value < math.inf
+
+
+def _share(value: float) -> bool:
+    return 0 <= value <= 1

@@ -13,13 +13,14 @@ import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autoencoder_lab.data import shapes
+from autoencoder_lab import arguments
+from autoencoder_lab.data import pictures, shapes
 from autoencoder_lab.data.downloads import (
     IDX,
     OLIVETTI,
@@ -375,18 +376,16 @@ def load(name: str, n: int | None = None, *, refetch: bool = False) -> ImageData
 
     n: take only this many images to train on, stratified; val and test stay whole, so that results compare.
     refetch: download files anew that turn out to be truncated or altered.
-    Raises ValueError for an unknown name or an n that cannot be had, AlteredFileError for a file that is not what it
-    should be (it is never used), ConnectionError where a download fails.
+    Raises TypeError for what is no name, ValueError for an unknown one or an n that cannot be had, AlteredFileError for
+    a file that is not what it should be (it is never used), ConnectionError where a download fails.
     """
+    if not isinstance(name, str | Path):
+        raise TypeError(f'load takes the name of a data set, such as "mnist-5k", got {arguments.shown(name)}')
     if name not in SETS:
-        nearest = sorted(SETS, key=lambda known: -_likeness(str(name), known))
-        raise ValueError(
-            f"no data set is called {name!r}; there are {', '.join(nearest)}; a folder: lab.load_folder(path)"
-        )
-    entry = SETS[name]
-    most = entry.counts[0]
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= most):
-        raise ValueError(f"n must be a whole number from 1 to the {most:,} training images of {name}, got {n!r}")
+        _refuse_name(name)
+    entry = SETS[str(name)]
+    if n is not None:
+        n = arguments.whole("n", n, 1, entry.counts[0], many=f"the {entry.counts[0]:,} training images of {name}")
     if entry.files:
         raw = entry.read(_fetched(name, entry, refetch), entry.classes)
     elif refetch:
@@ -397,6 +396,16 @@ def load(name: str, n: int | None = None, *, refetch: bool = False) -> ImageData
     return ImageData(name, *_splits(raw), licence=entry.licence, source=entry.source)
 
 
+def _refuse_name(name: str | Path) -> NoReturn:
+    """ValueError for a name that no set has; a path is sent on to load_folder. No figure depends on this."""
+    if isinstance(name, Path) or "/" in name or "\\" in name or Path(name).is_dir():
+        raise ValueError(
+            f"load takes the name of a data set, got the path {str(name)!r}; lab.load_folder(path) loads it"
+        )
+    nearest = sorted(SETS, key=lambda known: -_likeness(name, known))
+    raise ValueError(f"no data set is called {name!r}; there are {', '.join(nearest)}; a folder: lab.load_folder(path)")
+
+
 def _likeness(asked: str, known: str) -> float:
     """How much two names have in common, 0 to 1. No figure depends on this."""
     a, b = ("".join(filter(str.isalnum, name.casefold())) for name in (asked, known))
@@ -405,67 +414,67 @@ def _likeness(asked: str, known: str) -> float:
 
 # --- a user's own pictures -------------------------------------------------------------------------
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def load_folder(path: str | Path, size: int = 32, *, grey: bool = False) -> ImageData:
     """A folder of pictures as data: each cropped to its central square and scaled to size × size, in colour or grey.
 
-    Folders inside it give the classes. Of every ten pictures seven train, one validates and two test. Transparent parts
-    become white; turned photographs are set upright. A file that cannot be read, or that shows the same picture as
-    another (which would put it into train and test alike), is left out, and a warning names each with its reason.
-    Raises NotADirectoryError, and ValueError for a bad size or fewer than three pictures.
+    Folders inside it give the classes, linked ones too; hidden and system folders are passed over. Of every ten
+    pictures seven train, one validates and two test. Taken is whatever Pillow reads. Transparent parts become white;
+    turned photographs are set upright. Where values have more than 8 bits, white is what the file says; pictures of 16
+    bits that do not say it are scaled together: white is the largest number of 8, 10, 12, 14 or 16 bits, the fewest
+    that hold all their values, and a warning says so where it is fewer than 16.
+    A file that cannot be read, or that shows the same picture as another (which would put it into train and test
+    alike), is left out, and a warning names each with its reason.
+    Raises TypeError for what is no path, NotADirectoryError for what is no folder, and ValueError for a bad size or
+    fewer than three pictures.
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(f"load_folder takes the path of a folder of pictures, got {arguments.shown(path)}")
     folder = Path(path).expanduser()
-    if not folder.is_dir():
+    if not _is_folder(folder):
         raise NotADirectoryError(f"{folder} is not a folder; load_folder takes a folder of pictures")
-    if isinstance(size, bool) or not isinstance(size, int) or size < 8:
-        raise ValueError(f"size must be a whole number of pixels, 8 or more, got {size!r}")
-    found = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
-    files = sorted(file for file in found if file.is_file())
-    pictures: dict[bytes, Array] = {}  # by their content, so that none is kept twice
+    size = arguments.whole("size", size, 8, what="of pixels")
+    files, left_out = pictures.find(folder)
+    looked_at, white = len(files) + len(left_out), pictures.full_scale(files)
+    shown: dict[bytes, Array] = {}  # by their content, so that none is kept twice
     first: dict[bytes, str] = {}
     kinds: list[str] = []
-    left_out: list[str] = []
     for file in files:
         name = file.relative_to(folder)
         try:
-            picture = _picture(file, size, grey)
+            picture = pictures.square(file, size, grey, white)
         except Exception as error:  # decoders raise all manner of things at broken files; each is named below
             left_out.append(f"{name}: {error}")
             continue
         key = picture.tobytes()
-        if key in pictures:
+        if key in shown:
             left_out.append(f"{name}: the same picture as {first[key]}")
             continue
-        pictures[key], first[key] = picture, str(name)
+        shown[key], first[key] = picture, str(name)
         kinds.append(name.parts[0] if len(name.parts) > 1 else folder.resolve().name)
     report = "".join(f"\n  {line}" for line in left_out)
-    if len(pictures) < 3:
+    if len(shown) < 3:
         raise ValueError(
-            f"{folder} holds {len(pictures)} usable pictures ({', '.join(SUFFIXES)}); train, val and test need at "
-            f"least one each{'. Left out:' if left_out else ''}{report}"
+            f"{folder} holds {len(shown)} usable pictures; train, val and test need at least one each"
+            f"{'. Left out:' if left_out else ''}{report}"
         )
     if left_out:
-        warnings.warn(f"{folder}: {len(left_out)} of {len(files)} pictures left out:{report}", stacklevel=2)
+        warnings.warn(f"{folder}: {len(left_out)} of {looked_at} pictures left out:{report}", stacklevel=2)
+    if white < 65535:
+        bits = white.bit_length()
+        warnings.warn(
+            f"{folder}: its pictures of 16 bits a value use {bits} of them, and {white:,} is taken for white; if that "
+            "is too bright, scale them to 8 bits yourself",
+            stacklevel=2,
+        )
     classes = tuple(sorted(set(kinds)))
     labels = np.array([classes.index(kind) for kind in kinds])
-    raw = _Raw(np.stack(list(pictures.values())), labels, classes, _split_up(labels))
+    raw = _Raw(np.stack(list(shown.values())), labels, classes, _split_up(labels))
     return ImageData(folder.resolve().name, *_splits(raw), licence="your own", source=str(folder))
-
-
-def _picture(file: Path, size: int, grey: bool) -> Array:
-    """One file → uint8 (C, size, size)."""
-    from PIL import Image, ImageOps
-
-    with Image.open(file) as opened:
-        if opened.mode == "F":
-            raise ValueError("pixels are real numbers of unknown range; save it as PNG or JPEG")
-        image: Any = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I"):  # 16 bits a pixel, which convert() would clip rather than scale
-            image = Image.fromarray((np.asarray(image, np.float64) / 257).round().clip(0, 255).astype(np.uint8))
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image).convert("L" if grey else "RGB")
-        square = ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
-    return np.asarray(square).reshape(size, size, -1).transpose(2, 0, 1)

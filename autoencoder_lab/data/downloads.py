@@ -1,7 +1,9 @@
 """Files that must be fetched once: where they lie, that they are whole, and that two kernels may fetch at once."""
 
 import hashlib
+import http.client
 import os
+import socket
 import sys
 import tempfile
 import zlib
@@ -9,7 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from autoencoder_lab.files import FULL, whole
+
 Content = bytes | bytearray
+SILENCE = 30.0  # seconds in which a mirror says nothing at all, after which the next one is asked
 PIECE, LARGEST = 2**18, 2**28  # bytes: packed, unpacked at once; unpacked, all of a file (CIFAR-10 has 186 million)
 
 
@@ -157,14 +162,14 @@ def obtain(
     present = {file: [path for place in places if (path := place / file.name).is_file()] for file in files}
     with ThreadPoolExecutor(len(files)) as pool:  # unpacking and hashing let other threads run
         found = pool.map(lambda file: _first_whole(file, present[file]), files)
-    for file, whole in zip(files, found, strict=True):
-        if whole is None and present[file] and not refetch:
+    for file, content in zip(files, found, strict=True):
+        if content is None and present[file] and not refetch:
             path = present[file][0]
             raise AlteredFileError(
                 f"{path} is truncated or altered ({path.stat().st_size:,} bytes, wrong checksum); "
                 f"not used. load({data!r}, refetch=True) downloads it again"
             )
-        contents[file.name] = _fetch(data, file, places[0], hint) if whole is None else whole
+        contents[file.name] = _fetch(data, file, places[0], hint) if content is None else content
     return contents
 
 
@@ -185,26 +190,47 @@ def _fetch(data: str, file: RemoteFile, folder: Path, hint: str) -> Content:
     with workplace as name:
         arrival = Path(name) / file.name
         for url in file.urls:
+            arrival.unlink(missing_ok=True)  # what a mirror before sent: torchvision would take it for the file
             try:
                 download(url, arrival)
                 content = arrival.read_bytes()
-            except (OSError, RuntimeError) as error:  # no network, no such address, disk full; torchvision's own
-                failures.append(f"{url}: {error}")
+            except (OSError, RuntimeError, ValueError, http.client.HTTPException) as error:
+                # no network, no such address; torchvision's own; an answer that is cut short or no HTTP
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise _no_room(error, folder) from None
+                failures.append(f"{url}: {error or type(error).__name__}")
                 continue
             if (inside := file.inside(content)) is None:
                 failures.append(f"{url}: what came ({len(content):,} bytes) does not match the checksum")
                 continue
             try:
-                arrival.replace(folder / file.name)
+                with whole(folder / file.name) as part:
+                    arrival.replace(part)
             except PermissionError:  # Windows, while another kernel reads the file it has just put there
                 if not file.matches((folder / file.name).read_bytes()):
                     raise
+            except OSError as error:
+                raise (_no_room(error, folder) if error.errno in FULL else error) from None
             return inside
     raise ConnectionError(f"could not download {data}. {' | '.join(failures)}\n{hint}")
 
 
+def _no_room(error: OSError, folder: Path) -> OSError:
+    """The error of a full disk, with what to do."""
+    said = "the disk is full and this file not kept: free some space, or set AUTOENCODER_LAB_DATA to a folder elsewhere"
+    return OSError(error.errno, said, str(folder))
+
+
 def download(url: str, path: Path) -> None:
-    """Fetch one address into one new file, with torchvision's downloader and its progress bar."""
+    """Fetch one address into one new file, with torchvision's downloader and its progress bar.
+
+    Raises TimeoutError where nothing comes for `SILENCE` seconds; torchvision takes no limit of its own and would wait.
+    """
     from torchvision.datasets.utils import download_url
 
-    download_url(url, str(path.parent), filename=path.name)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE)
+    try:
+        download_url(url, str(path.parent), filename=path.name)
+    finally:
+        socket.setdefaulttimeout(before)

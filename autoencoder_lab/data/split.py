@@ -1,12 +1,14 @@
 """What a data set is here: three splits of images, each checked when it is put together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from autoencoder_lab import arguments
 
 Range = tuple[float, float] | None
 
@@ -34,10 +36,11 @@ class Split:
             kinds = f"{type(self.images).__name__} and {type(self.labels).__name__}"
             raise TypeError(f"images and labels must be tensors, got {kinds}; torch.from_numpy(array) makes one")
         check_images(self.images, self.value_range)
+        object.__setattr__(self, "classes", arguments.texts("classes", self.classes, '("cat", "dog")'))
         if self.labels.shape != self.images.shape[:1] or self.labels.dtype != torch.int64:
             raise ValueError(
                 f"labels must be int64 of shape ({len(self.images)},), one for each image, "
-                f"got {_dtype(self.labels)} of shape {tuple(self.labels.shape)}"
+                f"got {_dtype(self.labels)} of shape {tuple(self.labels.shape)}{_label_advice(self.labels)}"
             )
         low, high = int(self.labels.min()), int(self.labels.max())
         if low < 0 or high >= len(self.classes):
@@ -68,9 +71,7 @@ class Split:
 
     def take(self, n: int) -> "Split":
         """The first n images, stratified over the classes. Raises ValueError if there are fewer."""
-        if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= len(self):
-            raise ValueError(f"n must be a whole number from 1 to the {len(self)} images there are, got {n!r}")
-        return self[:n]
+        return self[: arguments.whole("n", n, 1, len(self), many=f"the {len(self)} images there are")]
 
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.images.shape[1:]))
@@ -81,11 +82,19 @@ def _dtype(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
+def _label_advice(labels: Tensor) -> str:
+    """What makes int64 of labels of another type, where that is all that is wrong."""
+    return "; labels.long() makes them so" if labels.ndim == 1 and labels.dtype != torch.int64 else ""
+
+
 def check_images(images: Tensor, value_range: Range) -> None:
     wanted = "real values" if value_range is None else f"[{value_range[0]:g}, {value_range[1]:g}]"
     if images.ndim != 4 or 0 in images.shape:
         hint = "; images[:, None] adds the channel" if images.ndim == 3 else ""
         raise ValueError(f"images must be (N, C, H, W), none of them 0, got shape {tuple(images.shape)}{hint}")
+    if arguments.channels_last(images):
+        advice = "images.permute(0, 3, 1, 2) brings them to their place"
+        raise ValueError(f"images must be (N, C, H, W), got {tuple(images.shape)}, whose channels come last; {advice}")
     if images.dtype != torch.float32:
         low, high = images.min().item(), images.max().item()
         hint = "divide by 255" if images.dtype == torch.uint8 else "call images.float()"
@@ -102,6 +111,7 @@ def check_images(images: Tensor, value_range: Range) -> None:
 def _check_targets(targets: Tensor | None, count: int) -> None:
     if targets is None:
         return
+    arguments.tensor("targets", targets, f"({count}, C, H, W)")
     if targets.ndim != 4 or len(targets) != count or targets.dtype != torch.float32:
         given = f"{_dtype(targets)} of shape {tuple(targets.shape)}"
         raise ValueError(f"targets must be float32 ({count}, C, H, W), one for each image, got {given}")
@@ -110,6 +120,8 @@ def _check_targets(targets: Tensor | None, count: int) -> None:
 
 
 def _check_captions(captions: Tensor | None, count: int) -> None:
+    if captions is not None and not isinstance(captions, Tensor):
+        raise TypeError(f"captions must be a tensor, int64 ({count}, L), got {arguments.shown(captions)}")
     if captions is not None and (captions.ndim != 2 or len(captions) != count or captions.dtype != torch.int64):
         given = f"{_dtype(captions)} of shape {tuple(captions.shape)}"
         raise ValueError(f"captions must be int64 ({count}, L), the words of each image by their numbers, got {given}")
@@ -126,6 +138,16 @@ class ImageData:
     licence: str = "not stated"
     source: str = "not stated"
 
+    def __post_init__(self) -> None:
+        arguments.text("name", self.name, '"my pictures"')
+        for name in ("train", "val", "test"):
+            # by its place in the record: a subclass may make a split when it is first asked for
+            given = vars(self).get(name)
+            if isinstance(given, Tensor | np.ndarray | str | list | tuple | Mapping | ImageData):
+                raise TypeError(
+                    f"{name} must be a Split, got {arguments.shown(given)}; make it: lab.Split(images, labels, classes)"
+                )
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """(C, H, W) of one image, read off the training split alone."""
@@ -137,6 +159,8 @@ class ImageData:
 
         value_range: what fn's result must lie in; "same" as before, None for real values.
         """
+
+        arguments.function("fn", fn, "lambda images: 1 - images")
 
         def mapped(split: Split) -> Split:
             allowed = split.value_range if value_range == "same" else value_range

@@ -1,15 +1,17 @@
-"""The latent explorer, and a player of the game in the plane: in the notebook and in an exported page.
+"""The latent explorer, and players of the game in the plane and of posteriors: in the notebook and in exported pages.
 
-Size: at most 2,100 lines of code, 350 a file.
+Size: at most 2,260 lines of code, 350 a file.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from autoencoder_lab.explorer.game import GamePlayer
+    from autoencoder_lab.explorer.posteriors import PosteriorPlayer
     from autoencoder_lab.explorer.widget import Explorer
 
-__all__ = ["Explorer", "explore", "show_game"]
+__all__ = ["Explorer", "explore", "show_game", "show_posteriors"]
 
 Engine = Literal["auto", "browser", "kernel", "plain"]
 
@@ -47,18 +49,23 @@ def explore(
     for any other, with what it can do instead, and for images with targets; ValueError for more than two models, images
     of another shape than a model's, an unknown engine.
     """
+    from autoencoder_lab import arguments
     from autoencoder_lab.comparison import named
-    from autoencoder_lab.data.split import Split
     from autoencoder_lab.explorer.explored import refusal
     from autoencoder_lab.explorer.scene import ENGINES
     from autoencoder_lab.explorer.widget import Explorer
 
     if engine not in ENGINES:
         raise ValueError(f"engine must be one of {', '.join(map(repr, ENGINES))}, got {engine!r}")
-    given = named(models)
-    if not 1 <= len(given) <= 2:
+    if not 1 <= len(given := named(arguments.models(models))) <= 2:
         raise ValueError(f"explore shows one model or two side by side, got {len(given)}")
-    images = (data if isinstance(data, Split) else getattr(data, split))[:count]
+    count = arguments.whole("count", count, 1, what="of images")
+    if not arguments.is_split(data):
+        if split not in ("train", "val", "test"):
+            raise ValueError(f'split must be one of "train", "val" and "test", got {arguments.shown(split)}')
+        data = getattr(arguments.data_set(data), split)
+    images = data[:count]
+    given = named(models, images.images)
     for name, model in given.items():
         if reason := refusal(name, model, images):
             raise TypeError(reason)
@@ -80,6 +87,47 @@ def show_game(gan: Any, rounds: int = 1000, kept: int = 40, title: str = "Genera
     Both halves of about `kept` rounds can be looked at: after the critic's step, and after the generator's.
     `.to_html(path)` writes a page that needs no kernel, `.to_png()` gives four moments as a picture.
     """
+    from autoencoder_lab import arguments
     from autoencoder_lab.explorer.game import GamePlayer, record
+    from autoencoder_lab.models.planar_game import PlanarGAN
 
+    if not isinstance(gan, PlanarGAN):
+        raise TypeError(f"show_game plays a lab.PlanarGAN(), got {arguments.shown(gan)}")
+    rounds, kept = arguments.whole("rounds", rounds, 1), arguments.whole("kept", kept, 1)
+    title = arguments.text("title", title, '"Generator against critic"')
     return GamePlayer(record(gan, rounds, kept), title)
+
+
+def show_posteriors(
+    models: Any, data: Any, count: int = 60, setting: str = "β", title: str | None = None
+) -> "PosteriorPlayer":
+    """Drag one setting of a VAE: μ of some images with their ellipses of 1 σ, and what a chosen image becomes.
+
+    models: {value of the setting: model}, two or more, each with `posterior(x)` → (μ, log σ²), (B, 2) each: codes of
+    two numbers. data: an ImageData, whose test images are shown, or a Split; its first `count`. Nothing is computed
+    between the values: each is a model that was trained. `.to_html(path)` writes a page that needs no kernel.
+    Raises TypeError for anything else, ValueError for one model alone or for codes of another size.
+    """
+    from autoencoder_lab import arguments
+    from autoencoder_lab.explorer.posteriors import PosteriorPlayer
+    from autoencoder_lab.plotting.diagram.asking import asked, check_verbs
+
+    if not isinstance(models, Mapping):
+        raise TypeError(
+            f"models are {{value: model}}, such as {{1.0: vae, 4.0: another}}, got {arguments.shown(models)}"
+        )
+    if len(models) < 2:
+        raise ValueError(f"a setting is dragged over two models or more, got {len(models)}")
+    count = arguments.whole("count", count, 1, what="of images")
+    setting = arguments.text("setting", setting, '"β"')
+    images = (data if arguments.is_split(data) else arguments.data_set(data).test)[:count]
+    for value, model in models.items():
+        arguments.number("a value of the setting", value, "is a number", lambda number: True)
+        check_verbs(model, "posterior", "decode")
+        size = asked(model.posterior, images.images[:1])[0].shape[1]
+        if size != 2:
+            raise ValueError(
+                f"the map has two axes, and {setting} = {value:g} has codes of {size} numbers: give it latent=2"
+            )
+    title = arguments.text("title", title or f"{setting} dragged: means and ellipses of one σ", '"β from 0.1 to 30"')
+    return PosteriorPlayer(models, images, setting, title)

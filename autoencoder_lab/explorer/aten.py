@@ -216,6 +216,11 @@ def _convolution(r: Recording, call: dict[str, Any], out: Tensor) -> int:
     )  # fmt: skip
 
 
+@_handles("slow_conv_transpose2d")  # by PyTorch's own kernel
+def _transposed(r: Recording, call: dict[str, Any], out: Tensor) -> int | list[int | UnsupportedLayer]:
+    return _convolution(r, call | {"input": call["self"], "transposed": True, "groups": 1}, out)
+
+
 Phase = tuple[dict[str, int], list[tuple[int, int]]]
 
 

@@ -155,11 +155,15 @@ def sheet(moments: list[Moment], title: str) -> Figure:
         axes.imshow(shade(moment.belief), origin="lower", extent=extent, cmap=colours, vmin=0, vmax=1)
         if float(moment.belief.min()) < 0.5 < float(moment.belief.max()):
             axes.contour(middles, middles, moment.belief.numpy(), levels=[0.5], colors=palette.UNDECIDED, linewidths=1)
-        axes.scatter(*real.T.numpy(), s=12, marker="x", color=palette.REAL_POINT, linewidths=0.7)
+        axes.scatter(*real.T.numpy(), s=12, marker="x", color=palette.REAL_POINT, linewidths=0.7, label="real points")
         made = moment.points[:POINTS].T.numpy()
-        axes.scatter(*made, s=9, color=palette.MADE_POINT, edgecolors="white", linewidths=0.3)
+        axes.scatter(*made, s=9, color=palette.MADE_POINT, edgecolors="white", linewidths=0.3, label="made by G")
+        for ground, told in ((palette.REAL, "real, says D"), (palette.MADE_UP, "made, says D")):
+            axes.scatter([], [], s=60, marker="s", color=ground, edgecolors=palette.UNDECIDED, lw=0.5, label=told)
+        axes.plot([], [], color=palette.UNDECIDED, linewidth=1, label="D undecided")
         axes.set(xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE), xticks=[], yticks=[])
         axes.set_title(f"round {moment.round}: {moment.covered} of {len(ring_centres())} modes", fontsize=8)
+    figure.legend_below()
     said = "; ".join(
         f"round {m.round}: {m.covered} modes covered, the critic is right about {m.accuracy:.0%}" for m in chosen
     )

@@ -124,3 +124,26 @@ class GameScene(TypedDict):
     points: list[str]  # as `real`, the generator's; each kept once while it stands still
     beliefs: list[str]  # unsigned bytes, 255 for certain that a point there is real; rows go upwards
     moments: list[GameMoment]
+
+
+class PosteriorSetting(TypedDict):
+    """One of the models that a setting is dragged over."""
+
+    value: str  # of the setting
+    means: list[list[float]]  # (n, 2): μ of each image
+    sigmas: list[list[float]]  # (n, 2)
+    rate: float  # mean KL of these images, in nats
+    error: float  # squared error a pixel of what μ decodes to
+    pictures: str  # n·C·H·W unsigned bytes in base64: what μ decodes to
+
+
+class PosteriorScene(TypedDict):
+    """The scene of `lab.show_posteriors`: JSON values alone."""
+
+    title: str
+    setting: str  # what is dragged: "β"
+    shape: list[int]  # C, H, W
+    classes: list[str]
+    labels: list[int]
+    originals: str  # n·C·H·W unsigned bytes in base64
+    settings: list[PosteriorSetting]  # in the order of the slider

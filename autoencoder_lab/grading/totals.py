@@ -173,6 +173,11 @@ def opened(course: Course) -> Iterator[Any]:
             f"the gradebook {shown} is locked: another program, such as formgrader, is writing to it. "
             "What was graded is kept; close that program and type the command again"
         )
+    if "disk is full" in said or "No space left" in said:  # SQLite's words, and those of a server
+        raise LabError(
+            f"the disk of the gradebook {shown} is full: {said}. What was graded is kept, what people gave is "
+            "as it was. Free some space and type the command again"
+        )
     if said:
         raise LabError(f"the gradebook {shown} cannot be opened: {said}")
 

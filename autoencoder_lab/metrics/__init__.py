@@ -9,6 +9,7 @@ Size: at most 550 lines of code, 130 a file.
 from autoencoder_lab.data.batches import in_batches
 from autoencoder_lab.data.plane import Modes, modes_covered
 from autoencoder_lab.metrics.codes import effective_rank, encode, knn, principal_angles, probe, retrieval_precision
+from autoencoder_lab.metrics.critic import critic_accuracy
 from autoencoder_lab.metrics.estimate import Estimate
 from autoencoder_lab.metrics.generation import (
     DensityCoverage,
@@ -29,9 +30,9 @@ from autoencoder_lab.metrics.likelihood import active_units, disentanglement, el
 from autoencoder_lab.metrics.reconstruction import CORRUPTION_SEED, hole_errors, mse, psnr, ssim
 
 __all__ = [
-    "CORRUPTION_SEED", "DensityCoverage", "Estimate", "Modes", "PrecisionRecall", "active_units",
-    "checkerboard_energy", "class_histogram", "condition_accuracy", "density_coverage", "disentanglement",
-    "effective_rank", "elbo", "encode", "fcd", "frechet", "hole_errors", "in_batches", "kid", "kl_per_dimension", "knn",
-    "mmd", "modes_covered", "mse", "nearest_training", "nll", "power_spectrum", "precision_recall", "principal_angles",
+    "CORRUPTION_SEED", "DensityCoverage", "Estimate", "Modes", "PrecisionRecall", "active_units", "checkerboard_energy",
+    "class_histogram", "condition_accuracy", "critic_accuracy", "density_coverage", "disentanglement", "effective_rank",
+    "elbo", "encode", "fcd", "frechet", "hole_errors", "in_batches", "kid", "kl_per_dimension", "knn", "mmd",
+    "modes_covered", "mse", "nearest_training", "nll", "power_spectrum", "precision_recall", "principal_angles",
     "probe", "psnr", "retrieval_precision", "sharpness", "ssim", "two_sample_accuracy",
 ]  # fmt: skip

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from autoencoder_lab import weights
 from autoencoder_lab.data.augmentations import affine
 from autoencoder_lab.data.split import check_images
+from autoencoder_lab.files import whole
 
 FILE = weights.FOLDER / "digit_classifier.npz"
 SEED, STEPS, BATCH_SIZE, LEARNING_RATE = 0, 1500, 64, 3e-3
@@ -131,7 +132,8 @@ def main() -> None:
         made |= {"torch": torch.__version__, "numpy": np.__version__, "test_accuracy": round(accuracy, 4)}
         FILE.parent.mkdir(exist_ok=True)
         weights = {name: value.numpy() for name, value in model.state_dict().items()}
-        np.savez(FILE, provenance=np.array(json.dumps(made)), **weights)
+        with whole(FILE) as part, part.open("wb") as file:  # an open one: to a name that ends otherwise it adds .npz
+            np.savez(file, provenance=np.array(json.dumps(made)), **weights)
         print(f"written: {FILE} ({FILE.stat().st_size / 1000:.0f} kB)")
     elif not FILE.exists():
         print("nothing written: --write does that")

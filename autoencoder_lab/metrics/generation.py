@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from autoencoder_lab import arguments
 from autoencoder_lab.data.batches import in_batches
 from autoencoder_lab.metrics import classifier
 from autoencoder_lab.metrics.estimate import Estimate, mean_of, shapes_of
@@ -22,6 +23,7 @@ def two_sample_accuracy(a: Tensor, b: Tensor) -> Estimate:
     a, b: (N, …), as many of each. 1: far apart; below 0.5: a holds near-copies of b. Euclidean, leave-one-out.
     Lopez-Paz and Oquab (2017), "Revisiting classifier two-sample tests".
     """
+    a, b = _rows("a", a), _rows("b", b)
     if a.shape != b.shape or len(a) < 2:
         raise ValueError(
             f"needs two or more images of each kind, as many of both: got {shapes_of(a, b)}; cut with [:n]"
@@ -40,7 +42,8 @@ def nearest_training(images: Tensor, split: Any) -> tuple[Tensor, Tensor]:
 
     Euclidean over pixels, so √(C·H·W·MSE). Are samples copies? Compare with the distances of data.test.
     """
-    if images.shape[1:] != split.images.shape[1:]:
+    images = arguments.batch(images, "images")
+    if images.shape[1:] != arguments.split(split, "data.train").images.shape[1:]:
         raise ValueError(f"images must be of one shape, got {shapes_of(images, split.images)}")
     train = split.images.flatten(1).double()
     found = in_batches(lambda x: torch.cdist(x.flatten(1).double(), train).argmin(dim=1), images)
@@ -54,6 +57,9 @@ def mmd(a: Tensor, b: Tensor, bandwidth: float | None = None) -> Estimate:
     median distance. Error to first order, over rows; up to √2 too large where the two agree.
     Gretton et al. (2012), "A kernel two-sample test", equation 3. Needs memory for (N + M)² numbers.
     """
+    a, b = _rows("a", a), _rows("b", b)
+    if bandwidth is not None:
+        bandwidth = arguments.number("bandwidth", bandwidth, "is a distance, above 0", lambda h: 0 < h < math.inf)
     if a.ndim != 2 or a.shape[1:] != b.shape[1:] or min(len(a), len(b)) < 2:
         raise ValueError(f"needs two or more rows of each, (N, d) and (M, d), got {shapes_of(a, b)}")
     both, n = torch.cat([a, b]).detach().double(), len(a)
@@ -76,7 +82,10 @@ def frechet(mean_a: Tensor, cov_a: Tensor, mean_b: Tensor, cov_b: Tensor) -> flo
     ‖μ₁ − μ₂‖² + tr(Σ₁ + Σ₂ − 2 (Σ₁^½ Σ₂ Σ₁^½)^½). Dowson and Landau (1982).
     Covariances may be singular. Raises ValueError for shapes that do not fit.
     """
-    d = len(mean_a)
+    names = ("mean_a", "cov_a", "mean_b", "cov_b")
+    given = zip(names, (mean_a, cov_a, mean_b, cov_b), strict=True)
+    mean_a, cov_a, mean_b, cov_b = (arguments.tensor(name, value, "") for name, value in given)
+    d = len(mean_a) if mean_a.ndim else -1
     if not (mean_a.shape == mean_b.shape == (d,) and cov_a.shape == cov_b.shape == (d, d)):
         raise ValueError(f"means (d,) and covariances (d, d): {shapes_of(mean_a, cov_a)}, {shapes_of(mean_b, cov_b)}")
 
@@ -98,6 +107,7 @@ def fcd(a: Tensor, b: Tensor, features: Features = None, resamples: int = 20) ->
     Biased upwards for few images: show it beside its floor, that of two sets of real images of the same size.
     Error by bootstrap over images, up to twice too large near the floor.
     """
+    resamples = arguments.whole("resamples", resamples, 2)
     x, y = _features(features, 2, a, b)
 
     def distance(x: Tensor, y: Tensor) -> float:
@@ -171,11 +181,15 @@ def density_coverage(real: Tensor, generated: Tensor, k: int = 5, features: Feat
 
 def class_histogram(images: Tensor) -> Tensor:
     """The share of images (N, 1, 28, 28) that the digit classifier takes for each digit: (10,), sums to 1."""
+    images = arguments.images(images)
     return torch.bincount(in_batches(classifier.load().predict, images), minlength=10).double() / len(images)
 
 
 def condition_accuracy(images: Tensor, labels: Tensor) -> Estimate:
     """How often the digit classifier sees in images (N, 1, 28, 28) the class asked for, labels (N,) in 0 … 9."""
+    images = arguments.images(images)
+    if not isinstance(labels := arguments.stacked(labels), Tensor):
+        raise TypeError(f"labels must be a tensor of whole numbers (N,), got {arguments.shown(labels)}")
     if labels.shape != images.shape[:1]:
         raise ValueError(f"needs one label for each image, got {shapes_of(images, labels)}")
     return mean_of(in_batches(classifier.load().predict, images) == labels)
@@ -183,6 +197,9 @@ def condition_accuracy(images: Tensor, labels: Tensor) -> Estimate:
 
 def _features(features: Features, at_least: int, a: Tensor, b: Tensor) -> list[Tensor]:
     """The features of both sets in double precision, (N, d) and (M, d); ValueError for images that have none."""
+    a, b = _rows("images", a), _rows("images", b)
+    if features is not None:
+        arguments.function("features", features, "model.encode")
     if a.shape[1:] != b.shape[1:] or min(len(a), len(b)) < at_least:
         raise ValueError(f"needs {at_least} or more images of each kind, all of one shape, got {shapes_of(a, b)}")
     if not (a.isfinite().all() and b.isfinite().all()):
@@ -191,12 +208,19 @@ def _features(features: Features, at_least: int, a: Tensor, b: Tensor) -> list[T
     return [in_batches(features, images).double() for images in (a, b)]
 
 
+def _rows(name: str, given: Any) -> Tensor:
+    """Floating point numbers of one thing a row; errors as those of `arguments.tensor`."""
+    x = arguments.tensor(name, given, "(N, …)")
+    if x.ndim < 2:
+        raise ValueError(f"{name} must be (N, …), one image or code a row, got shape {tuple(x.shape)}")
+    return x
+
+
 def _by_balls(real: Tensor, generated: Tensor, k: int, features: Features, shares: Any) -> list[Estimate]:
     """Means of what `shares` makes of the distances (N, M) between the sets, and of each image's distance to the k-th
     nearest of its own set, (N,) and (M,). Errors by a jackknife that leaves out a tenth of both sets at a time, up to
     twice too large; a plain error over images would be half of what it should, for a few wide balls decide much."""
-    if k < 1:
-        raise ValueError(f"k is which neighbour a ball reaches to and must be at least 1, got {k}")
+    k = arguments.whole("k", k, 1)  # which neighbour a ball reaches to
     x, y = _features(features, 2 * (k + 1), real, generated)
     # not by ‖x‖² − 2xᵀy + ‖y‖², so that copies are at distance 0
     xx, yy, xy = (torch.cdist(u, v, compute_mode="donot_use_mm_for_euclid_dist") for u, v in ((x, x), (y, y), (x, y)))

@@ -3,11 +3,17 @@
 import torch
 from torch import Tensor
 
+from autoencoder_lab import arguments
 from autoencoder_lab.metrics.estimate import Estimate, mean_of
 
 
 def sharpness(images: Tensor) -> Estimate:
     """Mean absolute Laplacian per pixel of images (N, C, H, W): blur lowers it. Error over images."""
+    images = arguments.images(images)
+    if min(images.shape[2:]) < 3:
+        raise ValueError(
+            f"sharpness compares a pixel with its neighbours: needs 3×3 pixels or more, got {tuple(images.shape)}"
+        )
     laplacian = (
         4 * images[..., 1:-1, 1:-1]
         - images[..., :-2, 1:-1]
@@ -23,6 +29,7 @@ def power_spectrum(images: Tensor) -> Tensor:
 
     Entry f holds the mean of |FFT|² / (H·W) over the ring of f cycles per image.
     """
+    images = arguments.images(images)
     height, width = images.shape[2:]
     power = torch.fft.fft2(images).abs().square().mean(dim=(0, 1)) / (height * width)
     row, column = torch.fft.fftfreq(height) * height, torch.fft.fftfreq(width) * width
@@ -37,6 +44,7 @@ def checkerboard_energy(images: Tensor) -> Estimate:
     Those are (H/2, 0), (0, W/2) and (H/2, W/2) cycles: patterns that alternate with every pixel. Needs even H and W.
     Source: Odena, Dumoulin and Olah (2016), "Deconvolution and checkerboard artifacts".
     """
+    images = arguments.images(images)
     height, width = images.shape[2:]
     if height % 2 or width % 2:
         raise ValueError(f"checkerboards of period 2 need an even height and width, got {height}×{width}")

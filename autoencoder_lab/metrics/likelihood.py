@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from autoencoder_lab import losses
+from autoencoder_lab import arguments, losses
+from autoencoder_lab.data.batches import evaluating
 from autoencoder_lab.metrics.codes import encode
 from autoencoder_lab.metrics.estimate import Estimate, mean_of
 
@@ -28,6 +29,7 @@ def nll(model: Any, split: Any, samples: int = 100) -> Estimate:
     An upper bound in expectation, tighter with more samples: K = 1 is −ELBO. Each image is observed (binarised) once.
     Burda, Grosse and Salakhutdinov (2016), "Importance weighted autoencoders", equation 8.
     """
+    samples = arguments.whole("samples", samples, 1, what="of codes drawn for an image")
     weights = _log_weights(model, split, samples)
     return mean_of(math.log(samples) - weights.logsumexp(dim=0))
 
@@ -38,11 +40,9 @@ def kl_per_dimension(model: Any, split: Any) -> Tensor:
 
     (1,) for a prior that does not factorise: one KL of the whole code, estimated at one draw an image.
     """
-    return (
-        torch.cat([model.kl(mu, log_var, z) for _, mu, log_var, z in posterior_draws(model, split)])
-        .double()
-        .mean(dim=0)
-    )
+    with evaluating(model):
+        each = torch.cat([model.kl(mu, log_var, z) for _, mu, log_var, z in posterior_draws(model, split)])
+    return each.double().mean(dim=0)
 
 
 def active_units(model: Any, split: Any, threshold: float = 0.01) -> int:
@@ -50,16 +50,20 @@ def active_units(model: Any, split: Any, threshold: float = 0.01) -> int:
 
     Burda, Grosse and Salakhutdinov (2016), section 5.3. Says little about a model whose codes have no fixed scale.
     """
+    threshold = arguments.number("threshold", threshold, "is a variance, ≥ 0", lambda value: value >= 0)
     return int((encode(model, split).double().var(dim=0, correction=0) > threshold).sum())
 
 
 @torch.no_grad()
 def posterior_draws(model: Any, split: Any, samples: int = 1) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """(x, μ, log σ², z) batch by batch, the whole split `samples` times; always the same draws."""
-    if not model.has_posterior:
+    """(x, μ, log σ², z) batch by batch, the whole split `samples` times; always the same draws.
+
+    The model is in the mode that the caller puts it into, for it is used between the batches.
+    """
+    if not arguments.model(model, "posterior").has_posterior:
         raise TypeError(f"this is about q(z|x), which a VAE names; {model.label!r} has no posterior")
-    if samples < 1:
-        raise ValueError(f"samples is how many codes are drawn for an image and must be at least 1, got {samples}")
+    arguments.split(split)
+    samples = arguments.whole("samples", samples, 1, what="of codes drawn for an image")
     generator = torch.Generator().manual_seed(0)
     observed = model.observe(split.images, generator).split(500)
     for x, (mu, log_var) in [(x, model.posterior(x)) for x in observed] * samples:
@@ -70,10 +74,11 @@ def posterior_draws(model: Any, split: Any, samples: int = 1) -> Iterator[tuple[
 @torch.no_grad()
 def _log_weights(model: Any, split: Any, samples: int) -> Tensor:
     """log p(x|z) + log p(z) − log q(z|x) at draws z from q(z|x): (samples, N), double precision."""
-    weights = [
-        model.log_likelihood(x, z) + model.log_prior(z) - losses.gaussian_log_density(z, mu, log_var).sum(dim=1)
-        for x, mu, log_var, z in posterior_draws(model, split, samples)
-    ]
+    with evaluating(model):
+        weights = [
+            model.log_likelihood(x, z) + model.log_prior(z) - losses.gaussian_log_density(z, mu, log_var).sum(dim=1)
+            for x, mu, log_var, z in posterior_draws(model, split, samples)
+        ]
     return torch.cat(weights).double().view(samples, -1)
 
 
@@ -85,9 +90,13 @@ def disentanglement(model: Any, split: Any, resamples: int = 20) -> Estimate:
     in noise tells nothing. Information is measured on ten equally filled bins. Error by bootstrap over images.
     split: with `factors` (N, F), such as lab.load("shapes").test. Chen et al. (2018), equation 6.
     """
+    resamples = arguments.whole("resamples", resamples, 2)
+    arguments.model(model, "encode")
     if not hasattr(split, "factors"):
         raise TypeError('disentanglement needs images with known factors, such as lab.load("shapes").test')
-    codes = torch.cat([z for *_, z in posterior_draws(model, split)]) if model.has_posterior else encode(model, split)
+    with evaluating(model):
+        drawn = [z for *_, z in posterior_draws(model, split)] if model.has_posterior else [encode(model, split)]
+    codes = torch.cat(drawn)
     z, v = _in_bins(codes), _in_bins(split.factors)
 
     def gap(rows: Tensor) -> float:

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor, nn
 
-from autoencoder_lab import losses
+from autoencoder_lab import arguments, losses
 from autoencoder_lab.models.base import OUTPUTS, LatentModel, Loss, Output, Step
 from autoencoder_lab.models.convolutional import begin_at_mean_brightness, pixel_layer
-from autoencoder_lab.models.layers import Crop, check_choice, pad_to_multiple_of_4
+from autoencoder_lab.models.layers import Crop, check_choice, check_counts, pad_to_multiple_of_4
 
 Game = Literal["relativistic", "non_saturating", "saturating", "hinge"]
 # (what the critic minimises, what the generator minimises), of scores (real, fake)
@@ -53,6 +53,7 @@ class AveragedGenerator(LatentModel):
     @torch.no_grad()
     def sample(self, n: int, generator: Generator | None = None, condition: Tensor | None = None) -> Tensor:
         """n new images (n, C, H, W) from codes drawn from N(0, I); condition: classes (n,), for a conditional GAN."""
+        n, generator = arguments.whole("n", n, 0), arguments.generator(generator)
         z = torch.randn(n, self.latent, generator=generator, device=self.trained_steps.device)
         return self.decode(z, condition)
 
@@ -112,6 +113,8 @@ class GAN(AveragedGenerator):
         super().__init__(latent, image_shape, output)
         check_choice("game", game, GAMES)
         _check_settings(penalty, average, classes)
+        classes = arguments.whole("classes", classes)
+        check_counts(width=width, hidden=hidden)
         self.game, self.penalty, self.average, self.classes = game, penalty, average, classes
         self.conditional = classes > 0
         self.decodes = not self.conditional  # a code alone draws nothing where a class has to be named
@@ -181,11 +184,9 @@ class GAN(AveragedGenerator):
 
 
 def _check_settings(penalty: float, average: float, classes: int) -> None:
-    if not 0 <= penalty < math.inf:
-        raise ValueError(f"penalty must be a number ≥ 0, got {penalty}")
-    if not 0 <= average < 1:
-        raise ValueError(f"average is a decay in [0, 1), got {average}")
-    if classes < 0 or classes == 1:
+    arguments.number("penalty", penalty, "must be a number ≥ 0", lambda value: 0 <= value < math.inf)
+    arguments.number("average", average, "is a decay in [0, 1)", lambda value: 0 <= value < 1)
+    if arguments.whole("classes", classes, what="of classes") < 0 or classes == 1:
         raise ValueError(f"classes is how many classes there are, at least 2, or 0 for none; got {classes}")
 
 
@@ -203,12 +204,14 @@ def _within(x: Tensor, output: str, label: str) -> Tensor:
 def _named_classes(given: Tensor | None, n: int, classes: int, label: str) -> Tensor:
     """The classes asked for, (n,); ValueError where they are none of the classes there are."""
     if (
-        given is None
+        not isinstance(given, Tensor)
         or given.shape != (n,)
         or given.dtype != torch.long
         or not ((given >= 0) & (given < classes)).all()
     ):
-        got = "none" if given is None else f"{given.dtype} {tuple(given.shape)}: {given.flatten().tolist()[:5]} …"
+        got = "none" if given is None else arguments.shown(given)
+        if isinstance(given, Tensor):
+            got = f"{given.dtype} {tuple(given.shape)}: {given.flatten().tolist()[:5]} …"
         raise ValueError(
             f"{label} draws one of {classes} classes and needs condition= of shape ({n},), whole numbers (int64) in "
             f"0 … {classes - 1}, got {got}; pass condition=torch.full(({n},), 3) for threes"

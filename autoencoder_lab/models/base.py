@@ -1,15 +1,15 @@
 """What a model can do, and what models that have a code, and autoencoders, share."""
 
-import inspect
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autoencoder_lab import losses
+from autoencoder_lab import arguments, losses
+from autoencoder_lab.models.construction import Remembering
 from autoencoder_lab.models.layers import check_choice
 
 Output = Literal["sigmoid", "linear", "tanh"]
@@ -33,38 +33,15 @@ class Loss:
     parts: dict[str, Tensor] = field(default_factory=dict)
     reconstructed: Tensor | None = None
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.total, Tensor) or not isinstance(self.parts, Mapping):
+            given = ", ".join(map(arguments.shown, (self.total, self.parts)))
+            raise TypeError(
+                f"a Loss is made of a tensor, the total, and its parts by name, {{name: tensor}}; got {given}"
+            )
+
 
 Step = tuple[list[nn.Parameter], Callable[..., Loss]]
-
-
-def fingerprint(model: nn.Module) -> tuple[int, ...]:
-    """A checksum of every parameter: two equal fingerprints mean equal weights, for all practical purposes."""
-    return tuple(zlib.crc32(p.detach().cpu().contiguous().numpy().tobytes()) for p in model.parameters())
-
-
-class _Remembering(type):
-    """Notes what a model was made with, once its whole `__init__` has run: its arguments, and its weights.
-
-    `fit` overwrites no weights but these, and a checkpoint knows another model by its arguments.
-    """
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        model = super().__call__(*args, **kwargs)
-        signature = inspect.signature(cls.__init__)  # type: ignore[misc]  # that of the class itself
-        given = signature.bind(model, *args, **kwargs)
-        given.apply_defaults()
-        model.arguments = _named_once(signature, given.arguments)
-        model.first_weights = fingerprint(model)
-        return model
-
-
-def _named_once(signature: inspect.Signature, bound: Mapping[str, Any]) -> dict[str, Any]:
-    """{argument: value} without self; what went into **settings stands under its own names."""
-    kinds = {name: parameter.kind for name, parameter in signature.parameters.items()}
-    named: dict[str, Any] = {}
-    for name, value in list(bound.items())[1:]:
-        named |= value if kinds[name] is inspect.Parameter.VAR_KEYWORD else {name: value}
-    return named
 
 
 # a verb, the flag that says whether a model has it, and how it is called
@@ -78,7 +55,7 @@ VERBS = {
 }
 
 
-class Model(nn.Module, metaclass=_Remembering):
+class Model(nn.Module, metaclass=Remembering):
     """What can be asked of any model of the course: flags say what it can do, and a verb it lacks is not there.
 
     A subclass sets the flags and defines their verbs:
@@ -93,28 +70,32 @@ class Model(nn.Module, metaclass=_Remembering):
       has_posterior  posterior(x) → the mean and log variance of q(z|x), (B, latent) each: a VAE
       conditional    loss, sample and decode take condition=: classes (B,) or words (B, L), as in `split.condition`
       solved         trained by its own fit(split), not by `lab.fit`
+      images_apart   the loss of a batch is the mean over its images, each by itself: `fit` may take it in halves
+      loss_draws     loss takes generator=, from which it draws all that it draws
     A model that `lab.fit` trains has a loss as well, and steps where it has more than one.
 
     image_shape: (C, H, W) of the images it takes or draws; None: any. arguments: what it was made with;
-    first_weights: a checksum of its weights then; fit_seconds: how long it was trained, None before.
+    first_weights: a checksum of its weights then, own_weights: which of them `fit` keeps, see `draw_weights`;
+    fit_seconds: how long it was trained, None before.
     """
 
     encodes = decodes = reconstructs = samples = has_density = exact_inverse = fills = has_prior = False
-    has_posterior = conditional = solved = False
+    has_posterior = conditional = solved = images_apart = loss_draws = False
     learning_rate = 3e-3
     betas = (0.9, 0.999)  # of Adam
     batch_size = 128
     suggested_steps = 2000  # what `fit` trains for when told neither epochs nor steps
 
     arguments: dict[str, Any]
+    made_with: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments as they were given
     first_weights: tuple[int, ...]
+    first_buffers: dict[str, int]
+    own_weights: dict[str, str]
     trained_steps: Tensor
 
     def __init__(self, image_shape: Sequence[int] | None = (1, 28, 28)) -> None:
         super().__init__()
-        if image_shape is not None and (len(image_shape) != 3 or min(image_shape) < 1):
-            raise ValueError(f"image_shape must be (C, H, W), got {tuple(image_shape)}; pass image_shape=data.shape")
-        self.image_shape: Any = None if image_shape is None else tuple(image_shape)
+        self.image_shape: Any = None if image_shape is None else check_image_shape(image_shape)
         self.label = type(self).__name__
         self.register_buffer("trained_steps", torch.zeros((), dtype=torch.long))  # kept in checkpoints
         self.fit_seconds: float | None = None
@@ -143,15 +124,21 @@ class Model(nn.Module, metaclass=_Remembering):
 
     def check_images(self, x: Tensor) -> Tensor:
         """x itself if it is a batch this model was built for; ValueError otherwise."""
+        x = arguments.tensor("images", x, "(B, C, H, W)")
         if x.ndim != 4 or (self.image_shape is not None and tuple(x.shape[1:]) != self.image_shape):
             expected = ", ".join(map(str, self.image_shape or ("C", "H", "W")))
             raise ValueError(
-                f"{self.label} was built for images (B, {expected}), got {tuple(x.shape)}; "
-                "build it with image_shape=data.shape"
+                f"{self.label} was built for images (B, {expected}), got {tuple(x.shape)}; {self._other_shape(x)}"
             )
-        if not x.is_floating_point():
-            raise ValueError(f"images must be float32 in [0, 1], got {x.dtype}; divide by 255 if they are 0 … 255")
-        return x
+        return arguments.alike("images", x, self)
+
+    def _other_shape(self, x: Tensor) -> str:
+        """What to do about images of another shape."""
+        if self.image_shape is not None and tuple(x.shape) == self.image_shape:
+            return "images[None] makes a batch of one image"
+        if self.image_shape is not None and tuple(x.shape[1:]) == (*self.image_shape[1:], self.image_shape[0]):
+            return "images.permute(0, 3, 1, 2) brings the channels to their place"
+        return "build it with image_shape=data.shape"
 
     def extra_repr(self) -> str:
         """What it was made with, shown by print(model); it also tells a checkpoint of another model apart."""
@@ -165,7 +152,17 @@ class Model(nn.Module, metaclass=_Remembering):
 
 
 def _shown(value: Any) -> str:
+    value = _plain(value)
     return value.label if isinstance(value, Model) else repr(value)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy's, small arrays of them and one in a tensor as Python's: they make the same model."""
+    if isinstance(value, np.generic | np.ndarray | Tensor) and value.ndim == 0:
+        return value.item()
+    if isinstance(value, np.ndarray) and value.size < 10:
+        value = tuple(value.tolist())
+    return tuple(map(_plain, value)) if isinstance(value, tuple) else value
 
 
 class LatentModel(Model):
@@ -196,17 +193,33 @@ class LatentModel(Model):
 
 
 def check_codes(model: Any, z: Tensor) -> Tensor:
-    """z itself if it is a batch of codes (B, model.latent); ValueError otherwise."""
+    """z itself if it is a batch of codes (B, model.latent); TypeError or ValueError otherwise."""
+    z = arguments.tensor("codes", z, f"(B, {model.latent})")
     if z.ndim != 2 or z.shape[1] != model.latent:
-        raise ValueError(f"{model.label} decodes codes of shape (B, {model.latent}), got {tuple(z.shape)}")
-    return z
+        advice = "; z[None] makes a batch of one code" if tuple(z.shape) == (model.latent,) else ""
+        raise ValueError(f"{model.label} decodes codes of shape (B, {model.latent}), got {tuple(z.shape)}{advice}")
+    return arguments.alike("codes", z, model)
 
 
 def check_latent(latent: int) -> int:
-    """latent itself if a code can have so many values; ValueError otherwise."""
-    if latent < 1:
-        raise ValueError(f"latent is the number of values in the code and must be at least 1, got {latent}")
-    return latent
+    """latent as Python's int if a code can have so many values; TypeError for data, ValueError for other values."""
+    if arguments.is_data(latent) or arguments.is_split(latent):
+        raise TypeError(
+            f"latent is the number of values in the code, got {arguments.shown(latent)}; pass image_shape=data.shape"
+        )
+    return arguments.whole("latent (the number of values in the code)", latent, 1)
+
+
+def check_image_shape(given: Any) -> tuple[int, int, int]:
+    """(C, H, W) as whole numbers, from a tuple, a list, an array; TypeError for data, ValueError for other shapes."""
+    if arguments.is_data(given) or arguments.is_split(given):
+        raise TypeError(f"image_shape is (C, H, W), got {arguments.shown(given)}; pass image_shape=data.shape")
+    try:
+        channels, height, width = arguments.sizes("image_shape", given, "must be (C, H, W)")
+    except ValueError:
+        said = f"image_shape must be (C, H, W), got {arguments.shown(given)}; pass image_shape=data.shape"
+        raise ValueError(said) from None
+    return channels, height, width
 
 
 class Autoencoder(LatentModel):
@@ -219,7 +232,7 @@ class Autoencoder(LatentModel):
     loss: "squared_error", or "cross_entropy" (needs output="sigmoid").
     """
 
-    encodes = reconstructs = True
+    encodes = reconstructs = images_apart = True
 
     encoder: Callable[..., Tensor]
 

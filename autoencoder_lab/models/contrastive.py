@@ -11,12 +11,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from autoencoder_lab import losses
+from autoencoder_lab import arguments, losses
 from autoencoder_lab.data.augmentations import crop
 from autoencoder_lab.models.base import Autoencoder, Loss, Model, Output, check_latent
 from autoencoder_lab.models.convolutional import begin_at_mean_brightness, pixel_layer
 from autoencoder_lab.models.layers import (
     check_choice,
+    check_counts,
     decoder_layers,
     encoder_layers,
 )
@@ -63,9 +64,10 @@ class VICReg(Model):
         hidden: int = 128,
     ) -> None:
         super().__init__(image_shape)
+        check_counts(width=width, hidden=hidden)
         self.latent, self.label = check_latent(latent), f"VICReg({latent})"
         self.weights = check_weights(weights)
-        self.view = crop() if view is None else view
+        self.view = crop() if view is None else arguments.function("view", view, "lab.augment.crop()")
         self.encoder = encoder_layers(self.image_shape, width, hidden, latent)
         self.projector = projector_layers(latent, projector)
 
@@ -91,13 +93,14 @@ class CCAE(Autoencoder):
       of their own; "frozen": its present weights as constants. Then Z is the mark at which Z' aims, not the reverse,
       and the encoder learns to see from real images alone: from two crops of each, by VICReg.
     agreement: how much two crops of a real image should embed alike, as a share of the weight of invariance; "frozen"
-      with "crop" only. More of it, and the code tells more of the class and less of the strokes.
+      with "crop" only. With all of it, 1, as VICReg asks, the judge looks past place and size and the pictures suffer.
     encoder: a trained VICReg (or CCAE) whose encoder and projector are taken over for good: inversion, the other
       reading of the slide.
     pixel: weight of the squared error per pixel beside VICReg; 0: no pixel is ever compared.
     The slide's own size is latent=2048, projector=(8192,).
     """
 
+    images_apart = False  # VICReg compares the images of a batch with one another
     learning_rate = 3e-3
     batch_size = 128
     suggested_steps = 1100
@@ -124,19 +127,16 @@ class CCAE(Autoencoder):
         check_choice("views", views, ("none", "crop"))
         check_choice("judge", judge, ("live", "frozen"))
         for name, weight in (("pixel", pixel), ("agreement", agreement)):
-            if not 0 <= weight < math.inf:
-                raise ValueError(f"{name} is the weight of a part of the loss, a number ≥ 0, got {weight}")
+            arguments.number(
+                name, weight, "is the weight of a part of the loss, a number ≥ 0", lambda v: 0 <= v < math.inf
+            )
+        check_counts(width=width, hidden=hidden)
         self.views, self.judge, self.pixel, self.agreement = views, judge, pixel, agreement
         self.weights = check_weights(weights)
         self.encoder = encoder_layers(self.image_shape, width, hidden, latent)
         self.projector = projector_layers(latent, projector)
         self.decoder = decoder_layers(self.image_shape, width, hidden, latent)
-        # copies, for the model they come from may be trained on
-        self._given = (
-            None
-            if encoder is None
-            else [copy.deepcopy(network.state_dict()) for network in (encoder.encoder, encoder.projector)]
-        )
+        self._given = _copies(encoder)
         _take_over(self, self._given)
         if self._given:
             self.encoder.requires_grad_(False)
@@ -190,6 +190,15 @@ class CCAE(Autoencoder):
         _take_over(self, self._given)
 
 
+def _copies(model: "VICReg | CCAE | None") -> list[dict[str, Tensor]] | None:
+    """The weights of a model's encoder and projector: copies, for the model may be trained on."""
+    if model is None:
+        return None
+    if not isinstance(model, VICReg | CCAE):
+        raise TypeError(f"encoder is a trained VICReg or CCAE to take over, got {arguments.shown(model)}")
+    return [copy.deepcopy(network.state_dict()) for network in (model.encoder, model.projector)]
+
+
 def _take_over(model: CCAE, given: list[dict[str, Tensor]] | None) -> None:
     """Load what was given of an encoder and a projector; ValueError where they are of other sizes."""
     if not given:
@@ -206,8 +215,10 @@ def _take_over(model: CCAE, given: list[dict[str, Tensor]] | None) -> None:
 
 def projector_layers(latent: int, sizes: Sequence[int]) -> nn.Sequential:
     """p: (B, latent) → (B, sizes[-1]): dense layers with SiLU between them; one size is one linear map."""
-    if not sizes or min(sizes) < 1:
-        raise ValueError(f"projector is the sizes of its layers, at least one, each at least 1, got {tuple(sizes)}")
+    said = "is the sizes of its layers, at least one, each at least 1: projector=(128, 128)"
+    sizes = arguments.sizes("projector", sizes, said)
+    if not sizes:
+        raise ValueError(f"projector {said}, got ()")
     layers: list[nn.Module] = []
     for size_in, size_out in zip((latent, *sizes), sizes, strict=False):
         layers += [nn.Linear(size_in, size_out), nn.SiLU()]
@@ -216,9 +227,14 @@ def projector_layers(latent: int, sizes: Sequence[int]) -> nn.Sequential:
 
 def check_weights(weights: Sequence[float]) -> tuple[float, float, float]:
     """(variance, invariance, covariance), each a number ≥ 0; ValueError otherwise."""
-    if len(weights) != 3 or not all(0 <= weight < math.inf for weight in weights):
-        raise ValueError(f"weights are three numbers ≥ 0: of variance, invariance and covariance; got {weights!r}")
-    variance, invariance, covariance = weights
+    try:
+        variance, invariance, covariance = (
+            arguments.number("weights", weight, "are numbers ≥ 0", lambda value: 0 <= value < math.inf)
+            for weight in weights
+        )
+    except (TypeError, ValueError):
+        said = f"weights are three numbers ≥ 0: of variance, invariance and covariance; got {weights!r}"
+        raise ValueError(said) from None
     return float(variance), float(invariance), float(covariance)
 
 

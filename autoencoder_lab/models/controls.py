@@ -4,6 +4,8 @@ Denoisers reconstruct, so `lab.compare`, `lab.metrics` and `lab.plot.reconstruct
 is `lab.PCA` itself. Inpainters fill and are told where the hole is; outside it the image is returned untouched.
 """
 
+import inspect
+import math
 import time
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from autoencoder_lab import arguments
 from autoencoder_lab.data.corruptions import Corruption
 from autoencoder_lab.models.base import Model
 from autoencoder_lab.models.linear import PCA
@@ -52,6 +55,7 @@ class Median(Control):
     reconstructs = True
 
     def __init__(self, size: int = 3) -> None:
+        size = arguments.whole("size", size, what="of pixels")
         if size < 1 or size % 2 == 0:
             raise ValueError(f"size must be odd and at least 1, so that a pixel stands in the middle, got {size}")
         super().__init__(f"median {size}×{size}")
@@ -70,8 +74,8 @@ class Gaussian(Control):
     reconstructs = True
 
     def __init__(self, sigma: float = 1.0) -> None:
-        if not sigma >= 0:
-            raise ValueError(f"sigma is the width of the blur in pixels and must be ≥ 0, got {sigma}")
+        said = "is the width of the blur in pixels and must be ≥ 0"
+        sigma = arguments.number("sigma", sigma, said, lambda value: 0 <= value < math.inf)
         super().__init__(f"Gaussian {sigma:g} px")
         self.sigma = sigma
 
@@ -91,7 +95,7 @@ class NonLocalMeans(Control):
     reconstructs = True
 
     def __init__(self, noise: float) -> None:
-        _check_noise(noise)
+        noise = _check_noise(noise)
         super().__init__(f"non-local means {noise:g}")
         self.noise = noise
 
@@ -119,15 +123,19 @@ class LinearDenoiser(Control):
     pairs = 15_000  # as many damaged images at least, however few clean ones there are
 
     def __init__(self, noise: float | Corruption) -> None:
-        if isinstance(noise, int | float):
-            _check_noise(noise)
+        if not callable(noise):
+            noise = _check_noise(noise)
+        elif inspect.isclass(noise):
+            raise TypeError(
+                f"noise is a number or a corruption, such as lab.corrupt.gaussian(0.5), got {noise.__name__} itself"
+            )
         super().__init__(f"linear {noise}", fit_seconds=None)
         self.noise = noise
 
     def fit(self, split: Any) -> "LinearDenoiser":
         """Fit to the images of one split (`data.train`); returns self."""
         started = time.perf_counter()
-        x = split.images.flatten(1).double()
+        x = arguments.split(split, "data.train").images.flatten(1).double()
         if isinstance(self.noise, int | float):
             seen_mean, covariance = x.mean(dim=0), torch.cov(x.T)
             seen = covariance + self.noise**2 * torch.eye(len(covariance), dtype=x.dtype)
@@ -169,7 +177,7 @@ class MeanFill(Control):
 
     def fit(self, split: Any) -> "MeanFill":
         """Fit to the images of one split (`data.train`); returns self."""
-        self.mean, self.fit_seconds = split.images.mean(dim=0), 0.0
+        self.mean, self.fit_seconds = arguments.split(split, "data.train").images.mean(dim=0), 0.0
         return self
 
     def fill(self, x: Tensor, mask: Tensor) -> Tensor:
@@ -239,19 +247,21 @@ class Biharmonic(Control):
 # --- checks ----------------------------------------------------------------------------------------
 
 
-def _check_noise(noise: float) -> None:
-    if not noise > 0:
-        raise ValueError(f"noise is a standard deviation in pixel values and must be > 0, got {noise}")
+def _check_noise(noise: float) -> float:
+    said = "is a standard deviation in pixel values and must be > 0"
+    checked: float = arguments.number("noise", noise, said, lambda value: value > 0)
+    return checked
 
 
 def _as_batch(x: Tensor) -> Tensor:
-    if x.ndim != 4 or not x.is_floating_point():
-        raise ValueError(f"images must be float32 (B, C, H, W), got {x.dtype} of shape {tuple(x.shape)}")
-    return x
+    x = arguments.batch(x, "images")
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x  # for NumPy knows no bfloat16
 
 
 def _as_hole(mask: Tensor, x: Tensor) -> Tensor:
     expected = (len(x), 1, *_as_batch(x).shape[2:])
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"mask must be a tensor, bool {expected}, True where lost, got {arguments.shown(mask)}")
     if mask.dtype != torch.bool or mask.shape != expected:
         raise ValueError(f"mask must be bool {expected}, True where lost, got {mask.dtype} {tuple(mask.shape)}")
     return mask

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from autoencoder_lab import arguments
 from autoencoder_lab.models.base import Autoencoder, Output, ReconstructionLoss
 from autoencoder_lab.models.layers import (
     Crop,
@@ -13,6 +14,7 @@ from autoencoder_lab.models.layers import (
     ResidualBlock,
     UnpoolingDecoder,
     check_choice,
+    check_counts,
     enlarge,
     from_code,
     halve,
@@ -52,6 +54,7 @@ class ConvAutoencoder(Autoencoder):
     ) -> None:
         super().__init__(latent, image_shape, output, loss)
         check_choice("decoder", decoder, ("transposed", "resize", "unpool"))
+        check_counts(width=width, hidden=hidden)
         channels, height, width_px = self.image_shape
         inner = (2 * width, -(-height // 4), -(-width_px // 4))  # rounded up: other sizes are padded, then cropped
         self.decodes = decoder != "unpool"
@@ -122,6 +125,7 @@ class ResidualAutoencoder(Autoencoder):
     ) -> None:
         super().__init__(latent, image_shape, output, loss)
         check_choice("skips", skips, ("inside", "around"))
+        check_counts(width=width, hidden=hidden)
         channels, height, width_px = self.image_shape
         inner = (2 * width, -(-height // 4), -(-width_px // 4))
         self.decodes = skips == "inside"
@@ -188,7 +192,7 @@ def begin_at_mean_brightness(layer: nn.Module, output: Output, images: Tensor) -
     scales all else down beside it, and about one seed in eight stays at the mean image for good (measured with width 8
     on digits).
     """
-    mean = images.mean(dim=(0, 2, 3))
+    mean = arguments.batch(images, "images").mean(dim=(0, 2, 3))
     # the inverse of the output function; clamped, for an all-black channel would ask for −∞
     inverse = {"sigmoid": lambda: mean.clamp(0.01, 0.99).logit(), "tanh": lambda: mean.clamp(-0.99, 0.99).atanh()}
     layer.get_parameter("bias").copy_(inverse.get(output, lambda: mean)())

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autoencoder_lab import arguments
 from autoencoder_lab.data.batches import in_batches
 from autoencoder_lab.data.split import ImageData
 from autoencoder_lab.models.base import Model
@@ -16,7 +17,10 @@ def codes(model: Any, data: ImageData) -> ImageData:
 
     What is trained on it is a model like any other: `lab.fit(density, lab.codes(ae, data))`.
     """
-    encoded = data.map(lambda images: in_batches(model.encode, images)[:, :, None, None], value_range=None)
+    arguments.model(model, "encode")
+    encoded = arguments.data_set(data).map(
+        lambda images: in_batches(model.encode, images)[:, :, None, None], value_range=None
+    )
     return ImageData(f"codes of {data.name}", encoded.train, encoded.val, encoded.test, data.licence, data.source)
 
 
@@ -31,10 +35,10 @@ class OnCodes(Model):
     encodes = decodes = reconstructs = samples = True
 
     def __init__(self, model: Model, density: Any) -> None:
-        super().__init__(model.image_shape)
+        super().__init__(arguments.model(model, "decode").image_shape)
         if not (model.encodes and model.decodes):
             raise TypeError(f"{model.label} cannot decode a code alone, so a density over its codes generates nothing")
-        if density is not None and not density.samples:
+        if density is not None and not arguments.model(density, "sample").samples:
             raise TypeError(f"{density.label} does not sample, so it gives no codes to decode")
         self.model, self.density = model, density
         self.latent: int = model.latent
@@ -83,9 +87,13 @@ class LatentMixture(OnCodes):
 
     def __init__(self, model: Model, components: int = 10) -> None:
         super().__init__(model, None)
-        if components < 1:
-            raise ValueError(f"components is the number of Gaussians and must be at least 1, got {components}")
-        self.components = components
+        if arguments.is_split(components) or arguments.is_data(components):
+            given = arguments.shown(components)
+            raise TypeError(
+                f"components is the number of Gaussians, got {given}; make it, then fit it: "
+                "lab.LatentMixture(model, 10).fit(data.train)"
+            )
+        self.components = components = arguments.whole("components", components, 1, what="of Gaussians")
         self.label = f"{model.label} + mixture of {components}"
         for name, shape in {"weights": (), "means": (self.latent,), "factors": (self.latent, self.latent)}.items():
             self.register_buffer(name, torch.full((components, *shape), torch.nan, dtype=torch.double))
@@ -94,6 +102,8 @@ class LatentMixture(OnCodes):
         """Fit to the codes of one split (`data.train`); returns self. Raises ValueError for too few images."""
         from sklearn.mixture import GaussianMixture
 
+        arguments.split(split, "data.train")
+        seed = arguments.whole("seed", seed, 0)
         started = time.perf_counter()
         codes = in_batches(self.model.encode, split.images).double()
         if len(codes) < self.components:
@@ -116,8 +126,9 @@ class LatentMixture(OnCodes):
     def sample_codes(self, n: int, generator: Generator | None = None) -> Tensor:
         """n codes (n, d) from the mixture, float32."""
         self._check_fitted()
+        n, generator = arguments.whole("n", n, 0), arguments.generator(generator)
         which = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        noise = torch.randn(n, self.means.shape[1], 1, generator=generator, dtype=torch.double)
+        noise = torch.randn(n, self.means.shape[1], 1, generator=generator, dtype=torch.double, device=which.device)
         codes: Tensor = self.means[which] + (self.factors[which] @ noise)[..., 0]
         return codes.float()
 

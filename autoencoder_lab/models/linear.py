@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from autoencoder_lab import arguments
 from autoencoder_lab.models.base import Autoencoder, Model, Output, ReconstructionLoss, check_codes, check_latent
 from autoencoder_lab.models.layers import Activation, code_layer, dense_layers
 
@@ -29,19 +30,21 @@ class PCA(Model):
 
     def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28)) -> None:
         super().__init__(image_shape)
-        self.latent, self.label = check_latent(latent), f"PCA({latent})"
+        self.latent = latent = check_latent(latent)
+        self.label = f"PCA({latent})"
         pixels = math.prod(self.image_shape)
         self.register_buffer("mean", torch.full((pixels,), torch.nan))
-        self.register_buffer("components", torch.full((pixels, latent), torch.nan))
-        self.register_buffer("variances", torch.full((latent,), torch.nan))
+        self.register_buffer("components", torch.full((pixels, self.latent), torch.nan))
+        self.register_buffer("variances", torch.full((self.latent,), torch.nan))
 
     def fit(self, split: Any) -> "PCA":
         """Fit to the images of one split (`data.train`); returns self. The shape is taken from the images.
 
-        Raises ValueError where `latent` is larger than the number of images or pixels.
+        Raises TypeError for anything but a split, ValueError where `latent` is larger than the number of images or
+        pixels.
         """
         started = time.perf_counter()
-        images = split.images.flatten(1)
+        images = arguments.split(split, "data.train").images.flatten(1)
         count, pixels = images.shape
         if self.latent > min(count, pixels):
             raise ValueError(
@@ -171,7 +174,12 @@ class DenseAutoencoder(Autoencoder):
     ) -> None:
         super().__init__(latent, image_shape, output, loss)
         pixels = math.prod(self.image_shape)
-        inward = [pixels, *hidden, latent]
+        inward = [pixels, *check_hidden(hidden), self.latent]
         outward = inward[::-1]
         self.encoder = nn.Sequential(nn.Flatten(), *dense_layers(inward, activation), *code_layer(code_activation))
         self.decoder = nn.Sequential(*dense_layers(outward, activation), nn.Unflatten(1, self.image_shape))
+
+
+def check_hidden(given: Sequence[int]) -> tuple[int, ...]:
+    """The widths of hidden layers, none or more; ValueError for anything else, such as one number."""
+    return arguments.sizes("hidden", given, "is the widths of the hidden layers, whole numbers above 0: hidden=(512,)")

@@ -5,16 +5,18 @@ draws. Small enough for twenty seeds at a time, so that luck does not pass for a
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from autoencoder_lab import losses
+from autoencoder_lab import arguments, losses
 from autoencoder_lab.data.plane import ENOUGH, NEAR, Modes, modes_covered, ring_centres, ring_points
 from autoencoder_lab.models.adversarial import GAMES, Game
+from autoencoder_lab.models.layers import check_choice, check_counts
 
 
 class Networks(nn.Module):
@@ -37,6 +39,14 @@ class Networks(nn.Module):
         return x
 
 
+def _seeds(given: Any) -> list[int]:
+    """Whole numbers, one a game, also one alone. TypeError for what is no list, ValueError for what stands in it."""
+    one = isinstance(given, int) or getattr(given, "ndim", 1) == 0
+    if isinstance(given, str) or not (one or isinstance(given, Iterable)):
+        raise TypeError(f"seeds is a list of whole numbers, one a game, got {arguments.shown(given)}")
+    return [arguments.whole("a seed", seed, 0) for seed in ([given] if one else given)]
+
+
 class PlanarGAN:
     """S games of a generator G: noise (2) → point (2) against a critic D: point → score, one for each seed.
 
@@ -56,10 +66,12 @@ class PlanarGAN:
         batch_size: int = 64,
         hidden: int = 32,
     ) -> None:
-        if game not in GAMES:
-            raise ValueError(f"game must be one of {', '.join(map(repr, GAMES))}, got {game!r}")
+        check_choice("game", game, GAMES)
+        check_counts(generator_steps=generator_steps, batch_size=batch_size, hidden=hidden)
+        for name, value in {"penalty": penalty, "momentum": momentum, "learning_rate": learning_rate}.items():
+            arguments.number(name, value, "must be a number ≥ 0", lambda value: 0 <= value < math.inf)
         self.game, self.penalty, self.generator_steps, self.batch_size = game, penalty, generator_steps, batch_size
-        self.random = [Generator().manual_seed(seed) for seed in seeds]  # one a seed: no game sees the others
+        self.random = [Generator().manual_seed(seed) for seed in _seeds(seeds)]  # one a seed: no game sees the others
         self.generator = Networks((2, hidden, hidden, 2), self.random)
         self.critic = Networks((2, hidden, hidden, 1), self.random)
         self.optimisers = {
@@ -70,6 +82,7 @@ class PlanarGAN:
 
     def noise(self, n: int) -> Tensor:
         """Step 1 of slide 004: random vectors, (S, n, 2)."""
+        n = arguments.whole("n", n, 1)
         return torch.stack([torch.randn(n, 2, generator=one) for one in self.random])
 
     def generate(self, noise: Tensor) -> Tensor:
@@ -79,6 +92,7 @@ class PlanarGAN:
 
     def real(self, n: int) -> Tensor:
         """Real points, (S, n, 2)."""
+        n = arguments.whole("n", n, 1)
         return torch.stack([ring_points(n, generator=one) for one in self.random])
 
     def score(self, points: Tensor) -> Tensor:
@@ -105,6 +119,8 @@ class PlanarGAN:
 
     def step(self, look: Callable[[str], None] | None = None) -> None:
         """One round: the five steps of slide 004. `look` is called after either network has moved, with its name."""
+        if look is not None:
+            arguments.function("look", look, "print")
         n, real = self.batch_size, self.real(self.batch_size)
         made = self.generate(self.noise(n))
         self.rounds += 1
@@ -118,13 +134,14 @@ class PlanarGAN:
 
     def play(self, rounds: int) -> "PlanarGAN":
         """That many rounds more; returns itself."""
-        for _ in range(rounds):
+        for _ in range(arguments.whole("rounds", rounds, 0)):
             self.step()
         return self
 
     @torch.no_grad()
     def sample(self, n: int = 1000, seed: int = 0) -> Tensor:
         """Points (S, n, 2), every game's from the same noise."""
+        n, seed = arguments.whole("n", n, 1), arguments.whole("seed", seed, 0)
         return self.generate(torch.randn(n, 2, generator=Generator().manual_seed(seed)).expand(len(self.random), n, 2))
 
     def covered(self) -> Modes:

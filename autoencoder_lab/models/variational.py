@@ -7,11 +7,12 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor, nn
 
-from autoencoder_lab import losses
+from autoencoder_lab import arguments, losses
 from autoencoder_lab.models.base import OUTPUTS, Autoencoder, Loss, Output
 from autoencoder_lab.models.convolutional import begin_at_mean_brightness, pixel_layer
 from autoencoder_lab.models.layers import (
     check_choice,
+    check_counts,
     decoder_layers,
     encoder_layers,
 )
@@ -25,7 +26,7 @@ class LatentVariableModel(Autoencoder):
     likelihood, sigma, binarise: what p(x|z) is, see VAE.
     """
 
-    samples = has_prior = True
+    samples = has_prior = loss_draws = True
 
     decoder: nn.Module
     log_sigma: Tensor
@@ -41,8 +42,9 @@ class LatentVariableModel(Autoencoder):
     ) -> None:
         check_choice("likelihood", likelihood, ("bernoulli", "gaussian"))
         super().__init__(latent, image_shape, output, "cross_entropy" if likelihood == "bernoulli" else "squared_error")
-        if sigma is not None and not (likelihood == "gaussian" and 0 < sigma < math.inf):
-            raise ValueError(f'sigma is the standard deviation of likelihood="gaussian", above 0, got {sigma}')
+        if sigma is not None:
+            said = 'is the standard deviation of likelihood="gaussian", above 0'
+            arguments.number("sigma", sigma, said, lambda value: likelihood == "gaussian" and 0 < value < math.inf)
         self.likelihood, self.binarise = likelihood, binarise and likelihood == "bernoulli"
         log_sigma = torch.tensor(0.0 if sigma is None else math.log(sigma))
         if likelihood == "gaussian" and sigma is None:
@@ -55,6 +57,7 @@ class LatentVariableModel(Autoencoder):
 
         Raises ValueError where the likelihood is Bernoulli and x leaves [0, 1] or holds NaN.
         """
+        x = arguments.batch(x, "images")
         if self.likelihood == "bernoulli" and not (x.min() >= 0 and x.max() <= 1):
             raise ValueError(
                 f'likelihood="bernoulli" takes images in [0, 1], got [{x.min():.3g}, {x.max():.3g}]; rescale them, '
@@ -64,6 +67,7 @@ class LatentVariableModel(Autoencoder):
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x|z) in nats: (B,)."""
+        x, z = arguments.batch(x), self.check_codes(z)
         logits = self.decoder(z)
         if self.likelihood == "bernoulli":
             return losses.bernoulli_log_density(x, logits).flatten(1).sum(dim=1)
@@ -71,6 +75,7 @@ class LatentVariableModel(Autoencoder):
 
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z) in nats: (B,), here of N(0, I)."""
+        z = self.check_codes(z)
         return losses.gaussian_log_density(z, torch.zeros_like(z), z.new_zeros(())).sum(dim=1)
 
     @torch.no_grad()
@@ -80,6 +85,7 @@ class LatentVariableModel(Autoencoder):
 
     def sample_prior(self, n: int, generator: Generator | None = None) -> Tensor:
         """n codes from p(z): (n, latent)."""
+        n, generator = arguments.whole("n", n, 0), arguments.generator(generator)
         return torch.randn(n, self.latent, generator=generator, device=self.trained_steps.device)
 
     def reset_parameters(self) -> None:
@@ -125,7 +131,9 @@ class VAE(LatentVariableModel):
     ) -> None:
         super().__init__(latent, image_shape, output, likelihood, sigma, binarise)
         _check_objective(beta, free_bits, warm_up)
+        check_counts(width=width, hidden=hidden)
         self.beta, self.free_bits, self.warm_up = beta, free_bits, warm_up
+        self.images_apart = not free_bits  # what is free is a mean over the batch
         self.label = f"{type(self).__name__}({latent})" + (f", β={beta:g}" if beta != 1 else "")
         self.register_buffer("warmth", torch.ones(()))
         self.encoder = encoder_layers(self.image_shape, width, hidden, 2 * latent)
@@ -154,13 +162,13 @@ class VAE(LatentVariableModel):
         """KL[q(z|x) ‖ p(z)] in nats, (B, latent), a column a dimension; a subclass may estimate it from the draw z."""
         return losses.gaussian_kl(mu, log_var)
 
-    def loss(self, x: Tensor, target: Tensor | None = None) -> Loss:
+    def loss(self, x: Tensor, target: Tensor | None = None, generator: Generator | None = None) -> Loss:
         """−ELBO with β: parts "reconstruction" = −log p(x|z) at one z drawn from q(z|x), and "kl"; nats per image."""
         target = x if target is None else target
-        observed = self.observe(target)
-        mu, log_var = self.posterior(observed if x is target else self.observe(x))
+        observed = self.observe(target, generator)
+        mu, log_var = self.posterior(observed if x is target else self.observe(x, generator))
         # the reparameterisation: z = μ + σ·ε with ε ~ N(0, I), so that gradients reach μ and σ
-        z = mu + torch.exp(0.5 * log_var) * torch.randn_like(mu)
+        z = mu + torch.exp(0.5 * log_var) * torch.randn(mu.shape, generator=generator, dtype=mu.dtype, device=mu.device)
         reconstruction = -self.log_likelihood(observed, z).mean()
         kl = self.kl(mu, log_var, z).mean(dim=0)
         charged = kl.clamp(min=self.free_bits).sum() if self.free_bits else kl.sum()
@@ -184,10 +192,8 @@ class VAE(LatentVariableModel):
 
 def _check_objective(beta: float, free_bits: float, warm_up: float) -> None:
     for name, given in {"beta": beta, "free_bits": free_bits}.items():
-        if not 0 <= given < math.inf:
-            raise ValueError(f"{name} must be a number ≥ 0, got {given}")
-    if not 0 <= warm_up <= 1:
-        raise ValueError(f"warm_up is a share of the training steps in [0, 1], got {warm_up}")
+        arguments.number(name, given, "must be a number ≥ 0", lambda value: 0 <= value < math.inf)
+    arguments.number("warm_up", warm_up, "is a share of the training steps in [0, 1]", lambda value: 0 <= value <= 1)
 
 
 class MixturePriorVAE(VAE):
@@ -201,10 +207,7 @@ class MixturePriorVAE(VAE):
 
     def __init__(self, latent: int, image_shape: Sequence[int] = (1, 28, 28), components: int = 20, **settings: Any):
         super().__init__(latent, image_shape, **settings)
-        if components < 1:
-            raise ValueError(
-                f"components is the number of Gaussians in the prior and must be at least 1, got {components}"
-            )
+        components = arguments.whole("components", components, 1, what="of Gaussians in the prior")
         self.prior_means = nn.Parameter(torch.empty(components, latent))
         self.prior_log_vars = nn.Parameter(torch.empty(components, latent))
         self.prior_logits = nn.Parameter(torch.empty(components))
@@ -229,6 +232,7 @@ class MixturePriorVAE(VAE):
     @torch.no_grad()
     def sample_prior(self, n: int, generator: Generator | None = None) -> Tensor:
         """n codes from the mixture: (n, latent)."""
+        n, generator = arguments.whole("n", n, 0), arguments.generator(generator)
         which = torch.multinomial(self.prior_logits.softmax(dim=0), n, replacement=True, generator=generator)
         noise = torch.randn(n, self.latent, generator=generator, device=which.device)
         return self.prior_means[which] + torch.exp(0.5 * self.prior_log_vars[which]) * noise

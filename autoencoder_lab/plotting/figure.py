@@ -14,16 +14,36 @@ import matplotlib.figure
 import matplotlib.ticker
 from matplotlib.axes import Axes
 
+from autoencoder_lab import arguments
+
 DPI = 110
+LETTERS_AN_INCH = 14  # of a legend
 
 
 class Figure(matplotlib.figure.Figure):
     """A matplotlib figure that shows itself as a PNG with its `alt` text, without pyplot."""
 
     def __init__(self, alt: str = "", **kwargs: Any) -> None:
+        if not isinstance(alt, str):
+            raise TypeError(f"alt is a sentence that says what the figure shows, got {arguments.shown(alt)}")
         settings: dict[str, Any] = {"layout": "constrained", "dpi": DPI} | kwargs
         super().__init__(**settings)
         self.alt = alt
+
+    def legend_below(self) -> None:
+        """One legend for all axes, under them, where it covers no data; a label that several axes use stands once.
+
+        Call it when everything is drawn. The figure grows by the legend's height, so the axes keep their size.
+        """
+        found: dict[str, Any] = {}
+        for axes in self.axes:
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+                found.setdefault(label, handle)
+        if not found:
+            return
+        columns = max(1, min(len(found), int(LETTERS_AN_INCH * self.get_figwidth() / (8 + max(map(len, found))))))
+        self.set_figheight(self.get_figheight() + 0.2 * -(-len(found) // columns) + 0.1)
+        self.legend(found.values(), found, fontsize=8, loc="outside lower center", ncols=columns, frameon=False)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
         if not self.alt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from autoencoder_lab import arguments
 from autoencoder_lab.plotting.charts import history
 
 
@@ -15,7 +16,7 @@ class LiveCurve:
     """
 
     def __init__(self, baselines: Sequence[Any] = (), data: Any = None, every: int = 2) -> None:
-        self.baselines, self.data, self.every = baselines, data, every
+        self.baselines, self.data, self.every = baselines, data, arguments.whole("every", every, 1, what="of epochs")
         self._handle: Any = None
 
     def __call__(self, model: Any, record: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from autoencoder_lab import arguments
 from autoencoder_lab.data.corruptions import Corruption
 from autoencoder_lab.training.seeds import epoch_seed
 
@@ -46,10 +47,20 @@ class Batches:
         """The images of these indices: augmented, then corrupted."""
         x, target = self.images[batch], None if self.targets is None else self.targets[batch]
         if self.augment is not None and target is None:
-            x = self.augment(x)
+            x = _images("augment", self.augment(x), len(batch))
         elif self.augment is not None and target is not None:  # as channels of one picture: the same change for both
-            x, target = self.augment(torch.cat([x, target], dim=1)).split([x.shape[1], target.shape[1]], dim=1)
+            both = _images("augment", self.augment(torch.cat([x, target], dim=1)), len(batch))
+            x, target = both.split([x.shape[1], target.shape[1]], dim=1)
         target = x if target is None else target
         if self.corrupt is not None:
-            x = self.corrupt(x)
+            x = _images("corrupt", self.corrupt(x), len(batch))
         return x, target, {} if self.condition is None else {"condition": self.condition[batch]}
+
+
+def _images(name: str, made: Any, count: int) -> Tensor:
+    """What a function of images returned; TypeError where it is nothing to train on."""
+    if not isinstance(made, Tensor) or made.ndim != 4 or len(made) != count:
+        raise TypeError(
+            f"{name} must return the changed images, ({count}, C, H, W), but {name}(x) gave {arguments.shown(made)}"
+        )
+    return made

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 import re
+import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, Any
 
 import torch
 from torch import nn
 
-from autoencoder_lab.files import whole
-from autoencoder_lab.training.optimiser import Adam
-
-if TYPE_CHECKING:
-    pass
-
+from autoencoder_lab.files import FULL, whole
 from autoencoder_lab.training.history import History
+from autoencoder_lab.training.optimiser import Adam
 
 
 def described(thing: object) -> str | None:
@@ -27,11 +23,16 @@ def described(thing: object) -> str | None:
 
 def plainly(value: object) -> object:
     """A value that a checkpoint can hold: numbers, strings, truth values and None as they are, all else in words."""
+    if hasattr(value, "item") and getattr(value, "shape", None) == ():
+        value = value.item()  # a number of NumPy's
     return value if value is None or isinstance(value, bool | int | float | str) else described(value)
 
 
 def save(path: Path, model: nn.Module, optimisers: list[Adam], history: History, done: int) -> None:
-    """Write a checkpoint; a kill in between leaves the old one whole."""
+    """Write a checkpoint; a kill in between leaves the old one whole.
+
+    A full disk ends no training: it warns, the earlier checkpoint stays, and the next epoch tries again.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
         "model": model.state_dict(),
@@ -39,8 +40,29 @@ def save(path: Path, model: nn.Module, optimisers: list[Adam], history: History,
         "history": asdict(history),
         "done": done,
     }
-    with whole(path) as part:
-        torch.save(state, part)
+    try:
+        with whole(path) as part, part.open("wb") as file:
+            _write(state, file)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        warnings.warn(
+            f"the disk is full: the checkpoint {path} could not be written, and what stood there before is as it was. "
+            "The training goes on, and tries again after the next epoch. Free some space meanwhile; if it is stopped "
+            "before, it begins where the last checkpoint that was written ends",
+            stacklevel=3,
+        )
+
+
+def _write(state: dict[str, Any], file: IO[bytes]) -> None:
+    """torch.save, whose errors hide what stopped it: a full disk, or Ctrl-C, in the middle of its archive."""
+    try:
+        torch.save(state, file)
+    except RuntimeError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, OSError | KeyboardInterrupt):
+            cause = cause.__context__
+        raise cause or error from None
 
 
 def resume(path: str | Path, model: nn.Module, optimisers: list[Adam], history: History) -> int:
@@ -50,12 +72,12 @@ def resume(path: str | Path, model: nn.Module, optimisers: list[Adam], history: 
     try:
         saved = torch.load(path, weights_only=True, map_location="cpu")
         stored, done = saved["history"], int(saved["done"])
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # unpickling stops with whatever the bytes lead it to, an IndexError too
         raise ValueError(
             f"{path} is damaged or no checkpoint of fit; not used. "
             "Give another checkpoint file, or delete it to start over"
         ) from error
-    compared = history.settings.keys() - {"threads", "torch"}
+    compared = history.settings.keys() - {"gradients", "torch"}
     differing = sorted(k for k in compared if stored["settings"].get(k) != history.settings[k])
     if stored["model"] != history.model or differing:
         then = {k: stored["settings"].get(k) for k in differing} | {"model": stored["model"]}

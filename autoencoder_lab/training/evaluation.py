@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Generator
 
+from autoencoder_lab.data.batches import evaluating
 from autoencoder_lab.data.corruptions import Corruption
-from autoencoder_lab.training.loan import evaluating
 from autoencoder_lab.training.seeds import EVALUATION_SEED, seeded
 
 

@@ -7,27 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-
-def modes(model: nn.Module) -> dict[nn.Module, bool]:
-    """Which of its modules are in training mode; some may be frozen."""
-    return {module: module.training for module in model.modules()}
-
-
-def set_modes(modes: dict[nn.Module, bool]) -> None:
-    """Bring the modules back into the modes they were in."""
-    for module, training in modes.items():
-        module.training = training
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode, and afterwards in the mode it was in."""
-    before = modes(model)
-    model.eval()
-    try:
-        yield
-    finally:
-        set_modes(before)
+from autoencoder_lab.data.batches import modes, set_modes
 
 
 class Loan:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 import zlib
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from autoencoder_lab.data.corruptions import Corruption
 from autoencoder_lab.models.base import Step
+from autoencoder_lab.training import arguments
+from autoencoder_lab.training.arguments import Plan, able_to_learn
 from autoencoder_lab.training.batches import Batches
 from autoencoder_lab.training.checkpoint import described, plainly, resume, save
 from autoencoder_lab.training.device import pick_device
 from autoencoder_lab.training.evaluation import evaluate
 from autoencoder_lab.training.first_weights import draw_weights, is_fresh
+from autoencoder_lab.training.gradients import Gradients, way_of
 from autoencoder_lab.training.history import History, TrainingDiverged, stop_if_diverged
 from autoencoder_lab.training.loan import lent
 from autoencoder_lab.training.number_format import number_format
@@ -28,6 +32,7 @@ from autoencoder_lab.training.progress import Progress, view_of
 from autoencoder_lab.training.seeds import seeded
 
 WARM_UP_STEPS = 50
+TAKING_TURNS = threading.RLock()  # PyTorch has one stream of random numbers for all threads
 
 
 class Callback(Protocol):
@@ -55,9 +60,12 @@ def fit(
 ) -> History:
     """Train `model` on data.train, watching data.val; data.test is never touched. Returns the History.
 
+    model: one of the course's or derived from lab.Model; or a plain nn.Module whose call reconstructs, which goes on
+      from the weights it has.
     epochs or steps: how long; with neither, the model's own `suggested_steps`.
     seed: fixes the initial weights, the order of the images, augmentation and noise. The weights of a model that was
-      never trained nor loaded are drawn anew from it; a second `fit` goes on from the weights there are.
+      never trained nor loaded are drawn anew from it, but for layers that its `__init__` set itself, see
+      `draw_weights`; a second `fit` goes on from the weights there are.
       initialise=False keeps weights you set by hand, initialise=True starts over.
     corrupt: x → x̃; the model sees x̃ and is scored against x. Fresh in every batch, fixed for validation.
     augment: x → x', input and target alike; training only.
@@ -65,21 +73,25 @@ def fit(
     learning_rate: the largest one (None: the model's); Adam, linear warm-up over 50 steps, then a cosine to 0.
     device: "auto" takes CUDA, then Apple's MPS, then the CPU; afterwards the model is back where it was.
       Convolutions between many channels run in another number format on a CPU, see `number_format`.
-    callbacks: called as callback(model, history) after every epoch; True stops.
+    callbacks: functions, called as callback(model, history) after every epoch; True stops.
     checkpoint: a file rewritten after every epoch; a killed run started again with it continues on the same curve.
     progress: True says how far it is, False nothing; or a view of your own, see `Progress`.
     Where data.train has targets, x is scored against them; a conditional model is told data.train.condition.
     Ctrl-C returns the history so far and leaves a usable model; a start that fails leaves the model as it came.
+    Trainings in several threads take turns, for all draw from one stream; nothing else should draw from it meanwhile.
 
-    Raises TypeError for a model that is solved, not trained, ValueError for contradictory
+    Raises TypeError for what cannot be trained or trained on, or is solved, not trained, ValueError for contradictory
     arguments or another run's checkpoint, TrainingDiverged (with the step and the likely cause) where the loss stops
     being finite; the model then has the weights it came with.
     """
-    plan = _plan(model, data, epochs, steps, batch_size, learning_rate)
-    _check_augmentation(augment, data.train)
-    run = _Run(model, data, plan, seed, pick_device(device), corrupt, augment)
-    history, view = run.history, view_of(progress)
-    with lent(model) as loan, seeded(seed, run.device), closing(view):
+    model, view = arguments.check_model(model), view_of(progress)
+    arguments.check_data(data)
+    arguments.check_functions(corrupt, augment, data)
+    callbacks, checkpoint = arguments.check_callbacks(callbacks), arguments.check_checkpoint(checkpoint)
+    plan = arguments.plan(model, data, epochs, steps, batch_size, learning_rate, seed)
+    run = _Run(model, data, plan, plan.seed, pick_device(device), corrupt, augment)
+    history = run.history
+    with TAKING_TURNS, able_to_learn(), lent(model) as loan, seeded(run.seed, run.device), run.open(view):
         batches, done = run.start(initialise, checkpoint)
         if done:
             loan.keep()  # what was learnt stays, whatever happens
@@ -88,7 +100,9 @@ def fit(
         try:
             while done < plan.steps:
                 losses = []
-                for batch in batches.epoch(done // plan.per_epoch)[: plan.steps - done]:
+                shuffled = batches.epoch(done // plan.per_epoch)
+                run.gradients.seed()
+                for batch in shuffled[: plan.steps - done]:
                     losses.append(run.step(*batches.draw(batch), done))
                     done += 1
                     loan.keep()
@@ -99,7 +113,7 @@ def fit(
                 seconds = earlier + time.perf_counter() - started
                 history.record(done, done / plan.per_epoch, _mean(losses), validation, seconds)
                 if checkpoint is not None:
-                    save(Path(checkpoint), model, run.optimisers, history, done)
+                    save(checkpoint, model, run.optimisers, history, done)
                 view.epoch(history)
                 # every callback hears of the epoch, even if an earlier one asks to stop
                 if any([callback(model, history) for callback in callbacks]):
@@ -119,16 +133,25 @@ class _Run:
     optimisers: list[Adam]
 
     def __init__(
-        self, model: Any, data: Any, plan: _Plan, seed: int, device: torch.device, corrupt: Any, augment: Any
+        self, model: Any, data: Any, plan: Plan, seed: int, device: torch.device, corrupt: Any, augment: Any
     ) -> None:
         self.model, self.plan, self.seed, self.device = model, plan, seed, device
-        self.pairs: list[Step] = model.steps()
+        arguments.wake(model, data.train)
+        self.pairs: list[Step] = arguments.learning_pairs(model)
         self.format = number_format(model, data.train.images[:1], device)
+        self.way = way_of(model, data.train.images[:1], device)
         settings = _settings(model, data, plan, seed, corrupt, augment) | self.format.settings
-        self.history = History(model.label, settings | {"device": str(device)})
+        self.history = History(model.label, settings | {"device": str(device), "gradients": self.way})
         self.shown = data.train, corrupt, augment
 
-    def start(self, initialise: bool | None, checkpoint: str | Path | None) -> tuple[Batches, int]:
+    @contextmanager
+    def open(self, view: Progress) -> Iterator[None]:
+        """With the threads that this training computes with; view is closed with them."""
+        self.gradients = Gradients(self.way, self.format.precision, self.model.loss_draws)
+        with closing(view), closing(self.gradients):
+            yield
+
+    def start(self, initialise: bool | None, checkpoint: Path | None) -> tuple[Batches, int]:
         """Draw weights, bring everything to the device, go on from a checkpoint; the batches and the steps done."""
         model, (train, corrupt, augment) = self.model, self.shown
         if is_fresh(model) if initialise is None else initialise:
@@ -144,15 +167,12 @@ class _Run:
 
     def step(self, x: Tensor, target: Tensor, condition: dict[str, Tensor], done: int) -> dict[str, float]:
         """One step of each optimiser, at the rate of the step after `done`; returns the losses and their parts."""
-        rate, precision = self.plan.rate * schedule(done, self.plan.steps), self.format.precision
+        rate = self.plan.rate * schedule(done, self.plan.steps)
         values: dict[str, float] = {}
-        for optimiser, (parameters, loss_function) in zip(self.optimisers, self.pairs, strict=True):
-            with torch.autocast(x.device.type, precision, enabled=precision != torch.float32):
-                loss = loss_function(x, target, **condition)
-            # only these parameters: a generator's step cannot leak a gradient into its discriminator
-            optimiser.step(torch.autograd.grad(loss.total, parameters), rate)
-            for name, value in ({"total": loss.total} | loss.parts).items():
-                values[name] = values.get(name, 0.0) + value.item()
+        for optimiser, (_, loss_function) in zip(self.optimisers, self.pairs, strict=True):
+            found = self.gradients.step(loss_function, optimiser, x, target, condition, rate)
+            for name, value in found.items():
+                values[name] = values.get(name, 0.0) + value
         self.model.trained_steps += 1
         self.model.after_step(done + 1, self.plan.steps)
         return values
@@ -166,50 +186,7 @@ def _mean(losses: list[dict[str, float]]) -> dict[str, float]:
     return {name: value / len(losses) for name, value in sums.items()}
 
 
-def _check_augmentation(augment: object, train: Any) -> None:
-    """Images and targets are changed as channels of one picture, so that both are changed alike."""
-    if augment is not None and train.targets is not None and train.targets.shape[2:] != train.images.shape[2:]:
-        sides = f"{tuple(train.images.shape[2:])} and {tuple(train.targets.shape[2:])}"
-        raise ValueError(
-            f"augment changes images and targets alike and needs them of one height and width, got {sides}"
-        )
-
-
-class _Plan(NamedTuple):
-    """How long and in what portions to train."""
-
-    steps: int
-    per_epoch: int
-    batch_size: int
-    rate: float
-
-
-def _plan(
-    model: Any, data: Any, epochs: int | None, steps: int | None, batch_size: int | None, learning_rate: float | None
-) -> _Plan:
-    """Check the arguments and fill in the model's own suggestions."""
-    if model.solved:
-        name = type(model).__name__.lower()
-        raise TypeError(
-            f"{model.label} is solved, not trained: call {name}.fit(data.train) instead of lab.fit({name}, data)"
-        )
-    if epochs is not None and steps is not None:
-        raise ValueError(f"give epochs or steps, not both (got epochs={epochs}, steps={steps})")
-    batch_size = model.batch_size if batch_size is None else batch_size
-    for name, given in {"epochs": epochs, "steps": steps, "batch_size": batch_size}.items():
-        if given is not None and (given < 1 or given != int(given)):
-            raise ValueError(f"{name} must be a whole number, at least 1, got {given}")
-    count = len(data.train.images)
-    size = min(int(batch_size), count)
-    per_epoch = count // size  # a last, smaller batch is left out; the next epoch shuffles anew
-    total = int(steps if steps is not None else model.suggested_steps if epochs is None else epochs * per_epoch)
-    rate = float(model.learning_rate if learning_rate is None else learning_rate)
-    if not 0 < rate < math.inf:
-        raise ValueError(f"learning_rate must be a positive number, got {learning_rate}")
-    return _Plan(total, per_epoch, size, rate)
-
-
-def _settings(model: Any, data: Any, plan: _Plan, seed: int, corrupt: Any, augment: Any) -> dict[str, Any]:
+def _settings(model: Any, data: Any, plan: Plan, seed: int, corrupt: Any, augment: Any) -> dict[str, Any]:
     """Everything a run depends on; a checkpoint is resumed only by a run with the same settings. No figure depends on
     this."""
     return {name: plainly(value) for name, value in model.arguments.items()} | {
@@ -224,7 +201,6 @@ def _settings(model: Any, data: Any, plan: _Plan, seed: int, corrupt: Any, augme
         "augment": described(augment),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "layers": zlib.crc32(str(described(model)).encode()),  # a checksum: tells other layers and arguments apart
-        "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),  # its own class of string would not be loaded from a checkpoint
     }
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from autoencoder_lab.data.batches import evaluating
 from autoencoder_lab.models.base import Autoencoder
-from autoencoder_lab.training.loan import evaluating
 from autoencoder_lab.training.seeds import EVALUATION_SEED, seeded
 
 WIDE = 32  # channels
@@ -43,6 +43,14 @@ def number_format(model: Any, image: Tensor, device: torch.device) -> NumberForm
     autoencoder_loss = isinstance(model, Autoencoder) and type(model).loss is Autoencoder.loss
     if device.type != "cpu" or not wide or not autoencoder_loss:
         return plain
+    products = multiplications(model, image)
+    if 2 * sum(products.get(layer, 0) for layer in wide) < sum(products.values()):
+        return plain
+    return NumberFormat(torch.bfloat16 if _multiplies_bfloat16() else torch.float32, True)
+
+
+def multiplications(model: Any, image: Tensor) -> dict[nn.Module, int]:
+    """How many each convolution and each dense layer needs to reconstruct one image (1, C, H, W)."""
     products: dict[nn.Module, int] = {}
 
     def count(layer: nn.Module, given: tuple[Tensor, ...], made: Tensor) -> None:
@@ -50,16 +58,15 @@ def number_format(model: Any, image: Tensor, device: torch.device) -> NumberForm
         at = given[0] if isinstance(layer, nn.ConvTranspose2d) else made
         products[layer] = layer.get_parameter("weight").numel() * math.prod(at.shape[2:])
 
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     try:
-        with torch.no_grad(), seeded(EVALUATION_SEED, device), evaluating(model):
+        with torch.no_grad(), seeded(EVALUATION_SEED, image.device), evaluating(model):
             model.reconstruct(image.to(model.trained_steps.device))
     finally:
         for hook in hooks:
             hook.remove()
-    if 2 * sum(products.get(layer, 0) for layer in wide) < sum(products.values()):
-        return plain
-    return NumberFormat(torch.bfloat16 if _multiplies_bfloat16() else torch.float32, True)
+    return products
 
 
 def _channels(layer: nn.Conv2d | nn.ConvTranspose2d) -> int:

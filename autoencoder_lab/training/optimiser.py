@@ -26,15 +26,23 @@ class Adam:
         self.steps = [torch.zeros((), dtype=torch.float32, device=p.device) for p in self.parameters]
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], rate: float) -> None:
-        """Move every parameter by about `rate` against its gradient; one gradient a parameter, of its shape."""
+    def step(self, gradients: Sequence[Tensor | None], rate: float) -> None:
+        """Move every parameter by about `rate` against its gradient; one gradient a parameter, of its shape.
+
+        None for a parameter that the loss does not use: it is passed over.
+        """
         # m ← β₁m + (1 − β₁)g,  v ← β₂v + (1 − β₂)g²,  θ ← θ − rate · m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)
         # the kernel reads memory in order: a gradient laid out otherwise, as that of a gradient penalty may be, would
         # move the wrong weights (on a CPU, PyTorch 2.15 does not notice)
-        pairs = zip(gradients, self.parameters, strict=True)
+        rows = zip(gradients, self.parameters, self.means, self.squares, self.steps, strict=True)
+        used = [(g, *others) for g, *others in rows if g is not None]
+        if not used:
+            return
+        found, parameters, means, squares, steps = map(list, zip(*used, strict=True))
+        pairs = zip(found, parameters, strict=True)
         laid_out = [g if g.stride() == p.stride() else torch.empty_like(p).copy_(g) for g, p in pairs]
-        state: Any = self.means, self.squares, [], self.steps
-        adam(self.parameters, laid_out, *state, lr=rate, beta1=self.betas[0], beta2=self.betas[1], **SETTINGS)
+        state: Any = means, squares, [], steps
+        adam(parameters, laid_out, *state, lr=rate, beta1=self.betas[0], beta2=self.betas[1], **SETTINGS)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps, under the names torch.optim.Adam gives it."""

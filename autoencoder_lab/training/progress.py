@@ -3,11 +3,15 @@
 No figure depends on this.
 """
 
+import math
 import sys
 import time
 from typing import Any, Protocol
 
+from autoencoder_lab.training.device import pick_device
 from autoencoder_lab.training.history import History
+
+WAITING = 1.3  # × its processor time: an undisturbed training takes less than that on the clock, with two threads half
 
 
 class Progress(Protocol):
@@ -28,7 +32,15 @@ class Progress(Protocol):
 
 def view_of(wanted: "bool | Progress") -> Progress:
     """A view for where we are: True chooses one, False is silent, anything else is used as it is."""
+    if wanted is None or wanted in (0, 1):  # NumPy's truth values too
+        wanted = bool(wanted)
     if not isinstance(wanted, bool):
+        missing = [name for name in ("start", "step", "epoch", "close") if not callable(getattr(wanted, name, None))]
+        if missing:
+            lacks = f"which has no {missing[0]}()"
+            raise TypeError(
+                f"progress is True, False, or a view as autoencoder_lab's Progress, got {wanted!r}, {lacks}"
+            )
         return wanted
     if wanted and "ipykernel" in sys.modules:
         return NotebookLine()
@@ -60,6 +72,7 @@ class NotebookLine(Silent):
 
         self.total, self.label, self.first = total, label, done
         self.started, self.last_shown = time.perf_counter(), 0.0
+        self.computed = time.process_time()
         self.line: Any = display({"text/plain": f"{label}: starting"}, raw=True, display_id=True)
 
     def step(self, done: int) -> None:
@@ -67,13 +80,24 @@ class NotebookLine(Silent):
         now = time.perf_counter()
         if done == self.total or now - self.last_shown > 0.25:
             self.last_shown = now
-            self.line.update({"text/plain": self.text(done, now - self.started)}, raw=True)
+            computed = time.process_time() - self.computed
+            self.line.update({"text/plain": self.text(done, now - self.started, computed)}, raw=True)
 
-    def text(self, done: int, seconds: float) -> str:
-        """What the line says after `seconds`; the steps of an earlier run took none of them."""
+    def text(self, done: int, seconds: float, computed: float = math.inf) -> str:
+        """What the line says after `seconds`, of which it had a processor for `computed`, all threads together.
+
+        The steps of an earlier run took none of them.
+        """
         left = seconds / max(1, done - self.first) * (self.total - done)
         left_text = f", {left:.0f} s left" if left > 1 else ""
-        return f"{self.label}: step {done} of {self.total}, {seconds:.0f} s{left_text}"
+        waiting = seconds > WAITING * computed and seconds > 2 and not _on_a_graphics_processor()
+        busy_text = "; the machine is busy with other programs" if waiting else ""
+        return f"{self.label}: step {done} of {self.total}, {seconds:.0f} s{left_text}{busy_text}"
+
+
+def _on_a_graphics_processor() -> bool:
+    """Whether a training may wait for one, which is no time of the processor's."""
+    return pick_device().type != "cpu"
 
 
 class TerminalBar(Silent):

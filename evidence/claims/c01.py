@@ -30,7 +30,7 @@ EXPECTED = CONDITION
 def experiment(seed: int) -> Figures:
     """Share of the variance explained and accuracy of a linear probe, for codes of 2, 8 and 32 numbers."""
     data = digits()
-    figures = {"probe_pixels": metrics.probe(Pixels, data).value}
+    figures = {"probe_pixels": metrics.probe(Pixels(), data).value}
     for latent in (2, 8, 32):
         model = dense(data, latent, seed, steps=1500)
         figures[f"explained_{latent}"] = 1 - test_mse(model, data) / mean_image_mse(data)

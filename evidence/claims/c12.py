@@ -16,6 +16,7 @@ import torch
 
 from autoencoder_lab.data.augmentations import affine
 from autoencoder_lab.data.split import ImageData, Split
+from benchmarks.table import measured_on_gpu
 from evidence.common import CONDITION, UNDECIDED, Figures, Rows, Verdict, dense, digits, over_seeds, ratio, test_mse
 
 SLIDE = "001"
@@ -89,6 +90,7 @@ def verdict(rows: Rows) -> Verdict:
         f"incremental PCA needs no more memory either ({over_seeds(rows, f'incremental_{large}_megabytes')} MB), and "
         f"the autoencoder costs {ratio(rows, f'autoencoder_{small}_seconds', f'svd_{small}_seconds')} times the SVD at "
         f"{small:,} images and {ratio(rows, f'autoencoder_{large}_seconds', f'svd_{large}_seconds')} times at "
-        f"{large:,}. Processor time on one thread of a machine that was busy with other work; no GPU was measured."
+        f"{large:,}. Processor time on one thread of a machine that was busy with other work. As for GPUs: "
+        f"{measured_on_gpu() or 'not measured'}."
     )
     return Verdict(CONDITION if cheap and memory and flat and also_cheap else UNDECIDED, sentence)

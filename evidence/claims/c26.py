@@ -3,7 +3,8 @@
 300 pairs of different test digits; 10 numbers, 2,000 digits, 400 steps of 64, width 8, hidden 64. The image half
 way between their codes, on the straight and on the spherical way, of a plain autoencoder and of a VAE, against the mean
 of the two images' pixels. Plausible: a nearest-neighbour judge does not tell it from other test digits more surely than
-the decoded ends of the way. Beside it: how sure a classifier is, and the distance to the nearest training digit.
+the decoded ends of the way. Beside it: how sure a classifier is, the distance to the nearest training digit, of the
+half-way images and of the ends, their sharpness, and whether a trained critic tells half-way images from the ends.
 """
 
 import torch
@@ -40,7 +41,7 @@ def half_way_round(a: Tensor, b: Tensor) -> Tensor:
 
 
 def experiment(seed: int) -> Figures:
-    """Two-sample accuracy, confidence and distance to the nearest training digit, half way and at the ends."""
+    """Two-sample accuracy, critic, confidence, sharpness and distance to training digits, half way and at the ends."""
     data = digits(2000)
     first, second = pairs_of_digits(data)
     views = {"pixels": (first + second) / 2, "ends_pixels": first}
@@ -50,6 +51,10 @@ def experiment(seed: int) -> Figures:
         views |= {kind: metrics.in_batches(model.decode, z) for kind, z in codes.items()}
     others, figures = data.test.images[500 : 500 + len(first)], {}
     for kind, x in views.items():
+        if not kind.startswith("ends"):
+            ends = views["ends_" + kind.removesuffix("_round")]
+            figures[f"critic_{kind}"] = metrics.critic_accuracy(x, ends, seed=seed).value
+        figures[f"sharp_{kind}"] = metrics.sharpness(x).value
         figures[f"told_{kind}"] = metrics.two_sample_accuracy(x, others).value
         figures[f"sure_{kind}"] = confidence(x)
         figures[f"near_{kind}"] = float(metrics.nearest_training(x, data.train)[0].mean())
@@ -65,6 +70,8 @@ def verdict(rows: Rows) -> Verdict:
     ways = ("ends_vae", "vae", "vae_round", "ends_ae", "ae", "ae_round", "pixels")
     told, sure = ({way: over_seeds(rows, f"{word}_{way}").percent for way in ways} for word in ("told", "sure"))
     near = {way: over_seeds(rows, f"near_{way}") for way in ways}
+    critic = {way: over_seeds(rows, f"critic_{way}").percent for way in ("vae", "ae")}
+    sharp = {way: over_seeds(rows, f"sharp_{way}") for way in ("vae", "ends_vae", "ae", "ends_ae")}
     plain = "better than" if against_ae.above() else "worse than" if against_ae.below() else "as well as"
     sentence = (
         "Half way between two different digits, a nearest-neighbour judge (50 % is the ideal) tells a VAE's images "
@@ -73,7 +80,10 @@ def verdict(rows: Rows) -> Verdict:
         f"(spherical {told['ae_round']}), ends {told['ends_ae']}. A classifier is sure of the half-way images to "
         f"{sure['vae']} (VAE), {sure['ae']} (autoencoder) and {sure['pixels']} (pixels), of decoded ends to "
         f"{sure['ends_vae']}: between two classes lies a border, and what is on it is often no digit. Distance to the "
-        f"nearest training digit: {near['vae']}, {near['ae']}, {near['pixels']}."
+        f"nearest training digit: {near['vae']}, {near['ae']}, {near['pixels']}; of decoded ends {near['ends_vae']} "
+        f"and {near['ends_ae']}. Sharpness half way and at the ends: {sharp['vae']} and {sharp['ends_vae']} (VAE), "
+        f"{sharp['ae']} and {sharp['ends_ae']}; a trained critic tells half way from the ends in {critic['vae']} and "
+        f"{critic['ae']}."
     )
     if not all(gain.above() for gain in gains):
         return Verdict(WRONG if all(gain.below() for gain in gains) else UNDECIDED, sentence)

@@ -1,7 +1,8 @@
 """C27: J = reconstruction + β KL; the two terms compete.
 
-VAEs with 10 numbers and β from 0.01 to 100 on 2,000 digits, 400 steps of 64, width 8, hidden 64, warm-up 20 %. On the
-digits trained on and on test digits: reconstruction −log p(x|z) at draws z from q(z|x), and the KL, in nats an image.
+VAEs with 10 numbers and β from 0.01 to 100 on 2,000 digits, 400 steps of 64, width 8, hidden 64, warm-up 20 %; β = 0.3
+as well, which decides nothing. On the digits trained on and on test digits: reconstruction −log p(x|z) at draws z from
+q(z|x), and the KL, in nats an image.
 """
 
 import itertools
@@ -31,7 +32,7 @@ BETAS = (0.01, 0.1, 1, 4, 10, 100)
 def experiment(seed: int) -> Figures:
     """Reconstruction, KL and their sum (−ELBO) by β, for training and test digits."""
     data, figures = digits(2000), {}
-    for beta in BETAS:
+    for beta in (*BETAS, 0.3):
         model = digits_vae(10, seed, beta)
         for name, split in {"train": data.train, "test": data.test}.items():
             parts = evaluate(model, split)
@@ -59,8 +60,9 @@ def verdict(rows: Rows) -> Verdict:
     )
     sentence = (
         f"Reconstruction and KL of test digits in nats: {curve}. What β takes off the KL it puts on the "
-        f"reconstruction.{aside} The sum, −ELBO, is lowest at β = 1: {over_seeds(rows, 'sum_test_1')}, against "
-        f"{over_seeds(rows, 'sum_test_0.1')} at 0.1 and {over_seeds(rows, 'sum_test_4')} at 4."
+        f"reconstruction.{aside} Of these β the sum, −ELBO, is lowest at 1: {over_seeds(rows, 'sum_test_1')}, against "
+        f"{over_seeds(rows, 'sum_test_0.1')} at 0.1 and {over_seeds(rows, 'sum_test_4')} at 4; after so short a "
+        f"training β = 0.3, between them, comes to {over_seeds(rows, 'sum_test_0.3')}."
     )
     word = RIGHT if exchanged and lowest else CONDITION if exchanged or lowest else UNDECIDED
     return Verdict(WRONG if together else word, sentence)

@@ -36,7 +36,7 @@ def experiment(seed: int) -> Figures:
     conv = ConvAutoencoder(32, width=8, hidden=64)
     train(conv, data, seed, steps=500)
     models = {
-        "pixels": Pixels,
+        "pixels": Pixels(),
         "pca": PCA(32).fit(data.train),
         "dense": dense(data, 32, seed, steps=1500),
         "augmented": dense(data, 32, seed, steps=1500, more={"augment": affine(shift=0.05)}),

@@ -51,7 +51,7 @@ def experiment(seed: int) -> Figures:
     draw_weights(untrained, seed)
     models: dict[str, Any] = {"untrained": untrained.eval(), "ae": digits_ae(10, seed)}
     models |= {f"{beta:g}": digits_vae(10, seed, beta) for beta in BETAS}
-    by_pixels, figures = neighbours(metrics.encode(Pixels, test)), {}
+    by_pixels, figures = neighbours(metrics.encode(Pixels(), test)), {}
     for name, model in models.items():
         codes = metrics.encode(model, test)
         figures[f"kept_{name}"] = float((neighbours(codes) & by_pixels).sum() / (K * len(test)))

@@ -32,7 +32,7 @@ from evidence.common import (
 
 SLIDE = "003"
 CLAIM = "Sampling gives new images that are not in the training set"
-NOTEBOOK, SECTION = "04", "5"
+NOTEBOOK, SECTION = "04", "Deeper · Are they copies?"
 EXPECTED = RIGHT
 N = 500
 

@@ -34,7 +34,10 @@ def test_a_name_loads_its_own_file_alone() -> None:
             PACKAGE.parents[1],
         )
     )
-    own = [f"autoencoder_lab.checks.{name}" for name in ("compare", "experiment", "notebooks", "question")]
+    own = [
+        f"autoencoder_lab.checks.{name}"
+        for name in ("compare", "exercises", "experiment", "notebooks", "question", "stub")
+    ]
     assert loaded == [[], sorted([*own, "autoencoder_lab.checks.notebooks.notebook_02"])]
 
 

@@ -16,7 +16,7 @@ def stub(*args: Any) -> None:
     return None
 
 
-# --- 1: the squared error --------------------------------------------------------------------------
+# --- 1: the squared error -------------------------------------------------------------------------
 
 
 def loops_over_images(x_hat: Tensor, x: Tensor) -> float:
@@ -63,7 +63,7 @@ def test_squared_error_wrong(wrong: Function, message: str) -> None:
         checks.squared_error_per_image(wrong)
 
 
-# --- 2: the training step --------------------------------------------------------------------------
+# --- 3: the training step (2, an autoencoder of one's own, has a file of its own) -----------------
 
 
 def as_in_the_solution(model: Any, optimiser: Any, x: Tensor) -> float:
@@ -166,7 +166,7 @@ def test_training_step_right(right: Function, capsys: pytest.CaptureFixture[str]
         (silent, "returns nothing"),
         (without_graph, "connection to the weights"),
         (returns_the_model, "training_step"),
-        (wrong_target, "expected"),
+        (wrong_target, "not with black images"),
     ],
 )
 def test_training_step_wrong(wrong: Function, message: str) -> None:
@@ -174,7 +174,7 @@ def test_training_step_wrong(wrong: Function, message: str) -> None:
         checks.training_step(wrong)
 
 
-# --- 3: the experiment -----------------------------------------------------------------------------
+# --- 4: the experiment ----------------------------------------------------------------------------
 
 
 def sound(data: Any, digit: int, train: Function, error: Function) -> tuple[float, float]:
@@ -284,7 +284,7 @@ def test_unseen_digit_conclusion(conclusion: str, message: str) -> None:
         checks.unseen_digit(sound, (0.02, 0.044), conclusion)
 
 
-# --- stubs -----------------------------------------------------------------------------------------
+# --- stubs ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("check", [checks.squared_error_per_image, checks.training_step, checks.unseen_digit])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,8 @@ from torch import Tensor
 from autoencoder_lab import checks
 
 Function = Callable[..., Any]
-CHECKS = [checks.components_from_decoder, checks.few_images_experiment, checks.cross_entropy]
+CHECKS = [checks.orthonormal_basis, checks.coordinates]
+CHECKS += [checks.components_from_decoder, checks.few_images_experiment, checks.cross_entropy]
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -43,6 +45,73 @@ def by_projection_and_eigenvectors(weight: Tensor, images: Tensor) -> Tensor:
 def with_other_signs(weight: Tensor, images: Tensor) -> Tensor:
     columns = by_two_svds(weight, images)
     return columns * torch.tensor([(-1.0) ** i for i in range(columns.shape[1])])
+
+
+def turned(weight: Tensor) -> Tensor:
+    """Another orthonormal basis of the same subspace."""
+    return torch.linalg.qr(weight).Q @ torch.linalg.qr(torch.randn(weight.shape[1], weight.shape[1])).Q
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        lambda weight: torch.linalg.svd(weight, full_matrices=False).U,
+        lambda weight: torch.linalg.qr(weight)[0].double(),
+        lambda weight: np.linalg.svd(weight.numpy(), full_matrices=False)[0],
+        turned,
+    ],
+)
+def test_any_orthonormal_basis_is_right(right: Function, capsys: pytest.CaptureFixture[str]) -> None:
+    checks.orthonormal_basis(right)
+    assert "✓" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda weight: weight, "not orthonormal"),
+        (lambda weight: weight / weight.norm(dim=0), "not orthonormal"),
+        (lambda weight: torch.linalg.svd(weight, full_matrices=False), "return the one that is Q"),
+        (lambda weight: torch.linalg.svd(weight, full_matrices=False).Vh, "must have the shape of W"),
+        (lambda weight: torch.linalg.svd(weight).U, "must have the shape of W"),
+        (lambda weight: torch.linalg.svd(weight.T, full_matrices=False)[2], "must have the shape of W"),
+        (lambda weight: torch.eye(*weight.shape), "another subspace"),
+    ],
+)
+def test_what_is_no_orthonormal_basis_is_named(wrong: Function, message: str) -> None:
+    with pytest.raises(checks.CheckFailed, match=message):
+        checks.orthonormal_basis(wrong)
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        lambda images, Q: centred(images) @ Q,
+        lambda images, Q: images @ Q - images.mean(dim=0) @ Q,
+        lambda images, Q: torch.einsum("np,pk->nk", (images - images.mean(0, keepdim=True)).double(), Q.double()),
+        lambda images, Q: (images.numpy() - images.numpy().mean(axis=0)) @ Q.numpy(),
+    ],
+)
+def test_coordinates_right(right: Function, capsys: pytest.CaptureFixture[str]) -> None:
+    checks.coordinates(right)
+    assert "✓" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda images, Q: images @ Q, "not centred"),
+        (lambda images, Q: (images - images.mean(dim=1, keepdim=True)) @ Q, "own mean"),
+        (lambda images, Q: (images - images.mean()) @ Q, "one number"),
+        (lambda images, Q: centred(images) @ Q @ Q.T, "must have shape"),
+        (lambda images, Q: (centred(images) @ Q).T, "must have shape"),
+        (lambda images, Q: centred(images) / images.std(dim=0) @ Q, "standard deviation"),
+        (lambda images, Q: images @ Q.T, "RuntimeError"),
+    ],
+)
+def test_coordinates_wrong(wrong: Function, message: str) -> None:
+    with pytest.raises(checks.CheckFailed, match=message):
+        checks.coordinates(wrong)
 
 
 @pytest.mark.parametrize("right", [by_two_svds, by_projection_and_eigenvectors, with_other_signs])

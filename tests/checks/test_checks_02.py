@@ -123,7 +123,7 @@ def test_stamp_wrong(wrong: Function, message: str) -> None:
         checks.stamp(wrong)
 
 
-# --- 3: the share of fast waves --------------------------------------------------------------------
+# --- 4: the share of fast waves --------------------------------------------------------------------
 
 
 def ring(x: Tensor, cutoff: float = 0.0) -> Tensor:
@@ -195,7 +195,7 @@ def test_fast_share_wrong(wrong: Function, message: str) -> None:
         checks.fast_share(wrong)
 
 
-# --- 2: the experiment with shuffled pixels --------------------------------------------------------
+# --- 3: the experiment with shuffled pixels --------------------------------------------------------
 
 
 def shuffle(data: Any, order: Tensor) -> Any:

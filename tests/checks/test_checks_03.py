@@ -117,7 +117,7 @@ def one_noise_for_all(x: Tensor, corrupt: Function) -> tuple[Tensor, Tensor]:
         (loop(order=lambda n, epoch: torch.randperm(n)[:-16]), "images were shown"),
         (loop(more_epochs=-1), "images were shown"),
         (loop(times_batch=2), "asked for were 16"),
-        (loop(count=lambda steps: None), "return the number of steps"),
+        (loop(count=lambda steps: None), "returned nothing"),
         (loop(count=lambda steps: steps + 1), "return the number of steps"),
         (lambda images, corrupt, step, epochs, batch_size: 15, "step was never called"),
         (lambda images, corrupt, step, epochs, batch_size: images.shuffle(), "stops with AttributeError"),
@@ -188,7 +188,7 @@ def inverse_distance(noisy: Tensor, candidates: Tensor, sigma: float) -> Tensor:
         (inverse_distance, "1/distance"),
         (lambda y, x, s: (by_softmax(y, x, s) + y) / 2, "mixed in"),
         (lambda y, x, s: by_softmax(y, x, s).mean(dim=0), "must have shape"),
-        (lambda y, x, s: y, "expected"),
+        (lambda y, x, s: y, "x̃ as it came"),
         (lambda y, x, s: y @ x, "stops with RuntimeError"),
     ],
 )

@@ -27,7 +27,8 @@ def stub(*args: Any, **kwargs: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "check", [checks.adversarial_losses, checks.critic_step, checks.generator_step, checks.steps_experiment]
+    "check",
+    [checks.adversarial_losses, checks.critic_step, checks.generator_step, checks.players, checks.steps_experiment],
 )
 @pytest.mark.parametrize("unfinished", [stub, lambda *args, **kwargs: ...])
 def test_a_stub_is_not_done_yet(check: Function, unfinished: Function, capsys: pytest.CaptureFixture[str]) -> None:
@@ -347,7 +348,164 @@ def test_a_missing_critic_is_not_done_yet(capsys: pytest.CaptureFixture[str]) ->
     assert "not done yet" in capsys.readouterr().out
 
 
-# --- 05.3: an experiment -----------------------------------------------------------------------------
+# --- 05.3: two players -------------------------------------------------------------------------------
+
+
+def dense_generator(*end: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(16, 32), nn.ReLU(), nn.Linear(32, 784), *end, nn.Unflatten(1, (1, 28, 28)))
+
+
+def dense_critic(*end: nn.Module) -> nn.Sequential:
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1), *end)
+
+
+class ByClass(nn.Module):
+    """(B, inputs) or pictures → whatever `last` makes of the numbers of its second layer."""
+
+    def __init__(self, inputs: int, outputs: int, last: Function) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(inputs, 40), nn.Linear(40, outputs), last
+
+    def forward(self, x: Tensor) -> Any:
+        return self.last(self.second(F.leaky_relu(self.first(x.reshape(len(x), -1)), 0.2)))
+
+
+class Upsampling(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense, self.norm = nn.Linear(16, 8 * 7 * 7), nn.BatchNorm2d(8)
+        self.convolutions = nn.ModuleList([nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 1, 3, padding=1)])
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = F.relu(self.norm(self.dense(z).view(-1, 8, 7, 7)))
+        for layer in self.convolutions:
+            x = layer(F.interpolate(x, scale_factor=2))
+        return torch.sigmoid(x)
+
+
+class InAList(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = [nn.Linear(16, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28))]
+
+    def forward(self, z: Tensor) -> Tensor:
+        for layer in self.layers:
+            z = layer(z)
+        return z
+
+
+G: Function = lambda: dense_generator(nn.Sigmoid())  # noqa: E731
+D: Function = lambda: dense_critic(nn.Flatten(0))  # noqa: E731
+to_pictures: Function = lambda x: x.sigmoid().view(-1, 1, 28, 28)  # noqa: E731
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        lambda: (G(), D()),
+        lambda: [ByClass(16, 784, to_pictures), ByClass(784, 1, lambda x: x[:, 0])],
+        lambda: (ByClass(16, 784, lambda x: ((x.tanh() + 1) / 2).unflatten(1, (1, 28, 28))), D()),
+        lambda: (Upsampling(), ByClass(784, 1, lambda x: x.squeeze(1))),
+        lambda: (nn.Sequential(nn.LazyLinear(784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28))), D()),
+        lambda: (G(), nn.Sequential(nn.Conv2d(1, 8, 4, 2), nn.LeakyReLU(), nn.LazyConv2d(1, 13), nn.Flatten(0))),
+        lambda: (G(), nn.Sequential(nn.Flatten(), nn.LayerNorm(784), nn.Linear(784, 1), nn.Flatten(0))),
+        lambda: (G(), nn.Sequential(nn.Flatten(), nn.Dropout(0.3), nn.Linear(784, 1), nn.Flatten(0))),
+        lambda: (G(), nn.Sequential(nn.Flatten(), nn.utils.spectral_norm(nn.Linear(784, 1)), nn.Flatten(0))),
+        lambda: (G(), ByClass(784, 1, lambda x: torch.einsum("bi->b", x))),
+    ],
+)
+def test_players_right(right: Function, capsys: pytest.CaptureFixture[str]) -> None:
+    checks.players(right)
+    assert capsys.readouterr().out == "✓ players: two networks that can play\n"
+
+
+def test_players_are_left_as_they_are_and_batch_normalisation_is_mentioned(capsys: pytest.CaptureFixture[str]) -> None:
+    torch.manual_seed(3)
+    pair = (
+        Upsampling(),
+        nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.BatchNorm1d(8), nn.Linear(8, 1), nn.Flatten(0)),
+    )
+    before = [value.clone() for network in pair for value in network.state_dict().values()]
+    expected = torch.get_rng_state()
+    checks.players(lambda: pair)
+    assert "but the score of a picture depends on the others" in capsys.readouterr().out
+    assert torch.equal(torch.get_rng_state(), expected)
+    after = [value for network in pair for value in network.state_dict().values()]
+    assert all(map(torch.equal, before, after)) and all(
+        p.grad is None for network in pair for p in network.parameters()
+    )
+
+
+@pytest.mark.parametrize(
+    ("generator", "message"),
+    [
+        (lambda: dense_generator(nn.Tanh()), "reach from -1 to 1, as a tanh"),
+        (dense_generator, "is free: no function keeps it"),
+        (lambda: dense_generator(nn.ReLU()), "has no upper bound"),
+        (lambda: ByClass(16, 784, lambda x: 255 * to_pictures(x)), "has no upper bound"),
+        (lambda: dense_generator(nn.Softmax(1)), "a softmax"),
+        (lambda: nn.Sequential(nn.Linear(16, 784), nn.Sigmoid()), "they are flat"),
+        (lambda: ByClass(16, 784, lambda x: x.sigmoid().view(-1, 28, 28)), "the channel is missing"),
+        (lambda: ByClass(16, 784, lambda x: x.sigmoid().view(-1, 28, 28, 1)), "the channel comes first"),
+        (lambda: ByClass(16, 784, lambda x: to_pictures(x.mean(0))), "one picture for every row of z"),
+        (lambda: ByClass(16, 784, lambda x: to_pictures(0 * x)), "ignores z"),
+        (lambda: ByClass(16, 784, lambda x: to_pictures(0 * x + torch.randn_like(x))), "ignores z"),
+        (lambda: ByClass(16, 784, lambda x: to_pictures(x.mean(0).expand_as(x))), "one picture for a whole batch"),
+        (lambda: ByClass(16, 784, lambda x: to_pictures(x).detach()), "no gradient reaches your critic's|generator's"),
+        (lambda: ByClass(16, 784, lambda x: to_pictures(x).round()), "no gradient reaches your generator's"),
+        (lambda: ByClass(16, 784, lambda x: x.sigmoid().view(64, 1, 28, 28)), "size of a batch written into it"),
+        (lambda: ByClass(16, 784, lambda x: None), "is `return` missing"),
+        (InAList, "in a Python list"),
+        (lambda: nn.Sequential(nn.Linear(64, 784), nn.Sigmoid()), "stops at .6, 16."),
+        (lambda: ByClass, "is the class ByClass; make one of it"),
+        (lambda: to_pictures, "no nn.Module"),
+        (lambda: G().requires_grad_(False), "weights are frozen"),
+    ],
+)
+def test_players_wrong_generator(generator: Function, message: str) -> None:
+    with pytest.raises(checks.CheckFailed, match=message):
+        checks.players(lambda: (generator(), D()))
+
+
+@pytest.mark.parametrize(
+    ("critic", "message"),
+    [
+        (lambda: dense_critic(nn.Sigmoid(), nn.Flatten(0)), "a sigmoid at its end"),
+        (lambda: ByClass(784, 1, lambda x: x[:, 0].clamp(0, 1)), "a sigmoid at its end"),
+        (lambda: dense_critic(nn.Flatten(0), nn.Softmax(0)), "softmax"),
+        (lambda: dense_critic(nn.Tanh(), nn.Flatten(0)), "a tanh at its end"),
+        (lambda: dense_critic(nn.ReLU(), nn.Flatten(0)), "a ReLU"),
+        (lambda: dense_critic(nn.LogSigmoid(), nn.Flatten(0)), "a log-sigmoid"),
+        (dense_critic, r"your critic gives \(6, 1\): end it with nn.Flatten\(0\)"),
+        (lambda: ByClass(784, 2, lambda x: x), "one number a picture is enough"),
+        (lambda: ByClass(784, 1, lambda x: x.mean()), "one number for a batch of 6"),
+        (lambda: nn.Sequential(nn.Linear(28, 1)), r"gives \(6, 1, 28, 1\)|one number a picture"),
+        (lambda: nn.Sequential(nn.Linear(784, 1), nn.Flatten(0)), "A critic opens with nn.Flatten"),
+        (lambda: ByClass(784, 1, lambda x: 0 * x[:, 0]), "the same score"),
+        (lambda: ByClass(784, 1, lambda x: x.view(6)), "any size|size of a batch written into it"),
+        (lambda: ByClass(784, 1, lambda x: x[:, 0].detach()), "no gradient reaches"),
+        (lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 1), nn.Flatten(0)).double(), "Build it in float32"),
+    ],
+)
+def test_players_wrong_critic(critic: Function, message: str) -> None:
+    with pytest.raises(checks.CheckFailed, match=message):
+        checks.players(lambda: (G(), critic()))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: (D(), G()), "the wrong way round"),
+        (G, "return two networks"),
+        (lambda: {"G": G(), "D": D()}, "two networks"),
+    ],
+)
+def test_players_wrong_pair(wrong: Function, message: str) -> None:
+    with pytest.raises(checks.CheckFailed, match=message):
+        checks.players(wrong)
+
+
+# --- 05.4: an experiment -----------------------------------------------------------------------------
 
 
 def all_found(games: Any) -> float:

@@ -160,6 +160,13 @@ def test_vicreg_terms_one_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
 # --- 06.2: whom a loss teaches ---------------------------------------------------------------------------------------
 
 
+def frozen_while_computed(f: Any, p: Any, d: Any, x: Tensor, view: Function) -> Tensor:
+    loss = frozen_for_good(f, p, d, x, view)
+    f.requires_grad_(True)
+    p.requires_grad_(True)
+    return loss
+
+
 def frozen_for_good(f: Any, p: Any, d: Any, x: Tensor, view: Function) -> Tensor:
     f.requires_grad_(False)
     p.requires_grad_(False)
@@ -187,7 +194,7 @@ def by_constants(f: Any, p: Any, d: Any, x: Tensor, view: Function) -> Tensor:
     return mse_loss(judged(x), judged(d(f(x).detach())))
 
 
-@pytest.mark.parametrize("right", [frozen_for_good, by_a_copy, by_constants])
+@pytest.mark.parametrize("right", [frozen_while_computed, by_a_copy, by_constants])
 def test_decoder_loss_right(right: Function, capsys: pytest.CaptureFixture[str]) -> None:
     checks.decoder_loss(right)
     assert "✓ decoder_loss" in capsys.readouterr().out
@@ -265,6 +272,7 @@ def cut(t: Tensor) -> Tensor:
         (compared(frozen="fpd"), "no gradient reaches the decoder"),
         (without_graph, "requires_grad_.False.; with no_grad"),
         (two_crops, "two different crops"),
+        (frozen_for_good, "leaves the encoder f and the projector p frozen"),
         (stacked_as_a_batch, "two different crops"),
         (codes_only, "the projector is missing"),
         (compared(measure=lambda a, b: (a - b).square().sum(), frozen="fp"), "squares are summed"),

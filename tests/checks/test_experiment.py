@@ -12,7 +12,7 @@ from autoencoder_lab.checks.experiment import (
     Watcher,
     alike_but_for,
     concluded,
-    conclusion_names,
+    measured_numbers,
     noise_images,
     numbered_images,
     numbers_of,
@@ -84,13 +84,12 @@ def test_models_differ_by_what_they_were_made_with() -> None:
     assert not alike_but_for("beta", vae, lab.ConvAutoencoder(2, width=4))
 
 
-def test_a_conclusion_names_one_of_its_figures(capsys: pytest.CaptureFixture[str]) -> None:
-    for missing in ((None, "a sentence"), (1.0, None), (1.0, "  ")):
+def test_a_conclusion_that_is_missing_is_not_done_yet(capsys: pytest.CaptureFixture[str]) -> None:
+    for missing in ((None, "a sentence"), (1.0, None), (1.0, "  "), (..., ...)):
         assert not concluded("trial", *missing)
         assert capsys.readouterr().out == "trial: the experiment is sound; its conclusion is not done yet\n"
     assert concluded("trial", 1.0, "a sentence")
-    conclusion_names("trial", "The error is 2.1 times as large without it.", [9.0, 2.2], "how many times?")
-    assert "✓ trial" in capsys.readouterr().out
-    said = refused(conclusion_names, "trial", "The error is 2.5 times as large without it.", [2.2], "how many times?")
-    assert said == "trial: a conclusion names its figure: how many times?"
-    assert "as a sentence, got '2.2'" in refused(conclusion_names, "trial", "2.2", [2.2], "")
+    assert measured_numbers("trial", ([0.02, 0.04], torch.tensor(0.06)), 2) == pytest.approx([0.03, 0.06])
+    assert "2 errors above 0; got (0.02, nothing" in refused(measured_numbers, "trial", (0.02, "nothing"), 2).replace(
+        "'", ""
+    )

@@ -43,7 +43,19 @@ def stored() -> dict[str, Any]:
 # --- set-up ----------------------------------------------------------------------------------------
 
 
-def test_setup_seeds_all_three_generators_and_says_so_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_setup_says_when_others_keep_the_machine_busy(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classroom.session.machine, "others", lambda: 1.3)
+    classroom.setup(0)
+    assert "busy: other programs use 1.3 of" in capsys.readouterr().out
+
+
+def test_setup_seeds_all_three_generators_and_says_so_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classroom.session.machine, "others", lambda: 0.0)
+
     def draws() -> tuple[float, float, float]:
         return random.random(), float(np.random.rand()), float(torch.rand(()))
 
@@ -62,6 +74,22 @@ def test_setup_seeds_all_three_generators_and_says_so_in_one_line(capsys: pytest
     assert len(lines) == 3
     wanted = r"autoencoder_lab \S+ · torch [\d.]+\S* · \w+, \d+ threads? · mnist-5k offline: ready"
     assert re.fullmatch(wanted, lines[0])
+
+
+def test_setup_takes_whole_numbers_of_any_make_and_names_what_is_none() -> None:
+    threads = torch.get_num_threads()
+    try:
+        classroom.setup(3)
+        first = float(torch.rand(())), float(np.random.rand()), random.random()
+        for three in (np.int64(3), np.uint8(3), torch.tensor(3)):
+            classroom.setup(three)
+            assert (float(torch.rand(())), float(np.random.rand()), random.random()) == first
+        expected = r"seed must be a whole number from 0 to 2\*\*32 - 1, got "
+        for wrong in ("a", None, 1.5, -1, 2**32):
+            with pytest.raises((TypeError, ValueError), match=expected):
+                classroom.setup(wrong)
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_setup_takes_no_more_threads_than_processors(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +368,9 @@ def test_a_collection_is_the_same_for_an_id_and_quite_another_for_another() -> N
         lab.own_collection(" ")
 
 
-@pytest.mark.parametrize(("student", "n", "said"), [("", 10, "must be your own"), ("a", 0, "n must be from 1 to")])
+@pytest.mark.parametrize(
+    ("student", "n", "said"), [("", 10, "must be your own"), ("a", 0, "n must be a whole number from 1 to")]
+)
 def test_own_images_refuses_what_cannot_be(student: str, n: int, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         lab.own_images(student, n=n)

@@ -153,3 +153,14 @@ def test_the_labs_name_their_parts(number: int) -> None:
     assert sum(map(float, check_lab.HEADING.findall(re.sub(r"^# ", "", text, flags=re.MULTILINE)))) == sum(
         points for points, _ in parts.values()
     )
+
+
+def test_a_lab_that_lies_further_down_is_named(tmp_path: Path) -> None:
+    lab = tmp_path / "my-course" / "labs" / "lab1_linear.ipynb"
+    lab.parent.mkdir(parents=True)
+    lab.write_text("{}", encoding="utf-8")
+    for place in (tmp_path, tmp_path / "my-course"):
+        with pytest.raises(ValueError, match=f"cannot be read: .*; did you mean {re.escape(str(lab))}"):
+            check_lab.look(place / "lab1_linear.ipynb")
+    with pytest.raises(ValueError, match="name your lab's"):
+        check_lab.look(tmp_path / "lab2_conv.ipynb")

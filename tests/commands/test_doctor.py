@@ -46,7 +46,7 @@ def is_mended_by(finding: Finding, status: str, what: str, mend: str) -> None:
 
 def test_here_nothing_has_to_be_mended() -> None:
     findings = doctor.examine()
-    assert len(findings) == len(doctor.CHECKS) == 10
+    assert len(findings) == len(doctor.CHECKS) == 11
     # what the machine that runs the tests has free is no matter of the code
     assert [
         finding for finding in findings if finding.status == "fail" and finding.name not in ("memory", "disk")
@@ -235,3 +235,10 @@ def test_no_kernel_at_all(monkeypatch: Patch) -> None:
 
     monkeypatch.setattr(KernelSpecManager, "get_kernel_spec", none)
     is_mended_by(doctor.notebook_kernel(), "fail", "knows no Python kernel", "ipykernel install --sys-prefix")
+
+
+def test_load_says_what_others_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    for taken, status in ((0.1, "ok"), (1.7, "warn")):
+        monkeypatch.setattr(doctor.machine, "others", lambda seconds, taken=taken: taken)
+        finding = doctor.load()
+        assert finding.status == status and f"{taken}" in finding.what

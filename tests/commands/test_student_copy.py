@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from autoencoder_lab.commands import student_copy as course
 from autoencoder_lab.commands.student_copy import MANIFEST, CourseError, lay_out
+from notebooks.read_sources import lab_sources
 
 NAMES = ("00_start_here.ipynb", "01_linear_autoencoder.ipynb")
 
@@ -126,6 +128,102 @@ def test_other_files_are_left_alone(mine: Path, source: Path) -> None:
     assert contents(mine)["predictions.json"] == "{}" and contents(mine)["99_my_own.ipynb"] == "mine"
 
 
+# --- the graded labs -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_labs(tmp_path: Path, source: Path) -> tuple[Path, Path]:
+    """A student's folder, and the lab that was laid into it."""
+    (source / "labs").mkdir()
+    (source / "labs" / "lab1.ipynb").write_text("a lab, first edition", encoding="utf-8")
+    folder = tmp_path / "my-course"
+    assert lay_out(folder, source) == [*(f"{name}: copied" for name in NAMES), "labs/lab1.ipynb: copied"]
+    return folder, folder / "labs" / "lab1.ipynb"
+
+
+def test_a_lab_follows_the_course_until_the_student_has_changed_it(with_labs: tuple[Path, Path], source: Path) -> None:
+    folder, lab = with_labs
+    assert lay_out(folder, source) == []
+    for edition in ("second", "third"):
+        (source / "labs" / "lab1.ipynb").write_text(f"a lab, {edition} edition", encoding="utf-8")
+        if edition == "third":
+            lab.write_text("my answers", encoding="utf-8")
+        said = lay_out(folder, source)
+    assert said == ["labs/lab1.ipynb: you changed it, so it stays; the new version lies beside it as lab1.new.ipynb"]
+    assert contents(folder / "labs") == {"lab1.ipynb": "my answers", "lab1.new.ipynb": "a lab, third edition"}
+    assert lay_out(folder, source) == [] and list(folder.glob("*.new*")) == []
+
+
+def test_a_lab_that_the_student_has_from_elsewhere_stays(source: Path, tmp_path: Path) -> None:
+    (source / "labs").mkdir()
+    (source / "labs" / "lab1.ipynb").write_text("a lab", encoding="utf-8")
+    own = tmp_path / "my-course" / "labs"
+    own.mkdir(parents=True)
+    for name in ("lab1.ipynb", "notes.txt"):
+        (own / name).write_text("mine", encoding="utf-8")
+    lay_out(own.parent, source)
+    assert contents(own) == {"lab1.ipynb": "mine", "lab1.new.ipynb": "a lab", "notes.txt": "mine"}
+
+
+def test_something_else_is_called_labs(with_labs: tuple[Path, Path], source: Path) -> None:
+    folder, lab = with_labs
+    lab.unlink()
+    (folder / "labs").rmdir()
+    (folder / "labs").write_text("a list of labs", encoding="utf-8")
+    with pytest.raises(CourseError, match=r"labs is not a folder; choose another one with --dir, or move that file"):
+        lay_out(folder, source)
+    assert (folder / "labs").read_text(encoding="utf-8") == "a list of labs"
+
+
+@pytest.mark.slow
+def test_only_what_is_released_is_laid_out(tmp_path: Path) -> None:
+    pytest.importorskip("nbgrader", reason="releasing a lab needs nbgrader: pip install 'autoencoder_lab[grading]'")
+    from notebooks import labs as command
+
+    assert command.out_of_step(command.SHIPPED) == {}, "run python -m notebooks.labs"
+    lay_out(tmp_path)
+    laid = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} - {MANIFEST}
+    assert {name for name in laid if "/" in name} == {f"labs/{path.stem}.ipynb" for path in lab_sources()}
+    assert all(name.endswith(".ipynb") for name in laid)
+    for source in lab_sources():
+        cells = json.loads((tmp_path / "labs" / f"{source.stem}.ipynb").read_text(encoding="utf-8"))["cells"]
+        shown = {line.strip() for cell in cells for line in "".join(cell["source"]).splitlines()}
+        assert not [line for line in shown if "BEGIN" in line or "HIDDEN" in line]
+        assert all(not cell.get("outputs") for cell in cells)
+        secret = secret_lines(source)
+        assert len(secret) > 100 and not secret & shown
+
+
+def secret_lines(source: Path) -> set[str]:
+    """The lines of a lab's solutions, model answers and judge, without those that its given cells have as well."""
+    text = given = source.read_text(encoding="utf-8")
+    blocks = re.findall(r"### BEGIN SOLUTION\n(.*?)### END SOLUTION", text, flags=re.DOTALL)
+    blocks += re.findall(r"^# %% \[markdown\] manual=.*?\n(.*?)(?=^# %%|\Z)", text, flags=re.DOTALL | re.MULTILINE)
+    for block in blocks:
+        given = given.replace(block, "")
+    judge = (source.parents[2] / "judges" / source.name).read_text(encoding="utf-8")
+    return lines_of("\n".join([*blocks, judge])) - lines_of(given)
+
+
+def lines_of(text: str) -> set[str]:
+    lines = (line.strip().removeprefix("# ") for line in text.splitlines())
+    return {line for line in lines if len(line) > 24}
+
+
+def test_a_lab_that_is_out_of_step_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from notebooks import labs as command
+
+    monkeypatch.setattr(command, "released_text", lambda source: f"release of {source.stem}")
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.setattr(command, "SHIPPED", tmp_path / "labs")
+    first = tmp_path / "labs" / "lab1_linear.ipynb"
+    assert command.main(["--check"]) == 1 and not first.exists()
+    assert command.main([]) == 0 and first.read_text(encoding="utf-8") == "release of lab1_linear"
+    assert command.main(["--check"]) == 0
+    (tmp_path / "labs" / "lab1_solutions.ipynb").write_text("oh", encoding="utf-8")
+    assert command.main([]) == 1 == command.main(["--check"]), "what is no release must not be shipped"
+
+
 # --- folders that are not as they should be --------------------------------------------------------
 
 
@@ -194,7 +292,7 @@ def test_interrupted_copy_leaves_no_half_notebook(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", disk_full)
         for folder in (mine, tmp_path / "new"):
-            with pytest.raises(CourseError, match="No space left"):
+            with pytest.raises(CourseError, match="the disk is full"):
                 lay_out(folder, source)
     assert set(contents(mine).values()) == {f"{name}, first edition" for name in NAMES}
     assert contents(tmp_path / "new") == {}

@@ -145,5 +145,5 @@ def test_nudge_keeps_black_and_white_and_spares_the_global_generator() -> None:
     assert set(nudge()(x, seeded()).unique().tolist()) == {0.0, 1.0}
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(nudge(0)(x), x)
-    with pytest.raises(ValueError, match="whole number ≥ 0, got -1"):
+    with pytest.raises(ValueError, match="whole number, at least 0, got -1"):
         nudge(-1)

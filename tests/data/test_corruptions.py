@@ -129,10 +129,10 @@ def test_grayscale_is_luminance_in_every_channel() -> None:
         (lambda: lab.corrupt.gaussian(-1), "sigma .* ≥ 0, got -1"),
         (lambda: lab.corrupt.salt_pepper(1.5), r"fraction .* \[0, 1\], got 1.5"),
         (lambda: lab.corrupt.pixel_mask(-0.1), r"fraction .* \[0, 1\], got -0.1"),
-        (lambda: lab.corrupt.box_mask(0), "at least 1 pixel, got 0"),
+        (lambda: lab.corrupt.box_mask(0), "of pixels, at least 1, got 0"),
         (lambda: lab.corrupt.box_mask(2, fill=-1), r"fill .* \[0, 1\], got -1"),
         (lambda: lab.corrupt.box_mask(9)(torch.zeros(1, 1, 8, 28)), "9×9 box does not fit into images of 8×28"),
-        (lambda: lab.corrupt.downsample(0), "factor must be at least 1, got 0"),
+        (lambda: lab.corrupt.downsample(0), "factor must be a whole number, at least 1, got 0"),
         (lambda: lab.corrupt.grayscale()(torch.zeros(1, 1, 8, 8)), r"colour images \(B, 3, H, W\), got \(1, 1, 8, 8\)"),
     ],
 )

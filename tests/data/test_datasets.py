@@ -436,7 +436,7 @@ def test_too_few_pictures_no_folder_and_a_bad_size(tmp_path: Path) -> None:
         load_folder(tmp_path)
     picture(tmp_path / "one.png", (1, 2, 3))
     (tmp_path / "broken.png").write_bytes(b"?")
-    with pytest.raises(ValueError, match=r"(?s)holds 1 usable pictures .*at least one each.*broken\.png: "):
+    with pytest.raises(ValueError, match=r"(?s)holds 1 usable pictures; .*at least one each.*broken\.png: "):
         load_folder(tmp_path)
     with pytest.raises(NotADirectoryError, match="is not a folder"):
         load_folder(tmp_path / "one.png")

@@ -2,15 +2,18 @@
 
 import gzip
 import hashlib
+import http.server
 import io
 import multiprocessing
 import os
 import pickle
+import socket
 import sys
 import tarfile
+import threading
 import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -139,6 +142,63 @@ def test_the_next_mirror_is_tried(network: FakeNetwork, monkeypatch: pytest.Monk
     )
     monkeypatch.setattr(datasets, "published_files", lambda name: remote)
     assert len(load("kmnist").test) == TEST and len(network.asked) == 12
+
+
+class OddMirrors(http.server.BaseHTTPRequestHandler):
+    """A server whose first folders each answer in a wrong way of their own; /whole/ alone has the file."""
+
+    content = b""
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:  # the name that http.server asks for
+        way = self.path.split("/")[1]
+        self.asked.append(way)
+        if way == "silent":
+            self.rfile.read(1)  # nothing more comes: until the other side gives up
+            return
+        if way == "no-http":
+            self.wfile.write(b"SSH-2.0\r\n\r\n")
+            return
+        status = {"gone": 404, "down": 503, "circle": 302}.get(way, 200)
+        page = {"whole": self.content, "other": self.content[::-1], "cut": self.content[:-9]}.get(
+            way, b"<html>Sorry</html>"
+        )
+        self.send_response(status)
+        if way == "circle":
+            self.send_header("Location", self.path)
+        self.send_header("Content-Length", str(len(self.content) if way == "cut" else len(page)))
+        self.end_headers()
+        if way != "empty":
+            self.wfile.write(page)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_whatever_a_mirror_answers_the_next_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the real downloader, which takes a file that lies there already for the one it was to fetch."""
+    content, ways = (
+        b"the whole file" * 9,
+        ["page", "other", "gone", "cut", "down", "no-http", "circle", "empty", "silent", "whole"],
+    )
+    monkeypatch.setattr(OddMirrors, "content", content)
+    monkeypatch.setattr(OddMirrors, "asked", [])
+    monkeypatch.setattr(downloads, "SILENCE", 1.0)
+    monkeypatch.setenv("no_proxy", "*")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OddMirrors)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        port = server.server_address[1]
+        urls = ("nonsense", *(f"http://127.0.0.1:{port}/{way}/a.bin" for way in ways))
+        file = RemoteFile("a.bin", urls, hashlib.sha256(content).hexdigest())
+        assert downloads.obtain("set", (file,), (tmp_path,), False, "hint") == {"a.bin": content}
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert list(dict.fromkeys(OddMirrors.asked)) == ways and socket.getdefaulttimeout() is None
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"] and (tmp_path / "a.bin").read_bytes() == content
 
 
 def test_an_interrupted_download_leaves_nothing_half_done(

@@ -12,7 +12,7 @@ from autoencoder_lab.explorer import bundle, scene_keys
 from autoencoder_lab.models.planar_game import PlanarGAN
 from autoencoder_lab.plotting import palette
 
-ENTRIES = ("explorer", "game")
+ENTRIES = ("explorer", "game", "posteriors")
 
 
 def written(folder: Path, **files: str) -> Path:
@@ -209,6 +209,7 @@ def test_a_scene_has_the_keys_that_are_written_down(tiny: lab.ImageData) -> None
     check(explorers[0].news, scene_keys.News)
     check(explorers[0].training, scene_keys.TrainingState)
     check(lab.show_game(PlanarGAN([0], hidden=4), rounds=2, kept=2).scene, scene_keys.GameScene)
+    check(lab.show_posteriors({1.0: model, 2.0: model}, tiny).scene, scene_keys.PosteriorScene)
 
 
 def test_javascript_reads_every_key_and_no_other() -> None:
@@ -216,6 +217,7 @@ def test_javascript_reads_every_key_and_no_other() -> None:
     sent = {key for kind in (scene_keys.Scene, scene_keys.News, scene_keys.TrainingState) for key in declared(kind)}
     assert len(sent) > 40 and sent - explorer == set()
     assert declared(scene_keys.GameScene) - game == set()
+    assert declared(scene_keys.PosteriorScene) - read("posteriors") == set()
     assert not {"label", "outputShape", "macs", "noted"} & explorer, "or this test would find anything"
     # what is asked of a scene, a snapshot or a moment by name, in the code without its texts
     source = bundle.joined("explorer")

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,10 +151,8 @@ SHAPES = [(1, 28, 28), (3, 30, 26), (1, 8, 8), (2, 9, 21)]
 
 
 def pca(shape: tuple[int, int, int]) -> lab.PCA:
-    class Few:
-        images = torch.rand((30, *shape), generator=seeded(4))
-
-    return lab.PCA(5, shape).fit(Few)
+    few = SimpleNamespace(images=torch.rand((30, *shape), generator=seeded(4)))
+    return lab.PCA(5, shape).fit(few)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

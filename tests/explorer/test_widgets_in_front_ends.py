@@ -28,12 +28,14 @@ from IPython.display import display
 from autoencoder_lab.models.planar_game import PlanarGAN
 torch.set_num_threads(1)
 data = lab.load("digits")
+vae = lab.VAE(2, data.shape, width=4, hidden=8)
 pca, other = lab.PCA(2).fit(data.train), lab.PCA(3).fit(data.train)
 """
 SHOWN = {  # the code of a cell -> the kind of widget that it shows
     "lab.explore({'two': pca, 'three': other}, data, count=20)": "Explorer",
     "lab.predict('Which one?', ['one', 'two', 'three'], 'first')": "PredictionForm",
     "lab.show_game(PlanarGAN([0], hidden=8), rounds=4, kept=2)": "GamePlayer",
+    "lab.show_posteriors({1.0: vae, 2.0: vae}, data, count=9)": "PosteriorPlayer",
     "lab.explore(pca, data, count=20, engine='plain')": "PlainExplorer",
     "lab.explore(pca, data, count=20, engine='kernel')": "Explorer",
 }

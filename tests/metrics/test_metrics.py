@@ -173,7 +173,9 @@ def test_retrieval_precision_by_hand() -> None:
     found = metrics.retrieval_precision(Copy(), data, k=3)
     assert math.isclose(found.value, 2 / 3, rel_tol=1e-6) and found.error < 1e-12
     for k in (0, 5):
-        with pytest.raises(ValueError, match=f"asked for {k} neighbours among 4"):
+        with pytest.raises(
+            ValueError, match=f"neighbours must be a whole number from 1 to the 4 training images, got {k}"
+        ):
             metrics.retrieval_precision(Copy(), data, k=k)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import autoencoder_lab as lab
 from autoencoder_lab.metrics.codes import principal_angles
+from autoencoder_lab.models.layers import ToPixels
 
 SMALL = {"width": 4, "hidden": 16}
 CODE_ONLY = {
@@ -194,10 +195,11 @@ def test_wrong_settings_are_refused_by_name(make, message: str) -> None:
 @pytest.mark.parametrize("name", NEURAL)
 def test_wrong_images_are_refused_with_the_way_out(name: str) -> None:
     model = NEURAL[name]((1, 8, 8))
-    for wrong in (torch.zeros(2, 3, 8, 8), torch.zeros(2, 64), torch.zeros(1, 8, 8)):
-        with pytest.raises(ValueError, match=r"built for images \(B, 1, 8, 8\), got .*image_shape=data.shape"):
-            model.reconstruct(wrong)
-    with pytest.raises(ValueError, match=r"float32 in \[0, 1\], got torch.uint8; divide by 255"):
+    way_out = {(2, 3, 8, 8): "image_shape=data.shape", (2, 64): "image_shape=data.shape", (1, 8, 8): r"images\[None\]"}
+    for wrong, do in way_out.items():
+        with pytest.raises(ValueError, match=rf"built for images \(B, 1, 8, 8\), got .*{do}"):
+            model.reconstruct(torch.zeros(wrong))
+    with pytest.raises(ValueError, match=r"images must be float32 .*uint8 .*divide by 255"):
         model.reconstruct(torch.zeros(2, 1, 8, 8, dtype=torch.uint8))
 
 
@@ -473,3 +475,27 @@ def test_a_small_convolutional_network_gets_past_the_mean_image() -> None:
     model = lab.ConvAutoencoder(32, width=8, hidden=128)
     history = lab.fit(model, data, steps=140, batch_size=64, seed=3, progress=False)
     assert history.val["mse"][-1] < 0.03
+
+
+# --- the layer that draws the pixels ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(16, 1, 14, 14), (8, 3, 5, 7), (1, 2, 1, 1)])
+def test_pixels_are_drawn_by_a_transposed_convolution(shape: tuple[int, int, int, int]) -> None:
+    """The values and all gradients are those of nn.ConvTranspose2d, in double precision by the same kernel."""
+    channels, drawn, height, width = shape
+    ours, plain = ToPixels(channels, drawn, 4, stride=2, padding=1), nn.ConvTranspose2d(channels, drawn, 4, 2, 1)
+    plain.load_state_dict(ours.state_dict())
+    x = torch.randn(5, channels, height, width, requires_grad=True)
+    found = [layer(x) for layer in (ours, plain)]
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-5)
+    weight = torch.randn_like(found[0])
+    slopes = [
+        torch.autograd.grad((weight * layer(x).tanh()).sum(), [x, *layer.parameters()], create_graph=True)
+        for layer in (ours, plain)
+    ]
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+    for one, other in zip(*(torch.autograd.grad(s[0].square().sum(), x) for s in slopes), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+    assert str(ours) == str(plain) and torch.equal(ours.double()(x.double()), plain.double()(x.double()))

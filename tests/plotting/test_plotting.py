@@ -106,6 +106,16 @@ def test_all_text_lies_inside_the_picture(every_figure: dict[str, plotting.Figur
         assert tight.x1 < width + 0.02 and tight.y1 < height + 0.02, f"{name} is clipped at the right or the top"
 
 
+def test_headers_stand_over_their_columns_and_white_images_have_a_frame() -> None:
+    white = torch.ones(5, 1, 4, 4)
+    figure = lab.plot.image_rows({"a": white}, alt="White.", headers={"two": 2, "three": 3})
+    axes = figure.axes[0]
+    places = {text.get_text(): text.get_position()[0] for text in axes.texts}
+    middles = [(image.get_extent()[0] + image.get_extent()[1]) / 2 for image in axes.get_images()]
+    assert places["two"] == pytest.approx(sum(middles[:2]) / 2) and places["three"] == pytest.approx(middles[3])
+    assert np.asarray(png(figure).convert("L")).min() < 150 and len(axes.get_lines()) == 5
+
+
 # --- alt texts tell the measured numbers -----------------------------------------------------------
 
 

@@ -177,7 +177,7 @@ class TwoNumbers(lab.Autoencoder):
 
 
 class Clock:
-    """Stands in for time.perf_counter: time passes where a test says so."""
+    """Stands in for both clocks of `time`: time passes where a test says so, and all of it is computing time."""
 
     now = 1000.0
 
@@ -192,6 +192,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(time, "perf_counter", made)
+    monkeypatch.setattr(time, "process_time", made)
     return made
 
 
@@ -398,7 +399,7 @@ def test_settings_are_complete_when_the_first_callback_reads_them(tiny: lab.Imag
     read: list[dict[str, Any]] = []
     history = lab.fit(dense(), tiny, epochs=2, **QUIET, callbacks=[lambda m, h: read.append(dict(h.settings)) and None])
     assert read == [history.settings] * 2
-    assert {"device", "precision", "memory_format", "threads", "torch"} <= history.settings.keys()
+    assert {"device", "precision", "memory_format", "gradients", "torch"} <= history.settings.keys()
 
 
 # --- 4: divergence -----------------------------------------------------------------------------------
@@ -996,6 +997,8 @@ def test_an_error_or_ctrl_c_during_the_set_up_leaves_the_model_as_it_came(
             history = lab.fit(model, tiny, epochs=1, checkpoint=path, **QUIET)
         except error:
             pass
+        except ValueError as told:  # whatever stops the reading, the file is no checkpoint
+            assert where == "reading the checkpoint" and isinstance(told.__cause__, error)
         else:
             assert error is KeyboardInterrupt and history.interrupted and history.step == []
 
@@ -1046,6 +1049,17 @@ def test_the_line_of_a_notebook_tells_steps_seconds_and_what_is_left(
         "Timed(4): step 3 of 4, 3 s",
         "Timed(4): step 4 of 4, 4 s",
     ]
+
+
+@pytest.mark.parametrize(("computed", "busy"), [(0.2, True), (0.8, False)])
+def test_the_line_says_where_the_processor_is_another_program_s(
+    computed: float, busy: bool, tiny: lab.ImageData, clock: Clock, shown: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """computed: the share of a step for which the process has a processor."""
+    monkeypatch.setattr(time, "process_time", lambda: computed * clock.now)
+    monkeypatch.setattr("autoencoder_lab.training.progress.pick_device", lambda: torch.device("cpu"))
+    lab.fit(Timed(clock, 0), tiny, steps=4, **QUIET | {"progress": True})
+    assert [line.endswith("; the machine is busy with other programs") for line in shown] == [False] * 3 + [busy] * 2
 
 
 def test_the_time_left_of_a_resumed_run_goes_by_its_own_steps(

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autoencoder_lab import arguments
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
@@ -251,8 +252,9 @@ whitened_codes = Question(
 
 def nested(model: Any, images: Tensor) -> None:
     """Whether the first 1, 2, 4 and 8 numbers of a code do about as well as so many principal components."""
+    images = arguments.images(images)
     with torch.no_grad():
-        codes = model.encode(images)
+        codes = arguments.model(model, "encode").encode(images)
         if unfinished("nested", codes) or unfinished("nested", model.decode(codes)):
             return
         if unfinished("nested", model.loss(images[:8])):
@@ -288,7 +290,7 @@ def reading(images: Tensor, smallest_k: Any, share_of_two: Any) -> None:
     """Whether the two numbers are those of these images."""
     if (given := numbers_read(smallest_k=smallest_k, share_of_two=share_of_two)) is None:
         return
-    _, said = misread(images, *given[0])
+    _, said = misread(arguments.images(images), *given[0])
     if said:
         raise CheckFailed(f"reading: {given[1]}{said}")
     print("✓ reading: both numbers are right")

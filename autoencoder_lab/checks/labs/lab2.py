@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from autoencoder_lab import arguments
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
@@ -446,9 +447,9 @@ def share_lost(shown: Tensor, images: Tensor) -> float:
 
 def map_autoencoder(model: Any, images: Tensor) -> None:
     """Whether a model whose code is a small map does well on images of its own size and on larger ones."""
-    name, most = "map_autoencoder", limits(VALIDATION)
+    name, most, images = "map_autoencoder", limits(VALIDATION), arguments.images(images)
     with torch.no_grad():
-        codes = model.encode(images)
+        codes = arguments.model(model, "encode").encode(images)
         if unfinished(name, codes) or unfinished(name, model.decode(codes)):
             return
         if codes.shape != (len(images), *CODE):
@@ -556,6 +557,6 @@ def reading(images: Tensor, block_error: Any, times: Any) -> None:
     """Whether the two numbers are those of these images."""
     if (given := numbers_read(block_error=block_error, times=times)) is None:
         return
-    if wrong := misread(images, *given[0]):
+    if wrong := misread(arguments.images(images), *given[0]):
         raise CheckFailed(f"reading: {given[1]}{'. '.join(wrong.values())}")
     print("✓ reading: both numbers are right")

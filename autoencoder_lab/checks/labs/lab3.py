@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from autoencoder_lab import arguments
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
@@ -448,11 +449,11 @@ def between_neighbours(damaged: Tensor, lost: Tensor) -> Tensor:
 
 def row_restorer(model: Any, images: Tensor) -> None:
     """Whether a model restores lost rows, and leaves those alone that it can see."""
-    name = "row_restorer"
+    name, images = "row_restorer", arguments.images(images)
     lost = pairs_lost(torch.rand(len(images), 14, generator=Generator().manual_seed(0)))
     damaged = lose_rows(images, lost)
     with torch.no_grad():
-        shown = model.restore(damaged)
+        shown = arguments.model(model, "restore").restore(damaged)
         if unfinished(name, shown) or unfinished(name, model.loss(damaged, images)):
             return
     if shown.shape != images.shape:
@@ -576,7 +577,7 @@ def reading(images: Tensor, hardest_row: Any, share_left: Any) -> None:
     """Whether the two numbers are those of these images."""
     if (given := numbers_read(hardest_row=hardest_row, share_left=share_left)) is None:
         return
-    _, said = misread(images, *given[0])
+    _, said = misread(arguments.images(images), *given[0])
     if said:
         raise CheckFailed(f"reading: {given[1]}{said}")
     print("✓ reading: both numbers are right")

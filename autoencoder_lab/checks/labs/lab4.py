@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from autoencoder_lab import losses
+from autoencoder_lab import arguments, losses
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
@@ -490,9 +490,9 @@ def shortcoming(found: Measurement, most_nats: float, least_heeded: float) -> tu
 def conditional(model: Any, split: Any) -> None:
     """Whether a conditional VAE pays as few nats on new images as it can, and draws the digit it is asked for."""
     generator = torch.Generator().manual_seed(0)
-    images = torch.bernoulli(split.images, generator=generator)
+    images = torch.bernoulli(arguments.split(split).images, generator=generator)
     with torch.no_grad():
-        named = model.posterior(images, split.labels)
+        named = arguments.model(model, "posterior").posterior(images, split.labels)
         if unfinished("conditional", named) or unfinished("conditional", model.loss(images[:8], split.labels[:8])):
             return
         if [getattr(part, "shape", None) for part in named] != 2 * [(len(images), 4)]:
@@ -581,7 +581,7 @@ def reading(split: Any, price: Any, saved: Any, most: Any) -> None:
     """Whether the three numbers are those of these images."""
     if (given := numbers_read(**dict(zip(READ, (price, saved, most), strict=True)))) is None:
         return
-    for said in reading_mistakes(split, *given[0]):
+    for said in reading_mistakes(arguments.split(split), *given[0]):
         if said:
             raise CheckFailed(f"reading: {given[1]}{said}")
     print("✓ reading: all three numbers are right")

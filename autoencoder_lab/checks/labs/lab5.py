@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from autoencoder_lab import metrics
+from autoencoder_lab import arguments, metrics
 from autoencoder_lab.checks.compare import CheckFailed, unfinished
 from autoencoder_lab.checks.question import Inputs, Question, Wrong, numbers_read
 
@@ -506,6 +506,8 @@ def pictures(generator: nn.Module | None, real: Tensor, train: Tensor) -> None:
     """Whether a trained generator's 500 pictures are like real ones, as varied, and no copies."""
     if unfinished("pictures", generator) or generator is None:
         return
+    arguments.function("generator", generator, "your trained generator")
+    real, train = arguments.images(real), arguments.images(train)
     with torch.no_grad():
         drawn = generator(torch.randn(500, 16, generator=Generator().manual_seed(1)))
     if not drawn.isfinite().all():
@@ -565,7 +567,7 @@ def reading(data: Any, nearness_a: Any, coverage_b: Any, rare_b: Any) -> None:
     if (given := numbers_read(nearness_A=nearness_a, coverage_B=coverage_b, rare_B=rare)) is None:
         return
     (near, covered, _), missing = given
-    if mistakes := reading_mistakes(data, near, covered, [int(digit) for digit in digits]):
+    if mistakes := reading_mistakes(arguments.data_set(data), near, covered, [int(digit) for digit in digits]):
         raise CheckFailed(f"reading: {missing}" + "; ".join(mistakes.values()))
     print("✓ reading: all three are right")
 

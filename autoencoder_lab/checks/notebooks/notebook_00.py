@@ -1,13 +1,16 @@
 """The checks of notebook 00, start here: right functions beside the commonest wrong ones."""
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from autoencoder_lab.checks.compare import CheckFailed, explaining, show
-from autoencoder_lab.checks.experiment import Watcher, concluded, conclusion_names, numbered_images, numbers_of
+from autoencoder_lab.checks.conclusion import conclusion_compares
+from autoencoder_lab.checks.experiment import Watcher, concluded, measured_numbers, numbered_images, numbers_of
+from autoencoder_lab.checks.notebooks.first_network import judge
 from autoencoder_lab.checks.question import Question, by_sentence, random_pair
 
 # --- 1: the squared error ------------------------------------------------------------------------------------------
@@ -42,7 +45,20 @@ SQUARED_ERROR_MISTAKES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "the sign is the wrong way round: an error is never negative": lambda x_hat, x: (
         -(x_hat - x).pow(2).sum() / len(x_hat)
     ),
+    "there is no root in the slide's formula, not around the whole either": lambda x_hat, x: (
+        (x_hat - x).pow(2).sum() / len(x)
+    ).sqrt(),
     "you compare x with 0; compare the reconstruction x_hat with x": lambda x_hat, x: x.pow(2).sum() / len(x),
+    "you compare x_hat with 0; compare it with x": lambda x_hat, x: x_hat.pow(2).sum() / len(x),
+    "you add x and x_hat; take their difference": lambda x_hat, x: (x_hat + x).pow(2).sum() / len(x),
+    "you square x_hat and x before you subtract; square the differences": lambda x_hat, x: (
+        (x_hat.pow(2) - x.pow(2)).sum() / len(x)
+    ),
+    "you multiply by the number of images; divide by it": lambda x_hat, x: (x_hat - x).pow(2).sum() * len(x),
+    "only the first image counts; sum over all of them": lambda x_hat, x: (x_hat - x)[0].pow(2).sum(),
+    "the differences are averaged over the images before they are squared; square first": lambda x_hat, x: (
+        (x_hat - x).mean(dim=0).pow(2).sum()
+    ),
 }
 
 SQUARED_ERROR = Question(
@@ -52,11 +68,22 @@ SQUARED_ERROR = Question(
     lambda _: [random_pair(3, 1, 4, 5), random_pair(2, 3, 4, 4)],
 )
 
-# --- 2: a step of gradient descent ---------------------------------------------------------------------------------
+# --- 2: an autoencoder of one's own --------------------------------------------------------------------------------
+
+
+def own_autoencoder(made: Any, train: Any) -> None:
+    """Exercise 00.2: MyAutoencoder(), an nn.Module with encode, decode and forward, and train(model, data).
+
+    Judged by its shapes, by what passes through the code, and by what a training on 1,000 digits does to the weights.
+    """
+    judge(made, train)
+
+
+# --- 3: a step of gradient descent ---------------------------------------------------------------------------------
 
 
 def training_step(student: Callable[[Any, torch.optim.Optimizer, Tensor], Any]) -> None:
-    """Exercise 00.2: student(model, optimiser, x) makes one step of gradient descent on model.loss(x).total.
+    """Exercise 00.3: student(model, optimiser, x) makes one step of gradient descent on model.loss(x).total.
 
     It returns the loss before the step. Judged by the losses and the weights of three steps from the same start.
     """
@@ -88,11 +115,15 @@ def _three_steps(step: Step) -> Callable[[Tensor], Any]:
         with explaining("training_step", SYMPTOMS):
             losses = [step(model, optimiser, x) for _ in range(3)]
         weights = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
-        if losses[0] is None:
+        if losses[0] is None or losses[0] is Ellipsis:
             if not torch.equal(model.decoder_weight.detach().flatten(), start.flip(0)):
                 raise CheckFailed("training_step: your function trains but returns nothing; return the loss")
             return None
-        return torch.stack([torch.as_tensor(loss).detach().float() for loss in losses]), weights
+        if not all(isinstance(loss, Tensor | Real) and torch.as_tensor(loss).numel() == 1 for loss in losses):
+            raise CheckFailed(
+                f"training_step: return the loss, one number such as model.loss(x).total; got {show(losses[0])}"
+            )
+        return torch.stack([torch.as_tensor(loss).detach().float().reshape(()) for loss in losses]), weights
 
     return losses_and_weights
 
@@ -133,8 +164,17 @@ TRAINING_STEP_MISTAKES: dict[str, Step] = {
     "you use another loss than the model's own, averaged over pixels; take model.loss(x).total": _step(
         lambda model, x: (model.reconstruct(x) - x).pow(2).mean()
     ),
+    "you use the squared error summed over the images; take model.loss(x).total, which is their mean": _step(
+        lambda model, x: (model.reconstruct(x) - x).pow(2).sum()
+    ),
+    "the model is to give x back: its loss compares with x, not with black images": _step(
+        lambda model, x: model.loss(x, torch.zeros_like(x)).total
+    ),
     "the training is right, but you return the loss after the step; return the one you called backward() on": (
         _loss_after
+    ),
+    "the training is right, but you return the loss per pixel; return the one you called backward() on": (
+        lambda model, optimiser, x: _step()(model, optimiser, x) / x[0].numel()
     ),
     "the training is right, but you return the loss with a minus sign": lambda model, optimiser, x: (
         -_step()(model, optimiser, x)
@@ -149,11 +189,11 @@ TRAINING_STEP = Question(
     adapt=_three_steps,
 )
 
-# --- 3: an experiment ----------------------------------------------------------------------------------------------
+# --- 4: an experiment ----------------------------------------------------------------------------------------------
 
 
 def unseen_digit(experiment: Callable[..., Any], result: Any = None, conclusion: str | None = None) -> None:
-    """Exercise 00.3: experiment(data, digit, train, error) gives (error with the digit, error without it).
+    """Exercise 00.4: experiment(data, digit, train, error) gives (error with the digit, error without it).
 
     The experiment is run with a small data set and with stand-ins for train(images) and error(model, images) that
     write down what they are given: what it trains on and what it measures on is judged, not how small its errors are.
@@ -171,15 +211,43 @@ def unseen_digit(experiment: Callable[..., Any], result: Any = None, conclusion:
     answer = watcher.answer(experiment, watcher.data, digit, train, error)
     if answer is None:
         return
-    watcher.refuse(_training_flaw(watcher) or _measuring_flaw(watcher, digit) or _digit_flaw(watcher, digit, answer))
+    watcher.refuse(_training_flaw(watcher) or _other_digit(watcher, digit) or _measuring_flaw(watcher, digit))
+    watcher.refuse(_digit_flaw(watcher, digit, answer))
     if not concluded(name, result, conclusion):
         return
-    with_digit, without_digit = (float(value) for value in result)
+    with_digit, without_digit = measured_numbers(name, result, 2)
     hint = (
         "how many times larger is the error without the digit? "
         f"Divide your second number by your first ({without_digit:.4f} / {with_digit:.4f})"
     )
-    conclusion_names(name, conclusion, [without_digit / with_digit], hint)
+    conclusion_compares(name, conclusion, without_digit / with_digit, hint, WITHOUT, WITH)
+
+
+# of whom a sentence speaks: of the model that has not seen the digit, or of the other
+WITHOUT = (
+    r"\b(?:without|unseen|none|no (?:such|zeros?|digit|\d)|(?:never|not|n't)(?: \w+)? "
+    r"(?:seen|see|saw|met|had|have|been|shown|train)\w*|(?:has|have|had|did) not|missing|left out|leaving out|lack\w*)"
+)
+WITH = (
+    r"\b(?:with (?:the|it|them|its|all|an?|zeros?|that|this|\ds?|digit)\b(?! (?:error|factor|squared))|"
+    r"(?:has|have|had|having|that) seen|saw|all (?:10 )?(?:digits|images)|in training|included)\b"
+)
+
+
+def _other_digit(watcher: Watcher, digit: int) -> str | None:
+    """Whether another digit than the one asked for was left out or measured: a number written into the function."""
+    held = [
+        {one for one in range(4) if run.numbers & numbers_of(watcher.data, "train", one)} for run in watcher.trained
+    ]
+    for other in {0, 1, 2, 3} - {digit}:
+        of_other = numbers_of(watcher.data, "test", other)
+        measured = watcher.measured and all(one.numbers <= of_other for one in watcher.measured)
+        if measured or (({0, 1, 2, 3} - {other}) in held and {0, 1, 2, 3} in held):
+            return (
+                f"your function takes the digit {other}, but the check asks it about {digit}. Is {other} written into "
+                "it? Use the argument `digit`"
+            )
+    return None
 
 
 def _training_flaw(watcher: Watcher) -> str | None:
@@ -220,6 +288,9 @@ def _digit_flaw(watcher: Watcher, digit: int, answer: Any) -> str | None:
         return "neither model has seen the digit, so there is no control; train one on all digits"
     if any(run.numbers <= of_digit for run in watcher.trained):
         return "one model was trained on the digit alone, so the two differ in more than the digit; train on all digits"
+    for other in {0, 1, 2, 3} - {digit}:
+        if not all(run.numbers & numbers_of(watcher.data, "train", other) for run in watcher.trained):
+            return "one model has not seen other digits either, which is a second difference; leave out `digit` alone"
     sizes = [len(run.numbers) for run in watcher.trained]
     if min(sizes) < 0.75 * max(sizes):
         return f"the budgets differ: {max(sizes)} training images against {min(sizes)}; train on about as many"

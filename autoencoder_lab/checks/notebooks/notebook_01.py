@@ -7,10 +7,24 @@ import torch
 from torch import Generator, Tensor, log
 
 from autoencoder_lab.checks.compare import CheckFailed, show
-from autoencoder_lab.checks.experiment import Watcher, concluded, conclusion_names, numbered_images
-from autoencoder_lab.checks.question import Inputs, Question, by_sentence, random_pair
+from autoencoder_lab.checks.conclusion import conclusion_compares
+from autoencoder_lab.checks.experiment import Watcher, concluded, mean_of, measured_numbers, numbered_images, numbers_of
+from autoencoder_lab.checks.question import Inputs, Question, as_asked, by_sentence, random_pair
 
 # --- 1: principal components from a decoder ------------------------------------------------------------------------
+
+
+def orthonormal_basis(student: Callable[[Tensor], Any]) -> None:
+    """Exercise 01.1, first blank: student(weight) gives Q, (pixels, k), orthonormal columns that span W*'s subspace.
+
+    Any such basis is right: of an SVD, of a QR decomposition, turned or not.
+    """
+    BASIS.check(student)
+
+
+def coordinates(student: Callable[[Tensor, Tensor], Any]) -> None:
+    """Exercise 01.1, second blank: student(images, Q) gives Z = (X − X̄) Q, (n, k)."""
+    COORDINATES.check(student)
 
 
 def components_from_decoder(student: Callable[[Tensor, Tensor], Any]) -> None:
@@ -27,6 +41,8 @@ Function = Callable[[Tensor, Tensor], Any]
 def _up_to_sign(function: Function) -> Function:
     def turned(weight: Tensor, images: Tensor) -> Any:
         columns = function(weight, images)
+        if isinstance(columns, list):  # of rows
+            columns = as_asked(columns, weight)
         if not isinstance(columns, Tensor) or columns.ndim != 2:
             return columns
         if columns.shape == weight.T.shape:
@@ -94,6 +110,69 @@ COMPONENTS_MISTAKES: dict[str, Function] = {
 }
 
 
+def _projector(function: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+    """weight → Q Qᵀ, which is the same for every orthonormal basis of a subspace."""
+
+    def projected(weight: Tensor) -> Any:
+        columns = function(weight)
+        if isinstance(columns, list):  # of rows
+            columns = as_asked(columns, weight)
+        if isinstance(columns, tuple):
+            raise CheckFailed("orthonormal_basis: svd and qr return several things; return the one that is Q")
+        if not isinstance(columns, Tensor):
+            return columns
+        if columns.shape != weight.shape:
+            raise CheckFailed(
+                f"orthonormal_basis: Q must have the shape of W*, {tuple(weight.shape)}, got {tuple(columns.shape)}. "
+                "In torch.linalg.svd(…, full_matrices=False), U has it"
+            )
+        columns = columns.double()
+        if not torch.allclose(columns.T @ columns, torch.eye(columns.shape[1]).double(), atol=1e-4):
+            raise CheckFailed(
+                "orthonormal_basis: the columns are not orthonormal: of length 1, and at right angles to each other"
+            )
+        projector = columns @ columns.T
+        if not torch.allclose(projector @ weight.double(), weight.double(), atol=1e-3):
+            raise CheckFailed(
+                "orthonormal_basis: the columns are orthonormal, but span another subspace than those of W*; take the "
+                "SVD of `weight`"
+            )
+        return projector.to(weight.dtype)
+
+    return projected
+
+
+BASIS = Question(
+    "orthonormal_basis",
+    _projector(_basis),
+    {},
+    lambda generator: [inputs[:1] for inputs in _weights_and_images(generator)],
+    tolerance=1e-3,
+    adapt=_projector,
+)
+
+COORDINATES_MISTAKES: dict[str, Function] = {
+    "the images are not centred; subtract images.mean(dim=0) before you project them": lambda images, Q: images @ Q,
+    "each image is centred by its own mean; subtract the mean image, images.mean(dim=0)": lambda images, Q: (
+        (images - images.mean(dim=1, keepdim=True)) @ Q
+    ),
+    "one number is subtracted from all pixels; subtract the mean image, images.mean(dim=0)": lambda images, Q: (
+        (images - images.mean()) @ Q
+    ),
+    "the images are also divided by their standard deviation; they are only centred": lambda images, Q: (
+        _centred(images) / images.std(dim=0) @ Q
+    ),
+}
+
+
+COORDINATES = Question(
+    "coordinates",
+    lambda images, Q: _centred(images) @ Q,
+    by_sentence(COORDINATES_MISTAKES),
+    lambda generator: [(images, _basis(weight)) for weight, images in _weights_and_images(generator)],
+)
+
+
 def _weights_and_images(_: Generator) -> Sequence[Inputs]:
     """Decoder weights (pixels, k) and images (60, pixels) that spread unequally, off centre."""
     generator, cases = Generator().manual_seed(1), []
@@ -119,7 +198,7 @@ COMPONENTS = Question(
 def few_images_experiment(experiment: Callable[..., Any], result: Any = None, conclusion: str | None = None) -> None:
     """Exercise 01.2: experiment(data, few, fit_pca, fit_autoencoder, error_on) gives four test errors.
 
-    (PCA with all training images, autoencoder with all, PCA with few, autoencoder with few). Judged, as in 00.3, by
+    (PCA with all training images, autoencoder with all, PCA with few, autoencoder with few). Judged, as in 00.4, by
     what it fits and measures, with stand-ins that write down what they are given. result: what the real run returned;
     conclusion: a sentence with the autoencoder's error as a multiple of PCA's, with few images.
     """
@@ -139,12 +218,17 @@ def few_images_experiment(experiment: Callable[..., Any], result: Any = None, co
     watcher.refuse(_fitting_flaw(watcher, few) or _measuring_flaw(watcher) or _order_flaw(watcher, few, answer))
     if not concluded(name, result, conclusion):
         return
-    pca, autoencoder = (float(value) for value in result[2:])
+    *_, pca, autoencoder = measured_numbers(name, result, 4)
     hint = (
         "with few images, how many times PCA's error is the autoencoder's? "
         f"Divide your fourth number by your third ({autoencoder:.4f} / {pca:.4f})"
     )
-    conclusion_names(name, conclusion, [autoencoder / pca], hint)
+
+    conclusion_compares(name, conclusion, autoencoder / pca, hint, ABOUT, AGAINST)
+
+
+ABOUT = r"\b(?:autoencoder|auto-encoder|network|ae|neural|non-?linear)\b"  # of whom a sentence speaks
+AGAINST = r"\b(?:pca|linear)\b"
 
 
 def _fitting_flaw(watcher: Watcher, few: int) -> str | None:
@@ -160,8 +244,19 @@ def _fitting_flaw(watcher: Watcher, few: int) -> str | None:
         return "there is no control: fit both models to all training images as well, or you cannot see what few change"
     if any(few not in of_kind for of_kind in sizes.values()):
         return f"fit both models to exactly `few` training images, here {few}; sizes were {sizes}"
-    if len({run.numbers for run in watcher.trained if run.size == few}) > 1:
+    drawn = {kind: {run.numbers for run in watcher.trained if (run.kind, run.size) == (kind, few)} for kind in kinds}
+    if len({frozenset(each) for each in drawn.values()}) > 1:
         return "the two models learn from different few images, which is a second difference; give both the same ones"
+    classes = watcher.data.train.labels.unique().tolist()
+    for numbers in drawn["PCA"]:
+        held = [one for one in classes if numbers & numbers_of(watcher.data, "train", one)]
+        if len(held) < len(classes) - 1:  # one may be missing by chance
+            return (
+                f"your few images show only the digits {held}, all the others none: fewer kinds of images is a second "
+                "difference. Take them from all classes, such as data.train.images[:few]"
+            )
+        if len(numbers) < few:
+            return f"some of your few images are the same one: {len(numbers)} different ones of {few}"
     return None
 
 
@@ -183,12 +278,23 @@ def _order_flaw(watcher: Watcher, few: int, answer: Any) -> str | None:
     """What is wrong with the four errors returned, or None."""
     if not isinstance(answer, tuple | list) or len(answer) != 4:
         return f"return four errors: PCA and autoencoder with all, PCA and autoencoder with few; got {show(answer)}"
-    runs = [watcher.trained[model] for model in map(watcher.model_of, answer) if model is not None]
-    if len(runs) < 4:
-        return "return the four errors as error_on gave them"
-    got = [(run.kind, run.size) for run in runs]
-    if got != [(kind, size) for size in (len(watcher.data.train), few) for kind in ("PCA", "the autoencoder")]:
-        order = ", ".join(f"{kind} with {size}" for kind, size in got)
+    by_run: dict[tuple[str, int], list[float]] = {}
+    for one in watcher.measured:
+        run = watcher.trained[one.model]
+        by_run.setdefault((run.kind, run.size), []).append(one.figure)
+    wanted = [(kind, size) for size in (len(watcher.data.train), few) for kind in ("PCA", "the autoencoder")]
+    means = {key: sum(figures) / len(figures) for key, figures in by_run.items()}  # one draw of the few, or several
+
+    def run_of(value: float | None) -> tuple[str, int] | None:
+        known = next((key for key in means if value is not None and abs(means[key] - value) < 1e-6), None)
+        model = watcher.model_of(value)  # one of several measurements of a model
+        return known or (None if model is None else (watcher.trained[model].kind, watcher.trained[model].size))
+
+    got = [run_of(mean_of(value)) for value in answer]
+    if None in got:
+        return "return the four errors as error_on gave them; of several draws of the few images their mean"
+    if got != wanted:
+        order = ", ".join(f"{key[0]} with {key[1]}" for key in got if key)
         return f"the order is PCA and autoencoder with all, then PCA and autoencoder with few; yours is {order}"
     return None
 
@@ -234,6 +340,16 @@ CROSS_ENTROPY_MISTAKES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     ),
     "the second half weighs with x; there the weight is 1 − x": lambda x_hat, x: (
         -(x * log(x_hat) + x * log(1 - x_hat)).sum() / len(x)
+    ),
+    "the second half takes the logarithm of 1 − x; the logarithm is that of the prediction, 1 − x_hat": (
+        lambda x_hat, x: -(x * log(x_hat) + (1 - x) * log(1 - x)).sum() / len(x)
+    ),
+    "the weights are exchanged: x stands before log(x_hat), 1 − x before log(1 − x_hat)": lambda x_hat, x: (
+        -((1 - x) * log(x_hat) + x * log(1 - x_hat)).sum() / len(x)
+    ),
+    "there is no factor ½": lambda x_hat, x: _total(x_hat, x) / len(x) / 2,
+    "these are digits (log10); nats take the natural logarithm, torch.log": lambda x_hat, x: (
+        _total(x_hat, x) / len(x) / log(torch.tensor(10.0))
     ),
     "this is the squared error": lambda x_hat, x: (x_hat - x).pow(2).sum() / len(x),
     "the entropy of x is taken off; the slide's loss does not do that": lambda x_hat, x: (

@@ -1,12 +1,14 @@
 """The checks of notebook 02, convolutional autoencoders: right functions beside the commonest wrong ones."""
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from autoencoder_lab.checks.experiment import Record, Watcher, noise_images
+from autoencoder_lab.checks.compare import show
+from autoencoder_lab.checks.experiment import Record, Watcher, noise_images, seeds_flaw
 from autoencoder_lab.checks.question import Inputs, Question, by_sentence
 from autoencoder_lab.metrics import Estimate
 
@@ -14,7 +16,7 @@ from autoencoder_lab.metrics import Estimate
 
 
 def stamp(student: Callable[[Tensor, Tensor, int], Any]) -> None:
-    """Exercise 02.1: student(x, kernel, stride), (n,) and (k,), gives y with y_{s·i+u} += x_i k_u. Slide 003."""
+    """Exercise 02.1: student(x, kernel, stride), (n,) and (k,), gives y with y_{s·i+u} += x_i w_u. Slide 003."""
     STAMP.check(student)
 
 
@@ -79,6 +81,20 @@ STAMP_MISTAKES: dict[str, Stamping] = {
     "only the first entry of the kernel is used; each input adds the whole kernel times its value": _stamped(
         lambda out, place, value, kernel: _add(out, slice(place.start, place.start + 1), value * kernel[:1])
     ),
+    "the last stamp is missing: there is one for every input, range(len(x))": lambda x, kernel, stride: _stamp(
+        torch.cat([x[:-1], x.new_zeros(1)]), kernel, stride
+    ),
+    "the first stamp is missing: there is one for every input, from 0 on": lambda x, kernel, stride: _stamp(
+        torch.cat([x.new_zeros(1), x[1:]]), kernel, stride
+    ),
+    "the last entry of the kernel is missing in every stamp: slice i·stride : i·stride + k": lambda x, kernel, stride: (
+        _stamp(x, torch.cat([kernel[:-1], kernel.new_zeros(1)]), stride)
+    ),
+    "the input is read backwards: stamp i takes x[i]": lambda x, kernel, stride: _stamp(x.flip(0), kernel, stride),
+    "only the first input is stamped: does your loop return after one turn?": lambda x, kernel, stride: _stamp(
+        torch.cat([x[:1], torch.zeros_like(x[1:])]), kernel, stride
+    ),
+    "the stamps are there, but with the sign turned round": lambda x, kernel, stride: -_stamp(x, kernel, stride),
     "the kernel is added to the value; multiply the two": _stamped(
         lambda out, place, value, kernel: _add(out, place, value + kernel)
     ),
@@ -93,11 +109,11 @@ def _rows_and_kernels(_: Generator) -> Sequence[Inputs]:
 
 STAMP = Question("stamp", _stamp, by_sentence(STAMP_MISTAKES), _rows_and_kernels)
 
-# --- 2: an experiment ----------------------------------------------------------------------------------------------
+# --- 3: an experiment ----------------------------------------------------------------------------------------------
 
 
 def shuffled_pixels(experiment: Callable[..., Any], hurt: Callable[[dict[str, float]], Any]) -> None:
-    """Exercise 02.2: a conv and a dense autoencoder, each on images as they are and with all pixels in one new order.
+    """Exercise 02.3: a conv and a dense autoencoder, each on images as they are and with all pixels in one new order.
 
     Nothing is trained: experiment(data, fit, score) is handed a fit and a score that only write down what was asked.
     """
@@ -114,11 +130,7 @@ def shuffled_pixels(experiment: Callable[..., Any], hurt: Callable[[dict[str, fl
         return
     watcher.refuse(_missing_run(watcher) or _difference(watcher) or _wrong_errors(watcher, answer))
     print("✓ shuffled_pixels: a fair design")
-    HURT.check(
-        lambda conv, conv_shuffled, dense, dense_shuffled: hurt(
-            {"conv": conv, "conv, shuffled": conv_shuffled, "dense": dense, "dense, shuffled": dense_shuffled}
-        )
-    )
+    HURT.check(hurt)
 
 
 def _write_down_training(watcher: Watcher, model: Any, trained_on: Any, settings: dict[str, Any]) -> None:
@@ -180,9 +192,10 @@ def _missing_run(watcher: Watcher) -> str | None:
                 what = "in the new order" if shuffled else "as they are"
                 return f"there is no run of a {kind} autoencoder on the images {what}: a control is missing"
         plain, new = runs[kind, False].settings, runs[kind, True].settings
-        if plain.get("seed", 0) != new.get("seed", 0):
-            return f"the two {kind} runs have different seeds; let the pixel order be the only difference"
-        if plain != new:
+        of_kind = [run for run in watcher.trained if run.kind == kind]
+        if flaw := seeds_flaw(of_kind, lambda run: run.shuffled):
+            return f"the two {kind} runs have different seeds ({flaw}); let the pixel order be the only difference"
+        if any(run.settings | {"seed": 0} != plain | {"seed": 0} for run in of_kind):
             return (
                 f"the two {kind} runs are trained differently, {plain} against {new}; only the pixel order may differ"
             )
@@ -208,8 +221,8 @@ def _wrong_errors(watcher: Watcher, answer: Any) -> str | None:
         return "not every model was measured with the score handed to your function: score(model, data.test).value"
     expected_keys = ["conv", "conv, shuffled", "dense", "dense, shuffled"]
     if not isinstance(answer, Mapping) or sorted(answer) != expected_keys:
-        return f"return a dictionary with the keys {expected_keys}, got {answer!r}"
-    if any(isinstance(value, Estimate) or not isinstance(value, float | int) for value in answer.values()):
+        return f"return a dictionary with the keys {expected_keys}, got {show(answer)}"
+    if any(isinstance(value, Estimate) or not isinstance(value, Real) for value in answer.values()):
         return "the errors must be plain numbers: score(…) gives an Estimate, take its .value"
     if mixed := [repr(key) for key, value in wanted.items() if abs(answer[key] - value) > 1e-9]:
         return f"the numbers under {', '.join(mixed)} belong to other runs; are two of them exchanged?"
@@ -251,13 +264,14 @@ HURT = Question(
         (5.0, 5.5, 1.0, 1.5),
         (0.02, 0.019, 0.01, 0.015),
     ],
+    adapt=lambda hurt: lambda a, b, c, d: hurt({"conv": a, "conv, shuffled": b, "dense": c, "dense, shuffled": d}),
 )
 
-# --- 3: the share of fast waves ------------------------------------------------------------------------------------
+# --- 4: the share of fast waves ------------------------------------------------------------------------------------
 
 
 def fast_share(student: Callable[[Tensor, float], Any]) -> None:
-    """Exercise 02.3: student(images, cutoff) gives the share of power above `cutoff` waves per image."""
+    """Exercise 02.4: student(images, cutoff) gives the share of power above `cutoff` waves per image."""
     FAST_SHARE.check(student)
 
 

@@ -1,13 +1,14 @@
 """The checks of notebook 03, denoising: right functions beside the commonest wrong ones."""
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed
-from autoencoder_lab.checks.experiment import Record, Watcher, noise_images, numbered_images, numbers_in
+from autoencoder_lab.checks.compare import CheckFailed, show
+from autoencoder_lab.checks.experiment import Record, Watcher, noise_images, numbered_images, numbers_in, seeds_flaw
 from autoencoder_lab.checks.question import Inputs, Question, by_sentence
 from autoencoder_lab.metrics import Estimate
 
@@ -43,7 +44,7 @@ def denoising_epochs(student: Callable[..., Any]) -> None:
     watcher.refuse(_pair_flaw(handed) or _order_flaw(handed, len(images), epochs, batch_size))
     watcher.refuse(_noise_flaw(handed, epochs))
     if answer != len(handed):
-        watcher.refuse(f"return the number of steps, {len(handed)}, got {answer!r}")
+        watcher.refuse(f"return the number of steps, {len(handed)}, got {show(answer)}")
     print("✓ denoising_epochs: correct, every image comes with new noise in every epoch")
 
 
@@ -148,9 +149,18 @@ def _without_underflow(student: Callable[[Tensor, Tensor, float], Any]) -> Calla
 
     def watched(noisy: Tensor, candidates: Tensor, sigma: float) -> Any:
         answer = student(noisy, candidates, sigma)
-        if noisy.shape[1] == 784 and isinstance(answer, Tensor) and answer.isnan().any():
+        if noisy.shape[1] != 784 or not isinstance(answer, Tensor) or answer.shape != noisy.shape:
+            return answer
+        lost = answer.isnan().any(dim=1)
+        if lost.any() and not lost.all():
             raise CheckFailed(
-                "posterior_mean: for 784 pixels exp(−‖x̃ − x‖² / (2σ²)) is e⁻⁶⁰⁰ or so, which float32 rounds to 0, and "
+                f"posterior_mean: row {int(lost.nonzero()[0])} of {len(lost)} is nan, the others are not: the largest "
+                "exponent that you take off is that of all rows together, and in a row far below it every weight is "
+                "rounded to 0. Each noisy image needs its own: exponent.amax(dim=1, keepdim=True), or softmax(dim=1)"
+            )
+        if lost.any():
+            raise CheckFailed(
+                "posterior_mean: for 784 pixels exp(−‖x̃ − x‖² / (2σ²)) is e⁻⁶⁰⁰ or so, which PyTorch rounds to 0, and "
                 "0 / 0 is nan; softmax(dim=1) of the exponents gives the same weights and cannot underflow"
             )
         return answer
@@ -197,6 +207,19 @@ POSTERIOR_MEAN_MISTAKES: dict[str, Mean] = {
         )
         @ candidates
     ),
+    "the weights are divided by the largest of each row, not by their sum; for each x̃ they must add up to 1": (
+        lambda noisy, candidates, sigma: (
+            (
+                -_squared_distances(noisy, candidates) / (2 * sigma**2)
+                + (_squared_distances(noisy, candidates) / (2 * sigma**2)).min(dim=1, keepdim=True).values
+            ).exp()
+            @ candidates
+        )
+    ),
+    "that is x̃ as it came; return the weighed mean of the candidates": lambda noisy, candidates, sigma: noisy,
+    "the distance has a root, and σ no square: the exponent is −‖x̃ − x‖² / (2σ²)": _weighed(
+        lambda squares, sigma: -squares.sqrt() / (2 * sigma)
+    ),
     "the answer is x̃ itself mixed in; the mean is over the candidates alone": lambda noisy, candidates, sigma: (
         (_posterior_mean(noisy, candidates, sigma) + noisy) / 2
     ),
@@ -207,7 +230,10 @@ def _noisy_and_candidates(generator: Generator) -> Sequence[Inputs]:
     candidates = torch.rand(5, 6, generator=generator)
     noisy = candidates[[0, 2, 4]] + 0.3 * torch.randn(3, 6, generator=generator)
     many = torch.rand(4, 784, generator=generator)
-    return [(noisy, candidates, 0.6), (noisy[:2], candidates[1:], 0.4), (many[:2] + 0.9, many, 0.5)]
+    # of the last two rows one lies near, one far: a maximum of both together is no help to the far one
+    near_and_far = many[:2] + torch.tensor([[0.05], [1.2]])
+    whole = [(many[:2] + 0.9, many, 0.5), (near_and_far, many, 0.5)]
+    return [(noisy, candidates, 0.6), (noisy[:2], candidates[1:], 0.4), *whole]
 
 
 POSTERIOR_MEAN = Question(
@@ -239,7 +265,7 @@ def loss_on_the_hole(experiment: Callable[..., Any], recommend: Callable[[dict[s
         return
     watcher.refuse(_unfair(watcher.trained) or _wrong_errors(watcher.measured, answer))
     print("✓ loss_on_the_hole: a fair design")
-    RECOMMEND.check(lambda a, b, c, d, knows: recommend({"everywhere": (a, b), "hole": (c, d)}, knows))
+    RECOMMEND.check(recommend)
 
 
 def _write_down_training(
@@ -281,13 +307,13 @@ def _unfair(runs: list[Record]) -> str | None:
     if missing := {"everywhere", "hole"} - set(of):
         return f'there is no run with loss_on="{missing.pop()}": with one run alone nothing is compared'
     one, other = of["everywhere"], of["hole"]
-    if one.corrupt != other.corrupt:
+    if any(run.corrupt != one.corrupt for run in runs):
         return f"the two are trained with different holes, {one.corrupt!r} and {other.corrupt!r}"
-    if one.settings.get("seed", 0) != other.settings.get("seed", 0):
-        return "the two runs have different seeds; let the loss be the only difference"
-    if one.settings != other.settings:
-        return f"the two runs are trained differently, {one.settings} against {other.settings}"
-    if type(one.model) is not type(other.model) or str(one.model) != str(other.model):
+    if flaw := seeds_flaw(runs, lambda run: run.loss_on):
+        return f"the two runs have different seeds ({flaw}); let the loss be the only difference"
+    if different := [run.settings for run in runs if run.settings | {"seed": 0} != one.settings | {"seed": 0}]:
+        return f"the two runs are trained differently, {show(one.settings)} against {show(different[0])}"
+    if any(type(run.model) is not type(one.model) or str(run.model) != str(one.model) for run in runs):
         return "the two models differ in size or kind; let the loss be the only difference"
     return None
 
@@ -298,12 +324,12 @@ def _wrong_errors(runs: list[Record], answer: Any) -> str | None:
     if len(measured) < 2:
         return "not both models were measured with the score handed to your function: score(model, data.test, hole)"
     if not isinstance(answer, Mapping) or sorted(answer) != ["everywhere", "hole"]:
-        return f'return {{"everywhere": (inside, outside), "hole": (inside, outside)}}, got {answer!r}'
+        return f'return {{"everywhere": (inside, outside), "hole": (inside, outside)}}, got {show(answer)}'
     for key, wanted in measured.items():
         given = answer[key]
         if not isinstance(given, tuple | list) or len(given) != 2:
-            return f"{key!r} needs two numbers, (inside, outside), got {given!r}"
-        if any(isinstance(value, Estimate) or not isinstance(value, float | int) for value in given):
+            return f"{key!r} needs two numbers, (inside, outside), got {show(given)}"
+        if any(isinstance(value, Estimate) or not isinstance(value, Real) for value in given):
             return "the errors must be plain numbers: score(…) gives two Estimates, take the .value of each"
         if tuple(given) == wanted[::-1]:
             return "inside and outside are exchanged; score(…) gives the error inside first"
@@ -367,4 +393,5 @@ RECOMMEND = Question(
         (0.02, 0.080, 0.09, 0.0730, False),
         (0.05, 0.030, 0.06, 0.0100, False),
     ],
+    adapt=lambda recommend: lambda a, b, c, d, knows: recommend({"everywhere": (a, b), "hole": (c, d)}, knows),
 )

@@ -2,13 +2,17 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed, answer_of, show
+from autoencoder_lab.checks.compare import CheckFailed, answer_of, explaining, show
 from autoencoder_lab.checks.experiment import Record, Watcher, numbered_images, numbers_in
+from autoencoder_lab.checks.notebooks import vae_network as of_own_vae
+from autoencoder_lab.checks.notebooks.vae_network import NO_NUMPY
 from autoencoder_lab.checks.question import Inputs, Question, by_sentence
 from autoencoder_lab.data.split import ImageData
 
@@ -25,8 +29,9 @@ def _one_for_each_image(student: Callable[[Tensor, Tensor], Any]) -> Callable[[T
 
     def watched(mu: Tensor, log_var: Tensor) -> Any:
         answer = student(mu, log_var)
-        if not isinstance(answer, Tensor):
+        if not isinstance(answer, Tensor | Real):
             return answer
+        answer = torch.as_tensor(answer)
         if answer.shape == mu.shape:
             raise CheckFailed("gaussian_kl: that is one KL for each dimension; sum over the dimensions, dim=1")
         if answer.ndim == 0:
@@ -57,6 +62,30 @@ GAUSSIAN_KL_MISTAKES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     ),
     "log σ² is halved in the last term; with the ½ before the bracket it stands there whole": lambda mu, log_var: (
         0.5 * (mu.square() + log_var.exp() - 1 - 0.5 * log_var).sum(dim=1)
+    ),
+    "the ½ stands before the first term only; it belongs to the whole bracket: ½ (μ² + σ² − 1 − log σ²)": (
+        lambda mu, log_var: (0.5 * mu.square() + log_var.exp() - 1 - log_var).sum(dim=1)
+    ),
+    "the ½ stands before the first two terms only; it belongs to the whole bracket: ½ (μ² + σ² − 1 − log σ²)": (
+        lambda mu, log_var: (0.5 * (mu.square() + log_var.exp()) - 1 - log_var).sum(dim=1)
+    ),
+    "the ½ stands before the last terms only; it belongs to the whole bracket: ½ (μ² + σ² − 1 − log σ²)": (
+        lambda mu, log_var: (mu.square() + 0.5 * (log_var.exp() - 1 - log_var)).sum(dim=1)
+    ),
+    "the ½ does not reach the −1; it belongs to the whole bracket: ½ (μ² + σ² − 1 − log σ²)": lambda mu, log_var: (
+        0.5 * (mu.square() + log_var.exp() - log_var) - 1
+    ).sum(dim=1),
+    "the ½ does not reach log σ²; it belongs to the whole bracket: ½ (μ² + σ² − 1 − log σ²)": lambda mu, log_var: (
+        0.5 * (mu.square() + log_var.exp() - 1) - log_var
+    ).sum(dim=1),
+    "the 1 is added; it is subtracted: at μ = 0 and σ = 1 the KL must be 0": lambda mu, log_var: (
+        _kl(mu, log_var.exp()) + mu.shape[1]
+    ),
+    "μ has an absolute value, not a square": lambda mu, log_var: (
+        0.5 * (mu.abs() + log_var.exp() - 1 - log_var).sum(dim=1)
+    ),
+    "σ² is squared once more: exp(log_var) is σ² already": lambda mu, log_var: (
+        0.5 * (mu.square() + log_var.exp().square() - 1 - log_var).sum(dim=1)
     ),
     "the factor ½ is missing": lambda mu, log_var: 2 * _kl(mu, log_var.exp()),
     "you average over the dimensions; a KL of independent dimensions is their sum": lambda mu, log_var: (
@@ -121,15 +150,32 @@ def _reparameterise(mu: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
     return mu + torch.exp(0.5 * log_var) * noise
 
 
+def gradient_flaw(z: Tensor, mu: Tensor, log_var: Tensor, leaves: tuple[Tensor, Tensor] | None = None) -> str | None:
+    """What is wrong with the way of a gradient from a draw z back to μ and log σ², or None."""
+    leaves = leaves or (mu, log_var)
+    reached = torch.autograd.grad(z.sum(), leaves, allow_unused=True) if z.requires_grad else (None, None)
+    wanted = torch.ones_like(mu), 0.5 * (z - mu).detach()  # of z = μ + exp(log σ² / 2) ε
+    for what, gradient, right in zip(("mu", "log_var"), reached, wanted, strict=True):
+        if gradient is None or not gradient.any():
+            return (
+                f"no gradient reaches {what}, which could not learn. A distribution's sample() lets none through, "
+                "rsample() does; so do z = μ + σ·ε without detach(), item(), .data, NumPy or torch.no_grad()"
+            )
+        if not torch.allclose(gradient.float(), right.float(), atol=1e-3, rtol=1e-3):
+            return f"the gradient that reaches {what} is not that of z = μ + σ·ε; is a part of it detached?"
+    return None
+
+
 def _with_its_gradient(student: Callable[[Tensor, Tensor, Tensor], Any]) -> Callable[[Tensor, Tensor, Tensor], Any]:
     """The student's z, after a look at what z alone does not show."""
 
     def watched(mu: Tensor, log_var: Tensor, noise: Tensor) -> Any:
         leaves = mu.requires_grad_(), log_var.requires_grad_()
         inputs = (mu * 1, log_var * 1, noise)  # no leaves: those may not be changed in place, and PyTorch says so oddly
-        z = student(*inputs)
+        with explaining("reparameterise", NO_NUMPY):
+            z = student(*inputs)
         if not isinstance(z, Tensor) or z.shape != mu.shape:
-            return z
+            return z.detach() if isinstance(z, Tensor) else z
         if any(not torch.equal(given, kept) for given, kept in zip(inputs, (mu, log_var, noise), strict=True)):
             raise CheckFailed("reparameterise: your function changes its input in place; use z = mu + … instead")
         again = student(mu * 1, log_var * 1, noise.clone())
@@ -137,14 +183,9 @@ def _with_its_gradient(student: Callable[[Tensor, Tensor, Tensor], Any]) -> Call
             raise CheckFailed(
                 "reparameterise: two calls differ, so you draw noise of your own; use the noise you are given"
             )
-        if torch.allclose(z, _reparameterise(mu, log_var, noise), atol=1e-4):
-            reached = torch.autograd.grad(z.sum(), leaves, allow_unused=True) if z.requires_grad else (None, None)
-            for what, gradient in zip(("mu", "log_var"), reached, strict=True):
-                if gradient is None:
-                    raise CheckFailed(
-                        f"reparameterise: the values are right, but no gradient reaches {what}, which could not "
-                        "learn; compute z without detach(), item(), .data or torch.no_grad()"
-                    )
+        right = torch.allclose(z.float(), _reparameterise(mu, log_var, noise), atol=1e-4)
+        if right and (flaw := gradient_flaw(z, mu, log_var, leaves)):
+            raise CheckFailed(f"reparameterise: the values are right, but {flaw}")
         return z.detach()
 
     return watched
@@ -161,6 +202,13 @@ REPARAMETERISE_MISTAKES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] =
     "σ = exp(log_var / 2); a factor of 2 in place of the ½ makes it σ⁴": lambda mu, log_var, noise: (
         mu + (2 * log_var).exp() * noise
     ),
+    "log_var / 2 is log σ; its exp is missing: σ = exp(log_var / 2)": lambda mu, log_var, noise: (
+        mu + 0.5 * log_var * noise
+    ),
+    "that is σ² halved; the ½ belongs into the exponent: σ = exp(log_var / 2)": lambda mu, log_var, noise: (
+        mu + 0.5 * log_var.exp() * noise
+    ),
+    "exp(√log_var) is no σ; σ = exp(log_var / 2)": lambda mu, log_var, noise: mu + log_var.sqrt().exp() * noise,
     "the noise is divided by σ": lambda mu, log_var, noise: mu + (-0.5 * log_var).exp() * noise,
     "there is no noise in z: that is μ, the code at test time; in training z is drawn": lambda mu, log_var, noise: mu,
     "there is no μ in z": lambda mu, log_var, noise: (0.5 * log_var).exp() * noise,
@@ -264,7 +312,19 @@ VAE_LOSS = Question(
     ],
 )
 
-# --- 3: an experiment ----------------------------------------------------------------------------------------------
+# --- 3: a variational autoencoder of one's own ---------------------------------------------------------------------
+
+
+def own_vae(network: Any) -> Any:
+    """Exercise 04.3: a class of nn.Module, or a network made of one: a VAE for pictures (B, 1, 28, 28).
+
+    posterior(x) gives μ and log σ², loss(x) is ‖x − x̂‖² + KL as one number, decode(z) and the call draw pictures.
+    Returns a new network, which `lab.fit` can train, where it is right; None where it is not done yet.
+    """
+    return of_own_vae.judge(network)
+
+
+# --- 4: an experiment ----------------------------------------------------------------------------------------------
 
 DECODED = 1000  # what the stand-in for a model adds to the number of an image that passes through it
 SAMPLED = 5000  # the number of its first sample
@@ -272,9 +332,9 @@ FEWEST = 20  # distances for a median
 
 
 def copying_experiment(experiment: Callable[..., Any], verdict: Callable[[dict[str, float]], Any]) -> None:
-    """Exercise 04.3: experiment(model, data, nearest) gives median distances to the nearest training image of "samples"
+    """Exercise 04.4: experiment(model, data, nearest) gives median distances to the nearest training image of "samples"
     and of a "control" of decoded images that cannot be copies; verdict(distances) says "copies" or "new". Slide 003."""
-    watcher = Watcher("copying_experiment", numbered_images())
+    watcher = Watcher("copying_experiment", _textured(numbered_images()))
 
     def nearest(images: Any, split: Any, *rest: Any) -> tuple[Tensor, Tensor]:
         distances = _write_down_distances(watcher, images, split)
@@ -286,7 +346,15 @@ def copying_experiment(experiment: Callable[..., Any], verdict: Callable[[dict[s
     measured = {one.kind: one.distances for one in watcher.measured}
     watcher.refuse(_copying_flaw(measured, answer))
     print("✓ copying_experiment: a control that can convict")
-    VERDICT.check(lambda samples, control: verdict({"samples": samples, "control": control}))
+    VERDICT.check(verdict)
+
+
+TEXTURE = 1e-4  # on every other pixel of an image of the data: what blurs or hides it has changed the image
+
+
+def _textured(data: ImageData) -> ImageData:
+    pattern = TEXTURE * ((torch.arange(4)[:, None] + torch.arange(4)) % 2)
+    return data.map(lambda images: images + pattern)
 
 
 class _MarkingModel:
@@ -306,7 +374,9 @@ class _MarkingModel:
     def decode(self, z: Tensor) -> Tensor:
         if z.ndim != 2 or z.shape[1] != 3:
             raise ValueError(f"{self.label} decodes codes of shape (B, 3), got {tuple(z.shape)}")
-        drawn = (z - z[:, :1]).abs().sum(dim=1) > 0  # codes drawn by the student's own randn: three different numbers
+        drawn = (z - z[:, :1]).abs().sum(
+            dim=1
+        ) > 0.01  # codes drawn by the student's own randn: three different numbers
         images = z[:, :1, None, None].expand(-1, 1, 4, 4) + DECODED / 1000
         return torch.where(drawn[:, None, None, None], self.sample(len(z)), images)
 
@@ -329,16 +399,20 @@ def _write_down_distances(watcher: Watcher, images: Any, split: Any) -> Tensor:
 
 
 def _kind(data: ImageData, images: Tensor) -> str:
-    """What these images are, by their numbers: "samples", "test decoded", "train", …, or "a mixture"."""
-    numbers = numbers_in(images)
-    if min(numbers) >= SAMPLED:
+    """What these images are, by their numbers: "samples", "test decoded", "train", …, "a mixture", "changed"."""
+    numbers, spread = numbers_in(images), images.flatten(1).amax(dim=1) - images.flatten(1).amin(dim=1)
+    if min(numbers) >= SAMPLED and not (spread > 0.01).any():
         return "samples"
     decoded = min(numbers) >= DECODED
     plain = frozenset(number - DECODED for number in numbers) if decoded else numbers
-    for split in ("train", "val", "test"):
-        if plain <= numbers_in(getattr(data, split).images):
+    known = {split: numbers_in(getattr(data, split).images) for split in ("train", "val", "test")}
+    whole = torch.allclose(spread, torch.full_like(spread, 0.0 if decoded else TEXTURE), atol=1e-5)
+    for split, its in known.items():
+        if whole and plain <= its:
             return f"{split} decoded" if decoded else split
-    return "a mixture"
+    of_several = all(number % DECODED in frozenset().union(*known.values()) for number in numbers)
+    pieces = bool(((spread < 1e-5) | ((spread - TEXTURE).abs() < 1e-5)).all())  # each image is one that is known
+    return "a mixture" if of_several and pieces and (whole or max(numbers) >= DECODED) else "changed"
 
 
 def _copying_flaw(measured: Mapping[str, Tensor], answer: Any) -> str | None:
@@ -357,10 +431,13 @@ def _copying_flaw(measured: Mapping[str, Tensor], answer: Any) -> str | None:
             "train": "the control is the training images themselves: their distance is 0, and nothing can be nearer",
             "train decoded": "the control was trained on, hence its small distance. Take new images",
             "a mixture": "the control mixes images of several kinds; take those of data.test",
+            "changed": "the control is no images of the data as they are: it is noise, or noise or blur was put on "
+            "them by hand. Noise is far from everything, blur near to everything, and neither is as smooth as what the "
+            "decoder draws. Take new images and send them through the decoder: model.reconstruct(data.test.images)",
         }[others[0].replace("val", "test") if others else ""]
     if not isinstance(answer, Mapping) or sorted(answer) != ["control", "samples"]:
-        return f'return a dictionary with the keys "samples" and "control", got {answer!r}'
-    if any(isinstance(value, bool) or not isinstance(value, float | int) for value in answer.values()):
+        return f'return a dictionary with the keys "samples" and "control", got {show(answer)}'
+    if any(isinstance(value, bool) or not isinstance(value, Real) for value in answer.values()):
         return "the two values must be plain numbers; .item() makes one of a tensor"
     kinds = {"samples": "samples", "control": control}
 
@@ -411,34 +488,44 @@ VERDICT = Question(
     _rule(lambda s, c: s < 0.8 * c),
     by_sentence(VERDICT_MISTAKES),
     lambda _: [(2.0, 10.0), (10.0, 10.0), (9.0, 10.0), (11.0, 10.0), (13.0, 10.0), (0.5, 0.55), (0.3, 0.9), (0.7, 5.0)],
+    adapt=lambda verdict: lambda samples, control: verdict({"samples": samples, "control": control}),
 )
 
-# --- 4: a code that is drawn in training and is μ at test time -----------------------------------------------------
+# --- 5: a code that is drawn in training and is μ at test time -----------------------------------------------------
 
 DRAWS = 4000
 
 
 def code(student: Callable[[Tensor, Tensor, bool], Any]) -> None:
-    """Exercise 04.4: student(mu, log_var, training), (B, d) each, gives z: a fresh draw in training, μ at test.
+    """Exercise 04.5: student(mu, log_var, training), (B, d) each, gives z: a fresh draw in training, μ at test.
 
     Judged by many draws: their mean, spread and correlations within five standard errors. Slide 002.
     """
     name = "code"
     generator = torch.Generator().manual_seed(0)
     mu, log_var = torch.randn(3, 2, generator=generator), torch.tensor([[-2.0, 0.5], [1.0, -1.0], [-0.5, 1.5]])
-    answer = answer_of(name, lambda: student(mu.clone(), log_var.clone(), False))
+    answer = answer_of(name, student, mu.clone(), log_var.clone(), False)
     if answer is None:
         return
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        draws = [student(mu.clone(), log_var.clone(), True) for _ in range(DRAWS)]
+        if (drawn := answer_of(name, student, mu.clone(), log_var.clone(), True)) is None:
+            return
+        draws = [drawn, *(student(mu.clone(), log_var.clone(), True) for _ in range(DRAWS - 1))]
         at_test = [student(mu.clone(), log_var.clone(), False) for _ in range(2)]
-    for what, z in (("training=False", answer), ("training=True", draws[0])):
+    for what, z in (("training=False", answer), ("training=True", drawn)):
+        if isinstance(z, np.ndarray):
+            raise CheckFailed(f"{name}: with {what} you return a NumPy array. {next(iter(NO_NUMPY.values()))}")
         if not isinstance(z, Tensor) or z.shape != mu.shape:
             given = tuple(z.shape) if isinstance(z, Tensor) else show(z)
             raise CheckFailed(f"{name}: with {what} return codes of shape {tuple(mu.shape)}, like mu; got {given}")
     if flaw := _at_test(at_test, mu, log_var) or _in_training(torch.stack(draws).detach(), mu, log_var):
         raise CheckFailed(f"{name}: {flaw}")
+    leaves = mu.clone().requires_grad_(), log_var.clone().requires_grad_()
+    with explaining(name, NO_NUMPY):
+        z = student(leaves[0] * 1, leaves[1] * 1, True)
+    if flaw := gradient_flaw(z, *leaves):
+        raise CheckFailed(f"{name}: the draws have the right distribution, but {flaw}")
     print(f"✓ {name}: correct")
 
 

@@ -1,14 +1,25 @@
 """The checks of notebook 04b, the latent space: right functions beside the commonest wrong ones."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from autoencoder_lab.checks.compare import CheckFailed
-from autoencoder_lab.checks.experiment import Record, Watcher, alike_but_for, concluded, conclusion_names, noise_images
+from autoencoder_lab.checks.compare import CheckFailed, show
+from autoencoder_lab.checks.conclusion import Figure, clause_of, figures, sentence
+from autoencoder_lab.checks.experiment import (
+    Record,
+    Watcher,
+    alike_but_for,
+    concluded,
+    mean_of,
+    noise_images,
+    seeds_flaw,
+)
 from autoencoder_lab.checks.question import Inputs, Question, by_sentence
 
 # --- 1: a path between two codes -----------------------------------------------------------------------------------
@@ -101,6 +112,11 @@ def active_units(student: Callable[[Tensor, Tensor], Any]) -> None:
     ACTIVE_UNITS.check(student)
 
 
+def _kl(mu: Tensor, log_var: Tensor) -> Tensor:
+    """KL[q ‖ N(0, 1)] of each dimension, averaged over the images, in nats."""
+    return 0.5 * (mu.square() + log_var.exp() - 1 - log_var).mean(dim=0)
+
+
 def _varying_draws(mu: Tensor, log_var: Tensor) -> int:
     # Var[z] = Var[μ] + E[σ²], what the variance of many draws comes to
     return int((mu.var(dim=0) + log_var.exp().mean(dim=0) > 0.01).sum())
@@ -126,6 +142,13 @@ ACTIVE_UNITS_MISTAKES: dict[str, Callable[[Tensor, Tensor], float]] = {
     "you look at how much log σ² varies; what counts is the mean μ": lambda mu, log_var: int(
         (log_var.var(dim=0) > 0.01).sum()
     ),
+    "you count the dimensions whose KL is above 0.1, as notebook 04 does: a μ that stays where it is, far from 0, "
+    "costs KL and says nothing. Here the variance of μ over the images counts": lambda mu, log_var: int(
+        (_kl(mu, log_var) > 0.1).sum()
+    ),
+    "you count the dimensions whose KL is above 0.01; what counts is how much μ varies over the images": (
+        lambda mu, log_var: int((_kl(mu, log_var) > 0.01).sum())
+    ),
     "you count the inactive dimensions": lambda mu, log_var: int((mu.var(dim=0) <= 0.01).sum()),
     "the threshold is 0.01, not 0.1": lambda mu, log_var: int((mu.var(dim=0) > 0.1).sum()),
     "the threshold is 0.01; with 0 every dimension counts, for no μ is ever exactly constant": lambda mu, log_var: int(
@@ -144,7 +167,7 @@ def _posteriors(seed: int, size: float = 1.0) -> tuple[Tensor, Tensor]:
         (3, 1.0, 0.0, -3.0),  # active
         (1, 1.0, 0.5, -3.0),  # active, off centre
         (2, 0.2, 0.0, -0.1),  # active, faintly
-        (3, 0.0, 0.0, 0.0),  # dead
+        (5, 0.0, 0.0, 0.0),  # dead
         (4, 0.0, 2.0, 0.0),  # far from 0, but still
         (2, 0.0, 0.0, -1.5),  # only σ changes from image to image, see below
         (1, 0.03, 0.0, 0.0),  # moves too little
@@ -173,9 +196,10 @@ PLANTED = {0.5: 7, 2.0: 5, 8.0: 2, 32.0: 0}  # β: how many units the stand-in c
 def collapse_experiment(experiment: Callable[..., Any], result: Any = None, conclusion: str | None = None) -> None:
     """Exercise 04b.3: experiment(data, betas, fit, active) gives {β: active units on the test images}. Slide 003.
 
-    One VAE at each β, all else equal. Judged, as in 02.2, by what it fits and measures, with stand-ins that write down
-    what they are given: fit(model, data, …), active(model, split). result: what the real run returned; conclusion: a
-    sentence that names the β from which on no unit is active, or the largest β where some still are.
+    One VAE at each β, all else equal. Judged, as in 02.3, by what it fits and measures, with stand-ins that write down
+    what they are given: fit(model, data, …), active(model, split). Several seeds are as good as one; then a mean, or a
+    list, is returned for each β. result: what the real run returned; conclusion: a sentence that names the β from which
+    on no unit is active, or the largest β where some still are.
     """
     name = "collapse_experiment"
     watcher = Watcher(name, noise_images())
@@ -200,12 +224,62 @@ def collapse_experiment(experiment: Callable[..., Any], result: Any = None, conc
         return
     if not concluded(name, result, conclusion):
         return
-    if not isinstance(result, Mapping) or len(result) < 3:
-        raise CheckFailed(f"{name}: run it with three values of β at least, got {result!r}")
-    alive = [beta for beta, units in result.items() if units > 0]
-    dead = [beta for beta, units in result.items() if units == 0 and all(beta > other for other in alive)]
+    counts = {beta: mean_of(units) for beta, units in result.items()} if isinstance(result, Mapping) else {}
+    if len(counts) < 3 or None in counts.values() or not all(isinstance(beta, Real) for beta in counts):
+        raise CheckFailed(f"{name}: run it with three values of β at least, got {show(result)}")
+    _judge_conclusion(name, conclusion, {float(beta): float(units or 0) for beta, units in counts.items()})
+
+
+DEAD = (
+    r"\b(?:no (?:single )?(?:active )?(?:units?|dimensions?|one)|none|0 (?:active )?(?:units?|dimensions?)|nothing|"
+    r"dead|dies?|died|dying|collaps\w*|inactive|not (?:a single|1|any)|(?:no longer|not) (?:active|alive)|extinct)\b"
+)
+ALIVE = r"\b(?:active|alive|lives?|living|survives?|surviving|awake|remain\w*|still|works?)\b"
+BEYOND, SHORT_OF = r"(?:above|beyond|past|over|after|larger than|more than)", r"(?:below|before|smaller than|less than)"
+FEWER = r"\b(?:fewer|less|some|half)\b"
+
+
+def _judge_conclusion(name: str, conclusion: Any, counts: Mapping[float, float]) -> None:
+    """Pass if the sentence names a border between life and death, and says nothing else than what was counted."""
+    text = sentence(name, conclusion)
+    alive = [beta for beta, units in counts.items() if units > 0]
+    dead = [beta for beta, units in counts.items() if units == 0 and all(beta > other for other in alive)]
+    border = {min(dead), *([max(alive)] if alive else [])} if dead else {max(counts)}
+    named = [(number, float(number.value)) for number in figures(text) if number.value in counts]
+    for number, beta in named:
+        if flaw := _contradiction(text, number, beta, counts):
+            raise CheckFailed(f"{name}: {flaw}. You measured {show(dict(counts))}")
     hint = "from which β on was no unit active?" if dead else "name the largest β you tried, at which units were active"
-    conclusion_names(name, conclusion, [min(dead) if dead else max(result)], f"{hint} You measured {dict(result)}")
+    told = [beta for number, beta in named if not re.search(r"\bfewer\b", text[slice(*clause_of(text, number.start))])]
+    if not border & set(told):
+        raise CheckFailed(f"{name}: a conclusion names its figure: {hint} You measured {show(dict(counts))}")
+    print(f"✓ {name}: a sound experiment, and a conclusion with its figure")
+
+
+def _contradiction(text: str, number: Figure, beta: float, counts: Mapping[float, float]) -> str | None:
+    """What the clause round a β says that was not counted, or None."""
+    start, end = clause_of(text, number.start)
+    clause, before = text[start:end], text[start : number.start]
+    betas = sorted(counts)
+    if re.search(rf"\b{BEYOND} (?:a |the )?(?:β|beta)?\s*(?:=|of)?\s*$", before):
+        beta = next((other for other in betas if other > beta), beta)
+    if re.search(rf"\b{SHORT_OF} (?:a |the )?(?:β|beta)?\s*(?:=|of)?\s*$", before):
+        beta = next((other for other in reversed(betas) if other < beta), beta)
+    if re.search(r"\b(?:between|until|till)\b", clause) or len({f.value for f in figures(clause)} & set(betas)) > 1:
+        return None  # of several β in one clause none is said alone
+    units = counts[beta]
+    says_dead = re.search(DEAD, clause) is not None and not re.search(rf"{FEWER}|not (?:all )?(?:dead|die)", clause)
+    says_alive = re.search(ALIVE, re.sub(DEAD + r"[^,;]*", " ", clause)) is not None
+    if says_dead and not says_alive and units > 0:
+        return f"you say that at β = {beta:g} no unit is active, but {units:g} were"
+    if says_alive and not says_dead and units == 0:
+        return f"you say that at β = {beta:g} units are active, but none was"
+    told = re.search(r"(?<![\d.])(\d+)(?: of (?:the |all )?\d+)?(?= (?:[a-z]+ )?(?:units?|dimensions?)\b)", clause)
+    if told and not says_dead and told.start() != number.start - start and abs(float(told[1]) - units) >= 1:
+        return f"you say {told[1]} units at β = {beta:g}, but {units:g} were active"
+    if re.search(r"\b(?:all|every)\b", clause) and says_alive and not says_dead and units < max(counts.values()):
+        return f"you say that at β = {beta:g} all units are active, but {units:g} were"
+    return None
 
 
 def _write_down_training(watcher: Watcher, model: Any, trained_on: Any, settings: dict[str, Any]) -> None:
@@ -227,7 +301,7 @@ def _beta_flaw(watcher: Watcher) -> str | None:
         return f"all your models have β = {trained[0]:g}; give each its own: lab.VAE(latent, beta=beta)"
     if missing := [beta for beta in PLANTED if beta not in trained]:
         return f"there is no run with β = {missing[0]:g}; train one VAE for each of the `betas` you are given"
-    if len(trained) > len(set(trained)) or set(trained) - set(PLANTED):
+    if set(trained) - set(PLANTED):
         return (
             f"train one VAE for each of the `betas` you are given, {list(PLANTED)}, and no other; yours have {trained}"
         )
@@ -237,15 +311,15 @@ def _beta_flaw(watcher: Watcher) -> str | None:
 def _second_difference(watcher: Watcher) -> str | None:
     """In what the runs differ besides β, or what was not measured, or None."""
     first = watcher.trained[0]
+    if flaw := seeds_flaw(watcher.trained, lambda run: run.beta):
+        return f"the runs have different seeds ({flaw}); let β be the only difference"
     for run in watcher.trained[1:]:
-        for what, kept, given in (
-            ("code sizes", first.model.latent, run.model.latent),
-            ("seeds", first.settings["seed"], run.settings["seed"]),
-        ):
+        for what, kept, given in (("code sizes", first.model.latent, run.model.latent),):
             if kept != given:
                 return f"the runs have different {what}, {kept} and {given}; let β be the only difference"
-        if first.settings != run.settings:
-            return f"the runs are trained differently, {first.settings} against {run.settings}; only β may differ"
+        if first.settings | {"seed": 0} != run.settings | {"seed": 0}:
+            kept, given = show(first.settings), show(run.settings)
+            return f"the runs are trained differently, {kept} against {given}; only β may differ"
         if not torch.equal(first.images, run.images):
             return "the runs learn from different images; only β may differ"
         if not alike_but_for("beta", first.model, run.model):
@@ -261,9 +335,10 @@ def _wrong_counts(watcher: Watcher, answer: Any) -> str | None:
     """What is wrong with the numbers returned, or None."""
     counts = {run.beta: run.units for run in watcher.trained}
     if not isinstance(answer, Mapping) or set(answer) != set(counts):
-        return f"return a dictionary {{β: active units}} with the keys {sorted(counts)}, got {answer!r}"
-    if dict(answer) == counts:
+        return f"return a dictionary {{β: active units}} with the keys {sorted(counts)}, got {show(answer)}"
+    given = {beta: mean_of(units) for beta, units in answer.items()}  # of several seeds a mean, or a list
+    if given == counts:
         return None
-    if sorted(answer.values(), key=str) == sorted(counts.values(), key=str):
+    if sorted(given.values(), key=str) == sorted(map(float, counts.values()), key=str):
         return "the counts stand under the wrong β; are some of them exchanged?"
-    return f"the counts returned, {dict(answer)}, are not those that `active` gave, {counts}"
+    return f"the counts returned, {show(dict(answer))}, are not those that `active` gave, {show(counts)}"

@@ -1,7 +1,9 @@
-"""The checks of notebook 05, the generative adversarial network: its losses, its two steps, and an experiment."""
+"""The checks of notebook 05, the generative adversarial network: losses, two steps, two networks, an experiment."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import torch
@@ -9,7 +11,9 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from autoencoder_lab.checks.compare import CheckFailed, answer_of, explaining, show
-from autoencoder_lab.checks.experiment import Watcher, concluded, conclusion_names
+from autoencoder_lab.checks.conclusion import Figure, clause_of, figures, sentence
+from autoencoder_lab.checks.experiment import Watcher, concluded, mean_of
+from autoencoder_lab.checks.notebooks.two_networks import flaw_of_players
 from autoencoder_lab.checks.question import Inputs, Question, by_sentence
 from autoencoder_lab.data.plane import Modes
 
@@ -54,14 +58,34 @@ def _stable(student: Callable[[Tensor, Tensor], Any]) -> Callable[[Tensor, Tenso
         parts = answer if isinstance(answer, tuple | list) else ()
         if len(parts) == 2 and all(isinstance(part, Tensor) and part.shape == real.shape for part in parts):
             raise CheckFailed("adversarial_losses: that is a loss for each image; average over the batch")
-        if real.abs().max() > 100 and len(parts) == 2 and not all(math.isfinite(float(part)) for part in parts):
+        if real.abs().max() < 100 or not _one_number_each(parts):
+            return answer
+        if not all(math.isfinite(float(part)) for part in parts):
             raise CheckFailed(
                 "adversarial_losses: right for small logits, but at ±150 the result is infinite or nan: sigmoid rounds "
                 "to 0 or 1 there. Use softplus, logsigmoid or binary_cross_entropy_with_logits"
             )
+        near = torch.tensor([0.5, -1.0]), torch.tensor([1.5, 0.3])
+        if _close(student(*near), _both_losses(*near), 0.01) and not _close(parts, _both_losses(real, fake), 1e-3):
+            raise CheckFailed(
+                "adversarial_losses: right for small logits, but at ±150 the losses stop growing: an ε inside the "
+                "logarithm, a clamp, or BCELoss, which cuts off at 100, bounds log(sigmoid), and where it is flat "
+                "nothing is learned. Use softplus, logsigmoid or binary_cross_entropy_with_logits on the logits"
+            )
         return answer
 
     return watched
+
+
+def _one_number_each(parts: Any) -> bool:
+    return len(parts) == 2 and all(
+        isinstance(part, Tensor | Real) and torch.as_tensor(part).numel() == 1 for part in parts
+    )
+
+
+def _close(given: Any, wanted: Pair, tolerance: float) -> bool:
+    pairs = zip(given, wanted, strict=True)
+    return all(abs(float(one) - float(other)) <= tolerance * (1 + abs(float(other))) for one, other in pairs)
 
 
 ADVERSARIAL_MISTAKES: dict[str, Callable[[Tensor, Tensor], Pair]] = {
@@ -96,6 +120,34 @@ ADVERSARIAL_MISTAKES: dict[str, Callable[[Tensor, Tensor], Pair]] = {
     "that is the value V, which the critic makes large; the loss to be made small is −V": lambda real, fake: (
         -_critic_loss(real, fake),
         _generator_loss(fake),
+    ),
+    "the minus is missing in both losses: log D is negative, and a loss of −log D is what falls as D rises": (
+        lambda real, fake: (-_critic_loss(real, fake), -_generator_loss(fake))
+    ),
+    "a minus is missing: the critic's second term is −E log(1 − D(G(z))) as well": lambda real, fake: (
+        F.softplus(-real).mean() - F.softplus(fake).mean(),
+        _generator_loss(fake),
+    ),
+    "a minus is missing: the critic's first term is −E log D(x) as well": lambda real, fake: (
+        F.softplus(fake).mean() - F.softplus(-real).mean(),
+        _generator_loss(fake),
+    ),
+    "minuses are missing: the critic's second term and the generator's loss both need one": lambda real, fake: (
+        F.softplus(-real).mean() - F.softplus(fake).mean(),
+        -_generator_loss(fake),
+    ),
+    "both losses are halved; nothing is averaged over real and fake together": lambda real, fake: (
+        0.5 * _critic_loss(real, fake),
+        0.5 * _generator_loss(fake),
+    ),
+    "the generator's loss is doubled": lambda real, fake: (_critic_loss(real, fake), 2 * _generator_loss(fake)),
+    "the logarithm is missing: these are means of D itself": lambda real, fake: (
+        -real.sigmoid().mean() - (1 - fake.sigmoid()).mean(),
+        -fake.sigmoid().mean(),
+    ),
+    "the mean is taken before the logarithm: average log D, not D": lambda real, fake: (
+        -real.sigmoid().mean().log() - (1 - fake.sigmoid().mean()).log(),
+        -fake.sigmoid().mean().log(),
     ),
     "the critic's loss is halved: V adds the two means. (One mean over all 2B logits halves it.)": lambda real, fake: (
         0.5 * _critic_loss(real, fake),
@@ -196,7 +248,9 @@ def _two_steps(name: str, step: Step, trained: int, guarded: bool = False) -> Ca
             raise CheckFailed(f"{name}: your function trains but returns nothing; return the loss")
         if guarded:
             _complain_of_the_other(name, trained, other, mover, before)
-        return torch.stack([torch.as_tensor(loss).detach().float() for loss in losses]), _weights(mover)
+        if not all(isinstance(loss, Tensor | Real) and torch.as_tensor(loss).numel() == 1 for loss in losses):
+            raise CheckFailed(f"{name}: return the loss, one number; got {show(losses[0])}")
+        return torch.stack([torch.as_tensor(loss).detach().float().reshape(()) for loss in losses]), _weights(mover)
 
     return two_steps
 
@@ -218,6 +272,8 @@ def _complain_of_the_other(name: str, trained: int, other: nn.Module, mover: nn.
     if any(p.grad is not None and p.grad.abs().sum() > 0 for p in other.parameters()):
         what = ("critic", "freeze it while the generator learns") if not trained else ("generator", "detach the fakes")
         raise CheckFailed(f"{name}: gradients have piled up in the {what[0]}, which this step is not about; {what[1]}")
+    if not (mover.training and other.training):
+        raise CheckFailed(f"{name}: a network is left in evaluation mode after your step; train() sets it back")
     if not all(p.requires_grad for network in (mover, other) for p in network.parameters()):
         raise CheckFailed(
             f"{name}: a network is still frozen after your step; requires_grad_(True) lets it learn again"
@@ -261,12 +317,14 @@ def _step_question(name: str, right: Step, mistakes: Mapping[str, Step], trained
     )
 
 
-def _descend(loss: Tensor, optimiser: Any, clear: bool = True, climb: bool = False, move: bool = True) -> Tensor:
+def _descend(
+    loss: Tensor, optimiser: Any, clear: bool = True, climb: bool = False, move: bool = True, again: bool = False
+) -> Tensor:
     """A step down `loss`, with or without a slip; gives the loss."""
     if clear:
         optimiser.zero_grad()
     (-loss if climb else loss).backward()
-    if move:
+    for _ in range(int(move) + int(again)):
         optimiser.step()
     return loss
 
@@ -307,6 +365,26 @@ CRITIC_STEP_MISTAKES: dict[str, Step] = {
     "the loss is halved: add the two means; one mean over all 2B logits is half of it": _critic_step(
         lambda real, fake: 0.5 * _critic_loss(real, fake)
     ),
+    "the scores of the fakes are detached, so the critic learns from the real images alone; detach the fakes, "
+    "generator(noise).detach(), not what the critic says of them": _critic_step(
+        lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean().detach()
+    ),
+    "the scores of the real images are detached, so the critic learns from the fakes alone": _critic_step(
+        lambda real, fake: F.softplus(-real).mean().detach() + F.softplus(fake).mean()
+    ),
+    "both players' losses are added up; the critic's step lowers the critic's alone": _critic_step(
+        lambda real, fake: _critic_loss(real, fake) + _generator_loss(fake)
+    ),
+    "step() is called twice for one gradient": _critic_step(again=True),
+    "these are squared errors, as in a least-squares GAN; take the two logarithms": _critic_step(
+        lambda real, fake: (real.sigmoid() - 1).square().mean() + fake.sigmoid().square().mean()
+    ),
+    "these are means of logits, as in a Wasserstein GAN; take the two logarithms": _critic_step(
+        lambda real, fake: fake.mean() - real.mean()
+    ),
+    "the loss is returned with a minus sign, or is the value V; the critic is trained rightly": (
+        lambda *arguments: -_critic_step()(*arguments)
+    ),
     "you sum over the batch; take means": _critic_step(lambda real, fake: len(real) * _critic_loss(real, fake)),
     "that is the generator's loss: the critic learns to be fooled": _critic_step(
         lambda real, fake: _generator_loss(fake)
@@ -327,6 +405,7 @@ GENERATOR_STEP_MISTAKES: dict[str, Step] = {
     "the gradients pile up: call optimiser.zero_grad() before backward()": _generator_step(clear=False),
     "the weights never change. Are the fakes detached, or is step() missing?": _generator_step(move=False),
     "you climb: call backward() on the loss itself": _generator_step(climb=True),
+    "step() is called twice for one gradient": _generator_step(again=True),
     "you sum over the batch; take the mean": _generator_step(lambda fake: len(fake) * _generator_loss(fake)),
     "that is the mean logit of a hinge or Wasserstein GAN; take −log D": _generator_step(lambda fake: -fake.mean()),
     "that is the squared error of a least-squares GAN; take −log D": _generator_step(
@@ -365,7 +444,30 @@ def critic_network(critic: Callable[[Tensor], Any]) -> None:
     print(f"✓ {name}: correct")
 
 
-# --- 3: an experiment ----------------------------------------------------------------------------------------------
+# --- 3: two networks -----------------------------------------------------------------------------------------------
+
+
+def players(student: Callable[[], Any]) -> None:
+    """Exercise 05.3: student() gives (G, D), two nn.Modules that can meet in a game.
+
+    G: z (B, 16) → pictures (B, 1, 28, 28) in [0, 1]; D: pictures → logits (B,). Judged by shapes, by what their outputs
+    can be under any weights, and by whether the critic's opinion reaches the weights of both; not by what they draw.
+    """
+    name = "players"
+    answer = answer_of(name, student)
+    if answer is None:
+        return
+    with torch.inference_mode(False), torch.enable_grad():
+        try:
+            flaw, advice = flaw_of_players(answer)
+        except CheckFailed as error:
+            raise CheckFailed(f"{name}: {error}") from None
+    if flaw:
+        raise CheckFailed(f"{name}: {flaw}")
+    print(f"✓ {name}: two networks that can play{advice and f'; but {advice}'}")
+
+
+# --- 4: an experiment ----------------------------------------------------------------------------------------------
 
 COUNTS, FEWEST_GAMES, FEWEST_ROUNDS = (1, 2, 5), 10, 500
 
@@ -373,7 +475,7 @@ COUNTS, FEWEST_GAMES, FEWEST_ROUNDS = (1, 2, 5), 10, 500
 def steps_experiment(
     experiment: Callable[..., Any], result: Mapping[int, float] | None = None, conclusion: str | None = None
 ) -> None:
-    """Exercise 05.3: experiment(counts, game) gives, for each number of generator steps a round, the share of games
+    """Exercise 05.4: experiment(counts, game) gives, for each number of generator steps a round, the share of games
     that end with all eight modes covered: {count: share}.
 
     The experiment is run with a stand-in for PlanarGAN that writes down how it is made and played; its design is
@@ -397,15 +499,85 @@ def steps_experiment(
         return
     if not isinstance(result, Mapping) or len(result) < 3 or 1 not in result:
         raise CheckFailed(
-            f"{name}: run it for at least three counts, 1 among them, and keep what it returns; {result!r}"
+            f"{name}: run it for at least three counts, 1 among them, and keep what it returns; {show(result)}"
         )
-    worst = min(result, key=lambda count: result[count])
-    hint = f"in how many per cent of the games are all modes found at {worst} steps, or at 1? ({dict(result)})"
-    conclusion_names(name, conclusion, [100 * share for share in result.values()], hint)
+    shares = {count: mean_of(share) for count, share in result.items()}
+    if not all(isinstance(count, int) and share is not None and 0 <= share <= 1 for count, share in shares.items()):
+        raise CheckFailed(f"{name}: result is what your function returned, {{count: share}}, got {show(result)}")
+    _judge_conclusion(name, conclusion, {count: share or 0.0 for count, share in shares.items()})
+
+
+# a share of all games or of none, in words, and games that miss it
+NONE_OF_THEM = r"\b(?:no (?:single )?games?|none|not (?:a single|1|one) game|never)\b"
+ALL_OF_THEM = r"\b(?:(?:all|every)(?: of)?(?: the)?(?: \d+)? games?|always)\b"
+FAILS = r"\b(?:fail\w*|los[et]\w*|miss\w*|collaps\w*|incomplete|not all|without all|do(?:es)? not|cannot|never)\b"
+UNFAILING = (
+    r"\b(?:no|not|never|none|without|nothing|0)(?: \w+){0,2} (?:is |are )?(?:fail\w*|los[et]\w*|miss\w*|collaps\w*)"
+)
+
+
+def _judge_conclusion(name: str, conclusion: Any, shares: Mapping[int, float]) -> None:
+    """Pass if the sentence names a share that was measured, of the number of steps that it stands beside."""
+    text = sentence(name, conclusion)
+    text = re.sub(r"\b(\d+)\s*(?:/|(?:out )?of(?: the| all)?|in)\s*(?:the )?(\d+)\b(?!\s*%)", _fraction, text)
+    text = re.sub(NONE_OF_THEM, " 0 % of the games ", re.sub(ALL_OF_THEM, " 100 % of the games ", text))
+    counts = [
+        (int(found[1]), found.start(1))
+        for found in re.finditer(
+            r"\b(\d+)(?= ?(?:generator |training )?steps?\b|(?:, \d+)*(?: and|,| or)+ \d+ steps)", text
+        )
+        if int(found[1]) in shares
+    ]
+    said = [
+        figure
+        for figure in figures(text)
+        if figure.start not in [place for _, place in counts] and (figure.unit == "%" or figure.value < 1)
+    ]
+    values = [_successes(text, figure) for figure in said]
+    in_order = len(counts) == len(values) and all(
+        _near(value, shares[count]) for value, (count, _) in zip(values, counts, strict=True)
+    )
+    known = [value for value in values if any(_near(value, share) for share in shares.values())]
+    beside = [_beside(figure, counts) for figure in said]
+    right = all(
+        not counts or any(_near(value, shares[count]) for count in near)
+        for value, near in zip(values, beside, strict=True)
+        if value in known
+    )
+    worst = min(shares, key=lambda count: shares[count])
+    if not known:
+        hint = f"in how many per cent of the games are all modes found at {worst} steps, or at 1?"
+        raise CheckFailed(f"{name}: a conclusion names its figure: {hint} ({show(dict(shares))})")
+    if not (right or in_order):
+        raise CheckFailed(f"{name}: your sentence gives a share to another number of steps: {show(dict(shares))}")
+    print(f"✓ {name}: a sound experiment, and a conclusion with its figure")
+
+
+def _fraction(found: re.Match[str]) -> str:
+    return f"{int(found[1]) / int(found[2]):.4g}" if 0 < int(found[2]) >= int(found[1]) else found[0]
+
+
+def _successes(text: str, figure: Figure) -> float:
+    """The share of games that succeed, by a figure that may be of those that fail."""
+    share = figure.value / 100 if figure.unit == "%" else figure.value
+    start, end = clause_of(text, figure.start)
+    clause = re.sub(UNFAILING, " ", text[start:end])
+    return 1 - share if re.search(FAILS, clause) else share
+
+
+def _near(value: float, share: float) -> bool:
+    return abs(value - share) <= max(0.1 * share, 0.005)
+
+
+def _beside(figure: Figure, counts: Sequence[tuple[int, int]]) -> list[int]:
+    """The numbers of steps that stand next to a figure, before it and after it."""
+    before = [count for count, place in counts if place < figure.start]
+    after = [count for count, place in counts if place > figure.start]
+    return [*before[-1:], *after[:1]]
 
 
 class _StandInGames:
-    """Games of which 3, 5, 7, … of every ten end with eight modes, told apart by their generator steps."""
+    """Games of which 3, 5, 7, … of every ten end with eight modes, told apart by their steps; some with seven."""
 
     def __init__(self, seeds: Sequence[int], settings: dict[str, Any]) -> None:
         self.seeds, self.settings, self.rounds, self.asked_at = tuple(seeds), settings, 0, -1
@@ -421,14 +593,20 @@ class _StandInGames:
         self.asked_at = self.rounds
         return Modes(self._modes(), torch.full((len(self.seeds),), 0.5))
 
-    @property
-    def found(self) -> int:
-        """How many of the games end with eight modes, as `covered` says."""
-        return int((self._modes() == 8).sum())
-
     def _modes(self) -> Tensor:
         found = {1: 0.7, 2: 0.5, 5: 0.3}.get(self.steps, 0.1)
-        return torch.where(torch.arange(len(self.seeds)) < found * len(self.seeds), 8, 3)
+        game = torch.arange(len(self.seeds))
+        fewer = torch.where(game % 2 == 0, 7, 3)
+        return torch.where(game < found * len(self.seeds), 8, fewer)
+
+    def with_at_least(self, modes: int) -> int:
+        """How many of the games end with so many modes."""
+        return int((self._modes() >= modes).sum())
+
+    @property
+    def modes_in_all(self) -> int:
+        """The modes of all games together."""
+        return int(self._modes().sum())
 
 
 def _steps_flaw(games: Sequence[_StandInGames]) -> str | None:
@@ -471,22 +649,40 @@ def _flaw_of_answer(games: Sequence[_StandInGames], answer: Any) -> str | None:
     """What is wrong with the numbers that a well-played experiment returns, or None."""
     if not isinstance(answer, Mapping) or sorted(answer) != list(COUNTS):
         return f"return a dictionary {{count: share}} for the counts you are given, got {show(answer)}"
-    expected = {count: sum(each.found for each in games if each.steps == count) for count in COUNTS}
-    total = {count: sum(len(each.seeds) for each in games if each.steps == count) for count in COUNTS}
+    numbers = {count: mean_of(share) for count, share in answer.items()}
+    if None in numbers.values():
+        return f"return a dictionary {{count: share}} with one number for each count, got {show(answer)}"
 
-    def given(value: Callable[[int], float]) -> bool:
-        return all(abs(float(answer[n]) - value(n)) < 1e-6 for n in COUNTS)
+    def of(take: Callable[[_StandInGames], float]) -> dict[int, float]:
+        return {count: sum(take(each) for each in games if each.steps == count) for count in COUNTS}
 
-    if given(lambda n: expected[n] / total[n]):
+    def given(values: Mapping[int, float]) -> bool:
+        return all(abs((numbers[n] or 0.0) - values[n]) < 1e-6 for n in COUNTS)
+
+    total, found = of(lambda each: len(each.seeds)), of(lambda each: each.with_at_least(8))
+    share = {n: found[n] / total[n] for n in COUNTS}
+    if given(share):
         return None
-    if given(lambda n: expected[n]):
-        return "these are numbers of games; divide by how many were played"
-    if given(lambda n: 100 * expected[n] / total[n]):
-        return "these are percentages; return shares between 0 and 1"
-    if given(lambda n: 1 - expected[n] / total[n]):
-        return "these are the shares that fail; return those that cover all eight modes"
-    if given(lambda n: (8 * expected[n] + 3 * (total[n] - expected[n])) / total[n]):
-        return "these are mean numbers of modes; asked is the share of games with all eight: (covered == 8)"
-    if given(lambda n: 1.0):
-        return "every game counts for you; count those whose number of modes is 8, (covered == 8)"
+    wrong = {
+        "these are numbers of games; divide by how many were played": found,
+        "these are percentages; return shares between 0 and 1": {n: 100 * share[n] for n in COUNTS},
+        "these are the shares that fail; return those that cover all eight modes": {n: 1 - share[n] for n in COUNTS},
+        "these are mean numbers of modes; asked is the share of games with all eight: (covered == 8)": {
+            n: modes / total[n] for n, modes in of(lambda each: each.modes_in_all).items()
+        },
+        "these are shares of the modes; asked is the share of games with all eight of them: (covered == 8)": {
+            n: modes / total[n] / 8 for n, modes in of(lambda each: each.modes_in_all).items()
+        },
+        "every game counts for you; count those whose number of modes is 8, (covered == 8)": dict.fromkeys(COUNTS, 1.0),
+    }
+    seven, most = of(lambda each: each.with_at_least(7)), of(lambda each: each.with_at_least(4))
+    wrong["you count games with seven modes as well; all eight are asked for: (covered == 8)"] = {
+        n: seven[n] / total[n] for n in COUNTS
+    }
+    wrong["you count games that have most of their modes; all eight are asked for: (covered == 8)"] = {
+        n: most[n] / total[n] for n in COUNTS
+    }
+    for said, values in wrong.items():
+        if given(values):
+            return said
     return "the shares are not those of the games you played: (game.covered().covered == 8).double().mean()"

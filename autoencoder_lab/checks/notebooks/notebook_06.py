@@ -1,13 +1,24 @@
 """The checks of notebook 06, VICReg and the CCAE: right functions beside the commonest wrong ones."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from autoencoder_lab.checks.compare import CheckFailed, answer_of, show
-from autoencoder_lab.checks.experiment import Record, Watcher, alike_but_for, concluded, conclusion_names, noise_images
+from autoencoder_lab.checks.conclusion import conclusion_compares
+from autoencoder_lab.checks.experiment import (
+    Record,
+    Watcher,
+    alike_but_for,
+    concluded,
+    mean_of,
+    measured_numbers,
+    noise_images,
+    seeds_flaw,
+)
 from autoencoder_lab.checks.question import Question, by_sentence
 
 TERMS = ("variance", "invariance", "covariance")
@@ -32,8 +43,8 @@ def vicreg_terms(student: Callable[[Tensor, Tensor], Any]) -> None:
     if not isinstance(first, tuple | list) or len(first) != 3:
         raise CheckFailed(f"{name}: return three numbers, (variance, invariance, covariance), got {show(first)}")
     _complain_of_order(name, first, [question.right(*pairs[0]) for question in VICREG_TERMS])
-    for place, question in enumerate(VICREG_TERMS):
-        question.check(_one_term(student, place))
+    for question in VICREG_TERMS:
+        question.check(student)
     if not any(term is None or term is Ellipsis for term in first):
         _check_gradients(name, student, pairs[0])
 
@@ -44,6 +55,8 @@ def _one_term(student: Callable[[Tensor, Tensor], Any], place: int) -> Callable[
     def watched(z: Tensor, other: Tensor) -> Any:
         answer = student(z, other)
         value = list(answer.values() if isinstance(answer, Mapping) else answer)[place]
+        if value is None:
+            return ...  # one term at a time is allowed
         return value.detach() if isinstance(value, Tensor) else value
 
     return watched
@@ -52,10 +65,10 @@ def _one_term(student: Callable[[Tensor, Tensor], Any], place: int) -> Callable[
 def _embeddings(generator: Generator) -> list[tuple[Tensor, Tensor]]:
     """Pairs of batches whose dimensions spread by less and by more than 1, hang together, and are not centred."""
     cases = []
-    for rows, columns in ((6, 3), (5, 4)):
+    for rows, columns, wide in ((6, 3, 1.6), (5, 4, 1.6), (6, 3, 3.2)):  # in the last the mean spread is above 1
         mix = torch.randn(columns, columns, generator=generator)
         z, other = (torch.randn(rows, columns, generator=generator) @ mix for _ in range(2))
-        spread = torch.linspace(0.1, 1.6, columns)
+        spread = torch.linspace(0.1, wide, columns)
         z, other = z / z.std(dim=0) * spread + 0.4, other / other.std(dim=0) * spread.flip(0) * 0.9 - 0.3
         z[:, 1] = 0.7  # a dimension that says nothing: only ε is under its root
         cases.append((z, other))
@@ -98,9 +111,21 @@ def _variance_of_both_together(z: Tensor, other: Tensor) -> Tensor:
     return 2 * (1 - _deviation(torch.cat([z, other]))).clamp(min=0).mean()
 
 
+def _with_eps(eps: float) -> Term:
+    return _hinge(lambda z: (z.var(dim=0) + eps).sqrt())
+
+
 VARIANCE_MISTAKES: dict[str, Term] = {
-    "ε is missing under the root, √(Var + ε): at a constant batch the root has an infinite slope, and torch.sqrt a "
-    "gradient of nan": _hinge(lambda z: z.std(dim=0)),
+    "the hinge is on the mean of the spreads, max(0, 1 − mean of √…), where wide dimensions pay for those that "
+    "collapse; take max(0, 1 − √…) of each dimension, then the mean": _both(
+        lambda z: (1 - _deviation(z).mean()).clamp(min=0)
+    ),
+    **{
+        f"ε is there, but it is {eps:g}; take 1e-4, or the term and its slope at a collapse are others": _with_eps(eps)
+        for eps in (1e-2, 1e-3, 1e-5, 1e-6, 1e-7, 1e-8)
+    },
+    "ε is missing under the root, or far too small, √(Var + ε): at a constant batch the root has an infinite "
+    "slope, and torch.sqrt a gradient of nan": _hinge(lambda z: z.std(dim=0)),
     "ε stands outside the root, where it cannot save the gradient: √(Var + ε)": _hinge(lambda z: z.std(dim=0) + EPS),
     "you take the spread within each image (dim=1); what must not collapse is a dimension over the batch, dim=0": (
         _hinge(lambda z: (z.var(dim=1) + EPS).sqrt())
@@ -109,6 +134,12 @@ VARIANCE_MISTAKES: dict[str, Term] = {
     "each dimension, dim=0": _hinge(lambda z: (z.var() + EPS).sqrt()),
     "you take the variance; the hinge is on the standard deviation, its root. Near a collapse the variance has "
     "hardly a slope": _hinge(lambda z: z.var(dim=0) + EPS),
+    "you take the variance, z.var(0), without its root: the hinge is on the standard deviation √(Var + ε). Near a "
+    "collapse the variance has hardly a slope": _hinge(lambda z: z.var(dim=0)),
+    "the hinge is missing, and so is the root: max(0, 1 − √(Var + ε))": _both(lambda z: (1 - z.var(dim=0)).mean()),
+    "the hinge is missing, and the spread lacks its ε: max(0, 1 − √(Var + ε))": _both(
+        lambda z: (1 - z.std(dim=0)).mean()
+    ),
     "the hinge is squared; VICReg takes it as it is": _both(lambda z: (1 - _deviation(z)).clamp(min=0).square().mean()),
     "the hinge max(0, ·) is missing: dimensions that spread by more than 1 are rewarded and pay for those that "
     "collapse": _both(lambda z: (1 - _deviation(z)).mean()),
@@ -235,12 +266,16 @@ COVARIANCE_MISTAKES: dict[str, Term] = {
 }
 
 VICREG_TERMS = [
-    Question(f"vicreg_terms, {term}", right, by_sentence(mistakes), _embeddings, tolerance=2e-5)
-    for term, right, mistakes in zip(
-        TERMS,
-        (_variance, _invariance, _covariance),
-        (VARIANCE_MISTAKES, INVARIANCE_MISTAKES, COVARIANCE_MISTAKES),
-        strict=True,
+    Question(
+        f"vicreg_terms, {TERMS[place]}",
+        right,
+        by_sentence(mistakes),
+        _embeddings,
+        tolerance=2e-5 if place else 5e-6,  # in the variance it tells ε = 1e-8 from 0
+        adapt=partial(_one_term, place=place),
+    )
+    for place, (right, mistakes) in enumerate(
+        [(_variance, VARIANCE_MISTAKES), (_invariance, INVARIANCE_MISTAKES), (_covariance, COVARIANCE_MISTAKES)]
     )
 ]
 
@@ -303,8 +338,19 @@ def decoder_loss(student: Callable[..., Any]) -> None:
     after = [parameter.detach() for network in networks for parameter in network.parameters()]
     if not all(torch.equal(a, b) for a, b in zip(before, after, strict=True)):
         raise CheckFailed(f"{name}: your function changes weights; return the loss, the step is taken by the caller")
+    frozen = [
+        what
+        for what, network in zip(("encoder f", "projector p", "decoder d"), networks, strict=True)
+        if not all(parameter.requires_grad for parameter in network.parameters())
+    ]
     if flaw := _value_flaw(answer, x) or _gradient_flaw(answer, networks, x) or _crop_flaw(student):
         raise CheckFailed(f"{name}: {flaw}")
+    if frozen:
+        raise CheckFailed(
+            f"{name}: the loss is right, but it leaves the {' and the '.join(frozen)} frozen, and whoever trains the "
+            "network next finds that it learns nothing. Call requires_grad_(True) before you return: what was frozen "
+            "while the loss was computed stays out of its backward()"
+        )
     print(f"✓ {name}: correct, the decoder learns and the judge does not")
 
 
@@ -478,12 +524,15 @@ def term_experiment(experiment: Callable[..., Any], result: Any = None, conclusi
         return
     if not concluded(name, result, conclusion):
         return
-    try:
-        full, without = map(_number, result)
-    except (TypeError, ValueError) as error:
-        raise CheckFailed(f"{name}: result is what your function returned, (full, without), got {result!r}") from error
+    full, without = measured_numbers(name, result, 2)
     hint = f"how many times as large is the error without the term? You measured {full:.4g} and {without:.4g}"
-    conclusion_names(name, conclusion, [without / full], hint)
+    conclusion_compares(name, conclusion, without / full, hint, WITHOUT, FULL)
+
+
+WITHOUT = (
+    r"\b(?:without|remov\w*|dropp\w*|leav\w* (?:it |\w+ )?out|left out|missing|lack\w*|ablat\w*|taken? (?:out|away))\b"
+)
+FULL = r"\b(?:with (?:all|it|the|every|both|3)|full|complete|all 3)\b(?! (?:error|factor))"
 
 
 def _watched_answer(watcher: Watcher, experiment: Callable[..., Any], term: str) -> Any:
@@ -519,18 +568,24 @@ def _design_flaw(watcher: Watcher, term: str) -> str | None:
         return "nothing was trained with the fit handed to your function; call fit(model, data, …), not lab.fit"
     if len(runs) == 1:
         return "there is no control: train two CCAEs, one with all three terms and one without"
-    if len(runs) > 2:
-        return f"train two CCAEs, one with all three terms and one without `term`; you train {len(runs)}"
-    if flaw := _weight_flaw([run.weights for run in runs], term):
+    kinds = list(dict.fromkeys(run.weights for run in runs))
+    if len(kinds) > 2:
+        return (
+            "train two CCAEs, one with all three terms and one without `term`, with one seed or several; you train "
+            f"{len(kinds)} different ones"
+        )
+    if flaw := _weight_flaw(kinds if len(kinds) == 2 else kinds * 2, term):
         return flaw
-    one, two = runs
-    if one.settings["seed"] != two.settings["seed"]:
-        return "the runs have different seeds; then chance is a second difference"
-    if one.settings != two.settings:
-        return f"the runs are trained differently, {one.settings} and {two.settings}; only the term may differ"
-    if not torch.equal(one.images, two.images):
-        return "the runs learn from different images; only the term may differ"
-    if not alike_but_for("weights", one.model, two.model):
+    if flaw := seeds_flaw(runs, lambda run: run.weights):
+        return f"the runs have different seeds ({flaw}); then chance is a second difference"
+    one = runs[0]
+    for two in runs[1:]:
+        if one.settings | {"seed": 0} != two.settings | {"seed": 0}:
+            kept, given = show(one.settings), show(two.settings)
+            return f"the runs are trained differently, {kept} and {given}; only the term may differ"
+        if not torch.equal(one.images, two.images):
+            return "the runs learn from different images; only the term may differ"
+    if not all(alike_but_for("weights", one.model, two.model) for two in runs[1:]):
         return "the models differ in more than the term: give both the same code, views, judge, pixel and projector"
     if one.model.pixel:
         return f"pixel={one.model.pixel:g}: a pixel error does the decoder's teaching here; leave it at 0"
@@ -569,17 +624,15 @@ def _wrong_errors(runs: Sequence[Record], answer: Any) -> str | None:
     wanted = [by_completeness[True], by_completeness[False]]
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         return f"return two numbers, (full, without), got {show(answer)}"
-    try:
-        given = [_number(value) for value in answer]
-    except (TypeError, ValueError):
-        return f"return two numbers, (full, without), got {answer!r}"
-    if given == wanted:
+    given = [mean_of(value) for value in answer]  # of several seeds a mean, or a list
+    if None in given:
+        return f"return two numbers, (full, without), got {show(answer)}"
+    if _close(given, wanted):
         return None
-    if given == wanted[::-1]:
+    if _close(given, wanted[::-1]):
         return "the two are the wrong way round: first with all three terms, then without"
     return f"the numbers returned, {given}, are not those that `measure` gave, {wanted}"
 
 
-def _number(value: Any) -> float:
-    """A plain number, or an Estimate's."""
-    return float(getattr(value, "value", value))
+def _close(given: Sequence[float | None], wanted: Sequence[float]) -> bool:
+    return all(one is not None and abs(one - other) < 1e-6 for one, other in zip(given, wanted, strict=True))
