@@ -270,17 +270,26 @@ def missing(lab: str) -> Iterator[tuple[int, Answer, int, int]]:
                     yield 10 * answer.ids.index(student) // len(answer.ids), answer, student, draw
 
 
-def present_rows(lab: str) -> list[tuple[Answer, list[Row]]]:
-    """Each answer with its rows of the present code."""
+def stored_rows(lab: str) -> list[tuple[Answer, list[Row]]]:
+    """Each answer with its rows, those of earlier code too: `stale` says how many these are."""
     rows = read_rows(lab)
-    return [
-        (one, [row for row in rows if (row["answer"], row["code"]) == (one.name, code_of(one))]) for one in answers(lab)
-    ]
+    return [(one, [row for row in rows if row["answer"] == one.name]) for one in answers(lab)]
 
 
 def stale(lab: str) -> int:
     """How many stored rows are of other code than there is now."""
-    return len(read_rows(lab)) - sum(len(rows) for _, rows in present_rows(lab))
+    present = sum(row["code"] == code_of(answer) for answer, rows in stored_rows(lab) for row in rows)
+    return len(read_rows(lab)) - present
+
+
+def moved(rows: list[Row], to: list[Row], way: float) -> list[Row]:
+    """The rows that have figures, each figure moved a part of the way to its mean over the rows `to`."""
+    middle = {name: float(np.mean([row["figures"][name] for row in to])) for name in to[0]["figures"]}
+    return [
+        row | {"figures": {name: value + way * (middle[name] - value) for name, value in row["figures"].items()}}
+        for row in rows
+        if row["figures"]
+    ]
 
 
 def confirm(lab: str) -> None:
@@ -370,7 +379,7 @@ def table() -> str:
     lines = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
     for lab in LABS:
         by_kind: dict[str, list[list[Row]]] = {kind: [] for kind in COUNTS}
-        for answer, rows in present_rows(lab):
+        for answer, rows in stored_rows(lab):
             by_kind[answer.kind].append(rows)
         reference = by_kind["reference"][0]
         missed = [row["id"] for row in reference if share(lab, row) < 1]
@@ -409,7 +418,7 @@ def write_table() -> None:
 def state(lab: str) -> str:
     """What the rows say of each answer, by the present limits."""
     lines = []
-    for answer, rows in present_rows(lab):
+    for answer, rows in stored_rows(lab):
         missed = sum(share(lab, row) < 1 for row in rows)
         line = f"{lab} {answer.kind:9} {answer.name[:44]:44} {len(rows):4} rows, {missed:4} miss"
         figures = [row["figures"] for row in rows if row["figures"]]
@@ -435,8 +444,8 @@ def main() -> None:
         write_table()
         return
     if told.confirm:
-        for lab in chosen:
-            confirm(lab)
+        with ProcessPoolExecutor(told.jobs, mp_context=get_context("spawn")) as pool:
+            list(pool.map(confirm, chosen))
         return
     if told.state:
         print(*map(state, chosen), sep="\n")

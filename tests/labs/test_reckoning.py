@@ -11,14 +11,14 @@ import pytest
 
 from autoencoder_lab.grading.judge import Mark, Trained
 from labs import cheats, reckoning, reckoning_of_numbers
-from labs.reckoning import Answer, Row, answers, judge_of, present_rows, share
+from labs.reckoning import Answer, Row, answers, judge_of, moved, share, stored_rows
 from labs.sources import LABS
 
 TEXT = Path(__file__).parents[2] / "docs" / "instructors.md"
 
 
 def rows_of(lab: str, *kinds: str) -> list[tuple[Answer, list[Row]]]:
-    return [(answer, rows) for answer, rows in present_rows(lab) if answer.kind in kinds]
+    return [(answer, rows) for answer, rows in stored_rows(lab) if answer.kind in kinds]
 
 
 @pytest.mark.parametrize("lab", LABS)
@@ -34,6 +34,14 @@ def test_a_right_model_passes(lab: str) -> None:
 def test_a_mistake_fails_both_trainings_of_every_id(lab: str) -> None:
     for answer, rows in rows_of(lab, "mistake"):
         assert all(share(lab, row) < 1 for row in rows), answer.name
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_a_mistake_fails_by_a_clear_margin(lab: str) -> None:
+    """Each training of a mistake would fail even if all its figures were a fifth nearer to those of a right model."""
+    (_, reference), *_ = rows_of(lab, "reference")
+    for answer, rows in rows_of(lab, "mistake"):
+        assert all(share(lab, row) < 1 for row in moved(rows, reference, 0.2)), answer.name
 
 
 @pytest.mark.parametrize("lab", LABS)
