@@ -213,6 +213,9 @@ def _heading_problems(notebook: NotebookNode, parts: list[Section], core: list[S
             yield f"section {number} must be headed '## {number} · …', got '## {part.heading}'"
     headings = [part.heading for part in parts]
     yield from (f"expected one '## {name}'" for name in CLOSING if headings.count(name) != 1)
+    endings = [heading for heading in headings if heading in CLOSING or heading.startswith("Deeper · ")]
+    if endings[: len(CLOSING)] != list(CLOSING) or headings[len(headings) - len(endings) :] != endings:
+        yield f"the sections must be followed by {', '.join(CLOSING)} and then by what is Deeper, got {endings}"
 
 
 def _exercise_problems(notebook: NotebookNode) -> Iterator[str]:

@@ -392,6 +392,8 @@ SECTIONS = "\n\n".join(f"# %% [markdown]\n# ## {number} · More" for number in r
         ('        {"ask": "1 + 5?", "right": ("6", "count"), "wrong": {"7": "one too many"}},\n', "", "4 questions"),
         ('"wrong": {"7": "one too many"}', '"wrong": {"7": ""}', "option '7' has no explanation"),
         ("# ## Quiz", "# ## Questions", "expected one '## Quiz'"),
+        ("# ## Quiz", "# ## Deeper · Early", "must be followed by Take-aways, Quiz, From slide to cell"),
+        ("# ## Deeper · More numbers", "# ## More numbers", "and then by what is Deeper"),
         ("# |---|---|\n", "", "has no table"),
         ("# - Numbers can be doubled.", "#", "'Take-aways' says nothing"),
         ("({{glossary}}#code)", "(glossary)", "no link to the glossary"),
