@@ -130,7 +130,7 @@ def verdict(rows: Rows) -> Verdict:
     image, r = over_seeds(rows, "mse_mean_image"), over_seeds(rows, "correlation_both")
     sentence = (
         f"To the letter the error is {error['literal']} (probe {probe['literal']}, 5-NN {knn['literal']}), the mean "
-        f"image's {image}: encoder and decoder agree on a private code. One change a time: the same crop of X and X' "
+        f"image's {image}. One change a time: the same crop of X and X' "
         f"{error['crop']}; a frozen judge {error['frozen']}; both {error['both']} (r = {r}; probe {probe['both']}, "
         f"5-NN {knn['both']}). From there, if two crops of a real image are to embed alike with 0.2 of VICReg's weight "
         f"{error['both_some']}, with all of it {error['both_full']}; with variance and covariance asked of real images "
