@@ -130,8 +130,8 @@ lab.holds(
 # image]({{glossary}}#mean-image), and nothing else has so low a squared error: a clear digit is badly wrong wherever the
 # other digits have no ink. Its error, {{mean_image:.3f}}, looks small. Most pixels of most digits are black, and a
 # difference below 1 becomes smaller still when it is squared. So an error alone means nothing. *Always ask: small
-# compared with what?* The mean image's error stands as a line under every loss curve of this course. A model above that
-# line does worse than one that ignores the picture.
+# compared with what?* The mean image's error stands as a line beside most of the loss curves in this course. A model above
+# that line does worse than one that ignores the picture.
 #
 # **Try it.** Answer every picture with the mean image *of its own class*. How far does the error fall?
 
@@ -582,11 +582,11 @@ lab.holds(
 # **What you should see.** Digits come out as digits. The face comes out as a scrawl of digit strokes and blots. The worst
 # case is the negative. To you it shows the same digit. For the network all its pixels have changed.
 #
-# **So is the claim right?** *Yes*, with two remarks. It comes by degrees: upside-down digits are strokes too, and
+# **So is the claim right?** *Yes*, and two remarks belong to it. It comes by degrees: upside-down digits are strokes too, and
 # white shapes on black are half understood. And it is no vice of neural networks, for PCA fails on the same pictures.
 # The second network shows that shapes as such are not hard. Trained on them, it loses only a share of
 # {{shapes_ae["shapes"]:.2f}} of them, although their corners still come out round, and a share of
-# {{shapes_ae["digits"]:.2f}} of the digits. A short code has room for one kind of image.
+# {{shapes_ae["digits"]:.2f}} of the digits. Each does well on the kind that it was trained on.
 #
 # **Try it.** With a network connection, add `"clothes": lab.load("fashion-mnist", n=5000)` to the kinds. Does an
 # autoencoder of clothes do better on digits than the other way round? Why might it?
@@ -694,7 +694,7 @@ lab.quiz(
             "ask": "Somebody's autoencoder has a code of 784 numbers and an error of almost 0. What does that show?",
             "right": (
                 "little: with as many numbers as pixels it may have learned to copy",
-                "Only a bottleneck forces it to find out what the pictures have in common.",
+                "Something has to keep it from copying. A bottleneck is one way, and notebook 01 meets others.",
             ),
             "wrong": {
                 "that it has understood digits": "A copier that has understood nothing has an error of 0, too.",
@@ -733,7 +733,7 @@ lab.quiz(
 # | slide | what it says | where | what came out |
 # |---|---|---|---|
 # | 001 "Introduction to Autoencoder" | encode, decode, be close to the picture | sections 1 and 2, Exercise 2 | it is |
-# | the same | a short code captures all the important characteristics (C01) | section 3, *Deeper · Important to whom?* | right under a condition: the loss finds them important |
+# | the same | a short code captures all the important characteristics (C01) | section 3, *Deeper · Important to whom?* | right under a condition: the code must not be too small, nor the loss blind to them |
 # | 001 "Choice of loss function" | sum over pixels, mean over pictures | Exercise 1 | used throughout |
 # | 004 "Bottleneck" | the narrow layer forces a compressed representation | sections 1 to 3 | it does |
 # | 004 "Training an Autoencoder" | the targets are the training images | Exercises 2 and 3 | it is so |
@@ -811,7 +811,7 @@ lab.plot.image_rows(
 # %% tags=["nbval-check-output"]
 lab.holds(
     ("share of the marks that the pixels give away", mark_read["from the pixels"], ">", 0.95),
-    ("share that the code gives away", mark_read["from the code"], "<", 0.75),
+    ("share that the code gives away", mark_read["from the code"], "<", 0.65),
     (
         "drawn corners, marked minus plain (the mark is three times this limit)",
         abs(drawn_mark[1] - drawn_mark[0]),

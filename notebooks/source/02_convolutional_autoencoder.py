@@ -745,9 +745,10 @@ lab.plot.curves(sizes, sharp, "code size", "sharpness", log="x", baselines={"the
 
 # %% tags=["nbval-check-output"]
 slow, fast = ({name: float(share[part].mean()) for name, share in lost.items()} for part in (slice(3), slice(7, 14)))
-kept = power(originals.roll(1, dims=0))[1:] / power(originals)[1:]
+others = data.train.images[: len(originals)]  # none of the originals is among them
+kept = power(others)[1:] / power(originals)[1:]
 lab.holds(
-    ("the first, blind measure: what wrong digits keep, at least", kept.min(), ">", 0.99),
+    ("the first, blind measure: what other digits keep, at least", kept.min(), ">", 0.9),
     *((f"{name}: lost of fast waves beyond slow ones", fast[name] - slow[name], ">", 0.05) for name in lost),
     ("fast waves lost at code size 2, beyond those at 32 (conv)", fast["conv, 2"] - fast["conv, 32"], ">", 0.05),
     ("sharpest reconstruction, in originals", max(one.value for one in sharp["conv"]) / original, "<", 1),
@@ -772,8 +773,8 @@ lab.outcome(
 #
 # $$\arg\min_{\hat x}\ \mathbb E\,\lVert x - \hat x\rVert^2 \;=\; \mathbb E[x \mid h]$$
 #
-# and an average of shifted edges is a soft edge. So blur is not a fault of the network; it is the best answer to the
-# question that the loss asks. One correction to the slide, though. It is not *low-level information* in general that is
+# and an average of shifted edges is a soft edge. So blur is not only a fault of the network: even the best one would blur,
+# for that is the best answer to the question that the loss asks. One correction to the slide, though. It is not *low-level information* in general that is
 # discarded, but whatever costs few squared errors.
 #
 # **Try it.** Train the code of 32 for 1,500 steps. How much of the blur was impatience?
@@ -1070,7 +1071,6 @@ lab.plot.bars(means, "of the nine, how many show the same digit", baselines={"ni
 ahead = read["first, trained"].value - read["first, untrained"].value
 by_hand_ahead = read["by hand"].value - read["first, trained"].value
 by_training = means["second, trained"] - means["second, untrained"]
-by_depth = means["second, trained"] - means["first, trained"]
 lab.outcome(
     "02-d-filters",
     ahead,
@@ -1082,7 +1082,6 @@ lab.outcome(
 lab.holds(
     ("edges and blobs: share in trained kernels, beyond untrained", share["trained"] - share["untrained"], ">", 0.02),
     ("second layer: same digit of nine, trained beyond untrained", by_training, ">", 0.2),
-    ("trained: same digit of nine, second layer beyond first", by_depth, ">", 0.2),
     ("by hand: digits read off, beyond the trained first layer", by_hand_ahead, ">", -0.02),
 )
 
@@ -1090,8 +1089,8 @@ lab.holds(
 # **What you should see.** Training turns the kernels towards edges and blobs, though by eye one hardly sees it after so
 # short a run: {{100 * share["trained"]:.0f}} % of their power instead of {{100 * share["untrained"]:.0f}} %. It makes units of the second layer selective: of the nine digits
 # that excite one most, {{means["second, trained"]:.1f}} show the same digit, untrained {{means["second, untrained"]:.1f}},
-# and nine digits at random {{chance:.1f}}. In the first layer, nothing of the kind
-# ({{means["first, trained"]:.1f}}). So far the slide: low levels, edges and blobs; high levels, patterns.
+# and nine digits at random {{chance:.1f}}. But the first layer does so, too ({{means["first, trained"]:.1f}}). So far the
+# slide: low levels, edges and blobs. That *high* levels detect more, two layers do not show.
 #
 # But now the controls. The digit can be read off the *untrained* first layer to
 # {{100 * read["first, untrained"].value:.0f}} %, off the trained one to {{100 * read["first, trained"].value:.0f}} %, and
@@ -1167,8 +1166,8 @@ lab.holds(
 lab.compare(trained, data, columns=["mse", "psnr"])[["mse", "mse_se", "psnr", "parameters"]].round(5)
 
 # %% [markdown]
-# **What you should see.** Training removes nearly all of the pattern, yet kernel 3 leaves its mark: its error alternates
-# {{k3 / max(k4, resize):.1f}} times as strongly as that of either other, which have little left. It is a small part of
+# **What you should see.** After training little is left of the pattern, yet kernel 3 leaves its mark: its error alternates
+# {{k3 / max(k4, resize):.1f}} times as strongly as that of either other. It is a small part of
 # the error on clean 28×28 digits, and the table shows no price for it. Which decoder has the lowest error *in all* has
 # no firm answer after so short a run.
 #
