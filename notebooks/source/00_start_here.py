@@ -588,8 +588,8 @@ lab.holds(
 # {{shapes_ae["shapes"]:.2f}} of them, although their corners still come out round, and a share of
 # {{shapes_ae["digits"]:.2f}} of the digits. Each does well on the kind that it was trained on.
 #
-# **Try it.** With a network connection, add `"clothes": lab.load("fashion-mnist", n=5000)` to the kinds. Does an
-# autoencoder of clothes do better on digits than the other way round? Why might it?
+# **Try it.** With a network connection, add `"clothes": lab.load("fashion-mnist", n=5000)` to the kinds, and `"clothes"` to
+# the names that the training cell goes through. Does an autoencoder of clothes do better on digits than the other way round? Why might it?
 
 # %% [markdown]
 # ### Exercise 4 · Design an experiment
@@ -876,7 +876,7 @@ lab.explore({"one matrix": one_matrix, "the library's": autoencoder}, data)
 # ## Deeper · Does a longer code help with other kinds of images?
 #
 # Section 4 blamed the short code. A code of several hundred numbers has room for almost anything. PCA makes this quick to
-# try, since its error can only fall as the code grows. The same digits to learn from, the same other kinds of images.
+# try, for it needs no training. The same digits to learn from, the same other kinds of images.
 
 # %%
 shapes_masks = lab.load("shapes", n=5000).test.masks
@@ -913,6 +913,6 @@ lab.holds(
 
 # %% [markdown]
 # **What you should see.** Shapes become drawable: with many patterns to combine, white on black is white on black.
-# Negatives and faces do not. In {{int(never_lit.sum())}} of the 784 pixels, most of them near the border, no training
+# Negatives do not. In {{int(never_lit.sum())}} of the 784 pixels, most of them near the border, no training
 # digit has any ink. PCA's patterns are 0 there, however many one takes, and a negative is white there. A code can be
 # nearly as large as the picture and still be bound to its data.

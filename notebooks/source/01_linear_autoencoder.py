@@ -149,10 +149,10 @@ lab.outcome(
 # ## 2 · Gradient descent meets an exact solution
 #
 # Leave the functions $g$ and $f$ out: $h = Wx + b$, $\hat x = W^* h + c$. What remains can be solved without any training.
-# Let $X$ hold one image a row, each minus the mean image $\bar x$. The [singular value
-# decomposition]({{glossary}}#singular-value-decomposition) takes $X$ apart:
+# Let $X$ hold one image a row, and $\bar x$ be the mean image. The [singular value
+# decomposition]({{glossary}}#singular-value-decomposition) takes what each image has beyond it apart:
 #
-# $$X = U\,S\,V^\top.$$
+# $$X - \bar x = U\,S\,V^\top.$$
 #
 # The columns $v_1, v_2, \dots$ of $V$ are directions at right angles to each other, that is, patterns of 784 pixels. They
 # are sorted by how much the images vary along them; the diagonal matrix $S$ says how much. $U$ says how much of each
@@ -213,7 +213,8 @@ lab.holds(
 # themselves look like: 0° everywhere means the same subspace. So PCA is solved, the autoencoder is optimised, and where
 # both are linear, both arrive at the same place. **The slide is right** (001, "PCA vs AE", 3: learning).
 #
-# **Try it.** Train for 300 steps only. Which direction is missing? `lab.plot.basis([pca, linear])` shows it.
+# **Try it.** Train for 300 steps only. How many directions are missing? `lab.metrics.principal_angles(pca, linear)` tells:
+# each angle near 90° is one.
 
 # %% [markdown]
 # ## 3 · The same space on other axes
@@ -301,7 +302,7 @@ lab.explore([pca2, linear2], data)
 # $U$, the diagonal of $S$, and $V^\top$.)
 #
 # 1. The SVD of $W^*$ gives orthonormal columns $Q$ that span the right subspace, still on arbitrary axes.
-# 2. In that basis, the coordinates of the centred images are $Z = (X - \bar X)\,Q$.
+# 2. In that basis, the coordinates of the centred images are $Z = (X - \bar x)\,Q$.
 # 3. The SVD of $Z$ tells how to rotate $Q$ so that the coordinates are uncorrelated, the strongest first.
 
 
@@ -426,7 +427,7 @@ lab.holds(
 # ### Exercise 2 · Does non-linearity still pay with few images?
 #
 # A flexible model can learn its few training images by heart. Design an experiment: does the advantage over PCA hold
-# with only `few` training images? The cell below gives you three tools. Return four errors: PCA's and the
+# with only `few` training images, a hundred, say? The cell below gives you three tools. Return four errors: PCA's and the
 # autoencoder's with *all* training images, then PCA's and the autoencoder's with the *few*. What must be equal in all
 # four? Where do you measure? Then run it and write down what came out.
 
@@ -888,7 +889,7 @@ lab.quiz(
             "ask": "A linear autoencoder with k = 8 has reached PCA's training error to 0.01 %. What is certain?",
             "right": (
                 "Its decoder's columns nearly span PCA's subspace.",
-                "On the training images only PCA's subspace has that error, wherever the eigenvalues 8 and 9 differ.",
+                "On the training images only PCA's subspace has that error, where the images vary more along pattern 8 than along 9.",
             ),
             "wrong": {
                 "Its decoder's columns are the principal components.": "Any invertible change of the code's axes gives "
@@ -905,7 +906,7 @@ lab.quiz(
                 "A product of matrices is a matrix: the whole is one linear map through k numbers.",
             ),
             "wrong": {
-                "Follow a curved manifold.": "Only a non-linearity can: a chain of linear maps is one linear map.",
+                "Follow a bent curve.": "Only a non-linearity can: a chain of linear maps is one linear map.",
                 "Reach a lower training error, as it has more parameters.": "They all multiply out to one matrix of "
                 "rank k, and PCA's is the best of those.",
                 "Find more than k directions.": "The code has k values, so the rank is at most k.",

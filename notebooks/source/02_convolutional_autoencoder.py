@@ -208,7 +208,8 @@ lab.diagram.stamp([2, 1, -1], [1, 2, 1, 0.5], stride=2)
 # ### Exercise 1 · Stamp it yourself
 #
 # Complete the transposed convolution of a row of numbers, without padding. From $n$ values, a kernel of $k$ values and
-# stride $s$ it makes $(n-1)\,s + k$ values. *One loop over the inputs is enough.*
+# stride $s$ it makes $(n-1)\,s + k$ values. (A padding of $p$ cuts off $p$ of them at each end.) *One loop over the inputs
+# is enough.*
 
 
 # %% tags=["exercise"]
@@ -467,8 +468,8 @@ lab.checks.own_conv_autoencoder(MyConvAutoencoder)
 # lab.compare(models, data, columns=["mse", "psnr"])
 # ```
 #
-# and `lab.plot.reconstructions(models, data.test)` in the next. Which is ahead? And here is the library's. It makes the
-# same way with more care; look for what yours has not.
+# and `lab.plot.reconstructions(models, data.test)` in the next. Which is ahead? And here is the library's. It has the
+# same layers, with more care; look for what yours lacks.
 
 # %%
 lab.show_source(lab.ConvAutoencoder.__init__, lab.layers.halve, lab.layers.enlarge)
@@ -531,7 +532,7 @@ lab.outcome("02-4-conv-against-dense", won.get(tuple(int(part < 1) for part in s
 # error on the images as they are, and {{share["augmented"]:.2f}} times with augmentation; the dense ones took
 # {{seconds["dense, as they are"] / seconds["conv, as they are"]:.2f}} and
 # {{seconds["dense, augmented"] / seconds["conv, augmented"]:.2f}} times as long. **On images the slides are right under
-# a condition**, and the condition is the clock. At equal *steps* convolution wins by far. At equal *time* it hangs on
+# a condition**, and the condition is the clock. At equal *time* it hangs on
 # what a convolution costs. In the stored runs (C13 in `docs/claims.md`: five seeds, longer, on one processor thread)
 # the dense model gets more steps for the same time, and with augmentation it *wins*. So not only the size of the lead
 # hangs on the clock, but who leads. "Much better" needs a price tag.
@@ -834,7 +835,7 @@ lab.checks.fast_share(fast_share)
 # ## Take-aways
 #
 # - A convolution is a dense layer with nearly all weights zero and the rest shared. On images that is not a loss but
-#   knowledge. At equal steps it beats a dense autoencoder by far; at equal time, *whether* it does hangs on the clock.
+#   knowledge. Whether it beats a dense autoencoder in equal time hangs on what a convolution costs.
 # - Halve and double exactly, flatten and narrow, and put a non-linearity between the layers: that is a convolutional
 #   autoencoder, in some ten lines.
 # - A stride of 2 treats even and odd pixels differently. Going in, that breaks equivariance for odd shifts. Going out,

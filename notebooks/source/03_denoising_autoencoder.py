@@ -409,7 +409,7 @@ lab.plot.plane(curve.test[:80], {"denoiser": denoiser}, corrupt=jitter, arrows=T
 # = \frac{\mathbb E[x \mid \tilde x] - \tilde x}{\sigma^2}.$$
 #
 # So a denoiser's arrow, divided by $\sigma^2$, **is** the slope of the log density, called the
-# [score]({{glossary}}#score). This is Tweedie's formula. It says more than it seems to. Who can remove noise knows which
+# [score]({{glossary}}#score). This is Tweedie's formula. It says more than it seems to. Whoever can remove noise knows which
 # way images become more likely, and can walk there from pure noise. That walk is how diffusion models draw, and a later
 # notebook takes it. Does our little network know the slope? We compute it from all 600 examples, and compare.
 

@@ -358,7 +358,8 @@ lab.holds(
 # The left one needs only the *values* of $f$. It says: go where good draws came from. The right one is the
 # [reparameterisation]({{glossary}}#reparameterisation): move the dice out of the way. ε is drawn without asking the
 # network, μ and σ enter by plain arithmetic, and backpropagation asks $f$ for its *slope*. Both are right on average.
-# An example with a known answer: $f(z) = z^2$, so $\mathbb E f = \mu^2 + \sigma^2$ and the gradient is $2\mu = 3$.
+# An example with a known answer: for $f(z) = z^2$ the mean is $\mathbb E f = \mu^2 + \sigma^2$ and the gradient $2\mu$. With
+# μ = 1.5 that is 3. (The *score* here is a slope by the parameter μ. Notebook 03's was one by x.)
 
 # %%
 lab.predict(
@@ -427,7 +428,7 @@ for name, model in pair.items():
     print(f"{name:16} loss {history.val['total'][-1]:4.0f}   σ between {sigma.min():.2f} and {sigma.max():.2f}")
 
 # %% [markdown]
-# How much noise reaches $z$ when the encoder says $\sigma = 1$? What does the KL then cost? Write it rightly.
+# How much noise reaches $z$ when the encoder says $\sigma = 1$? What does the KL then cost? Write it correctly.
 
 
 # %% tags=["exercise"]
@@ -470,8 +471,8 @@ lab.checks.reparameterise(reparameterise)
 # $$\log p(x) = \underbrace{\mathbb E_q \big[\log p(x \mid z)\big] - KL\big[q(z \mid x),\, p(z)\big]}_{\text{ELBO}}
 # \;+\; \underbrace{KL\big[q(z \mid x),\, p(z \mid x)\big]}_{\ge\, 0}$$
 #
-# The first part is the [ELBO]({{glossary}}#elbo), the *evidence lower bound*. Its negative is $J_{VAE}$ with β = 1
-# (slide 003). It is never above $\log p(x)$, and what is missing is exactly how far $q$ is from the true posterior.
+# The first part is the [ELBO]({{glossary}}#elbo), the *evidence lower bound*. Its negative is *reconstruction + KL*,
+# if the reconstruction term is $-\log p(x \mid z)$ (slide 003; section 6 says when it is). It is never above $\log p(x)$, and what is missing is exactly how far $q$ is from the true posterior.
 #
 # Never trust a derivation you have not checked. There is a case where all of it is known: a **linear** decoder with
 # Gaussian noise, $p(x \mid z) = \mathcal N(Wz + b, \sigma^2 I)$, probabilistic PCA. Then
@@ -782,7 +783,7 @@ lab.holds(
 # Why does $\mathcal N(0, I)$ not do as well as real codes? Each code value alone has about the right mean and variance,
 # yet all codes *together* do not quite fill $\mathcal N(0, I)$: there are holes in which no digit lives. A mixture fitted
 # afterwards avoids them, here as for the plain autoencoder of section 1. So *sample points from the distribution and
-# pass them to the decoder* is **right, with a loss** that notebook 04b measures (slide 003).
+# pass them to the decoder* is **right**, but some draws fall into the gaps that notebook 04b measures (slide 003).
 
 # %% [markdown]
 # ## 6 · Loss units
@@ -939,7 +940,7 @@ lab.outcome("04-6-units-of-the-slide", slide["telling"], below=levels, otherwise
 # what digits in [0, 1] suggest (slide 003). On pixels from 0 to 255 the *same formula* would mean a σ of less than a
 # hundredth of their range.
 #
-# **Try it.** Train on `data.map(lambda x: 4 * x)` with `output="linear"` and σ = √½. How many dimensions tell something
+# **Try it.** Train on `data.map(lambda x: 4 * x, value_range=None)` with `output="linear"` and σ = √½. How many dimensions tell something
 # now?
 
 # %% [markdown]

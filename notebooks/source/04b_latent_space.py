@@ -151,7 +151,7 @@ lab.outcome("04b-1-gaps", wide, below=levels, otherwise="twice as far or more, i
 #   [MMD]({{glossary}}#mmd) (a distance between distributions, 0 if they are equal) is smaller than the autoencoder's
 #   but not 0. With two dimensions the digits need all the room there is, and they pay the KL for more.
 # - Order has its price. The 5-NN accuracy falls from {{accuracy["autoencoder"].value:.2f}} to
-#   {{accuracy["VAE"].value:.2f}}: two noisy numbers keep fewer classes apart than two exact ones.
+#   {{accuracy["VAE"].value:.2f}}: where clouds must overlap, the centres of two classes lie closer together.
 # - This was with two numbers. Ask again with 20.
 
 # %%
@@ -391,7 +391,7 @@ lab.outcome("04b-2-midpoints", lead, below=levels, otherwise="the autoencoder, b
 
 # %% [markdown]
 # **What you should see.** Midpoints of a VAE are far more like digits than blended pixels, and so *intermediates are
-# plausible* is **right under a condition** (slide 002). The conditions are two.
+# plausible* is **right under a condition**: if *plausible* means *better than blended pixels* (slide 002). Two remarks:
 #
 # - With 16 dimensions the plain autoencoder's midpoints lie as near to training images: {{near["autoencoder, linear"]:.2f}}
 #   and {{near["VAE, linear"]:.2f}}. A good decoder draws strokes wherever you ask it, and between two codes of real images
@@ -529,7 +529,7 @@ with torch.inference_mode():
 # %% [markdown]
 # ### Exercise 2 · Find the bug
 #
-# It reports ten active units for *every* model above, the dead one included. Why? Write it right.
+# It reports ten active units for *every* model above, the dead one included. Why? Write it correctly.
 
 
 # %% tags=["exercise"]
@@ -876,7 +876,7 @@ lab.quiz(
                 "Late and stuck look alike after few steps. Only the second is a collapse.",
             ),
             "wrong": {
-                "yes: a lower J was possible": "It may only be late. After 1,000 steps the digits' run had caught up.",
+                "yes: a lower J was possible": "It may only be late. After 1,000 steps the digits' run had made up more than half of it.",
                 "no: training always finds it": "Not where a small step towards the code costs more than it saves.",
             },
         },

@@ -308,7 +308,7 @@ lab.checks.adversarial_losses(adversarial_losses)
 #
 # Somebody keeps one optimiser for both networks, "to save a line". After a thousand of these steps the critic is right
 # every time, and the pictures are worse than at the start. Who learns what in this function? Find out, then write it
-# right. You may keep the one optimiser: it moves whatever has a gradient.
+# correctly. You may keep the one optimiser: it moves whatever has a gradient.
 
 
 # %%
@@ -673,7 +673,7 @@ lab.holds(
 lab.outcome("05-5-one-image", scores.loc["one image", "precision"], above={"precision": 0.9}, otherwise="none of them")
 
 # %% [markdown]
-# **What you should see.** Every bad row is caught, but not by every measure. Precision is taken in by one good picture
+# **What you should see.** Every bad row is caught, but not by every measure. Precision is fooled by one good picture
 # and ranks it above real digits. Recall is not, but it cares little how the pictures are spread. FCD and KID catch all
 # of the last four and never say *what* is wrong. Read the floor before anything else: a thousand real digits do not have
 # an FCD of 0 either, but {{fcd["real digits"]:.1f}}, and with other numbers of images, or another classifier, the floor
@@ -849,9 +849,10 @@ lab.holds(
 # **DCGAN** has lost much of the variety: a few shapes, a digit that hardly ever comes, the lowest recall of all. How
 # much it loses differs from processor to processor.
 #
-# So GANs are *sharper* than VAEs (the slides are **right**). That they are *better* no single column can say. And all of
+# So GANs are *sharper* than VAEs: here the slides are right. That they are *better* no single column can say. And all of
 # this is one seed, and short. That GANs are *harder to train* is a statement about many runs: five seeds of each, with
-# their failures, stand under C31 in `docs/claims.md`. `lab.GAN()` with all its suggested 3,000 steps comes much nearer
+# their failures, stand under C31 in `docs/claims.md`. There it is the recipe without a penalty that fails, so the slides
+# are **right under a condition**. `lab.GAN()` with all its suggested 3,000 steps comes much nearer
 # to real digits; it takes a minute and a half.
 #
 # **Try it.** The name DCGAN stands for a recipe found for larger networks and other pictures. Is it the loss, or the

@@ -245,7 +245,7 @@ lab.checks.vicreg_terms(vicreg_terms)
 # - **probe** on the code $Y$: which digit is it? Raw pixels stand in the last row.
 
 # %%
-HAPPENS = ["all embeddings shrink to one point", "dimensions repeat one another", "two views of an image part company"]
+HAPPENS = ["all embeddings shrink to one point", "dimensions repeat one another", "two views of an image drift apart"]
 lab.predict("Without the variance term …", options=HAPPENS, key="06-2-no-variance")
 
 # %%
@@ -494,13 +494,14 @@ def decoder_loss(f, p, d, x, view):
     """f: encoder, p: projector, d: decoder; x: (B, C, H, W); view crops each image of a batch at random, all of its
     channels alike. Return mean (Z − Z')², a scalar, between the same crop of x and of x' = d(f(x))."""
     # solution-begin
-    for judge in (f, p):
-        judge.requires_grad_(False)  # constants while the loss is made; the gradient passes through them, to x' and d
+    learning = [weight for judge in (f, p) for weight in judge.parameters() if weight.requires_grad]
+    for weight in learning:
+        weight.requires_grad_(False)  # constants while the loss is made; the gradient passes through them, to x' and d
     x_hat = d(f(x))
     seen, seen_hat = view(torch.cat([x, x_hat], dim=1)).chunk(2, dim=1)  # as channels of one image: one crop for both
     loss = (p(f(seen)) - p(f(seen_hat))).square().mean()
-    for judge in (f, p):
-        judge.requires_grad_(True)  # left as they came
+    for weight in learning:
+        weight.requires_grad_(True)  # left as they came
     return loss
     # solution-end
 
