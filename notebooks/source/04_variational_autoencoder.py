@@ -1028,7 +1028,7 @@ lab.quiz(
 # | 002 | the encoder gives σ and μ, two values | section 2 | right: two vectors |
 # | 002 | as close to the unit Gaussian as possible | section 2 | half: true of all images together, not of each |
 # | 002 | sampling in training, μ at test (C23) | sections 2, 3 | right under a condition: for codes, not for the loss |
-# | 003 *Variational autoencoder* | J = reconstruction + β KL, they compete (C27) | sections 4, 5; 04b, section 3 | right under a condition: not at the lowest β |
+# | 003 *Variational autoencoder* | J = reconstruction + β KL, they compete (C27) | sections 4, 5; 04b, section 3 | right |
 # | 003 | samples are not in the training set (C54) | section 5; Deeper, Exercise 4 | right |
 # | 003 | loss = ‖x − x̂‖² + KL (C53) | section 6 | right under a condition: σ² = ½, far from the digits' own |
 #

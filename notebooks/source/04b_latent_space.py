@@ -468,7 +468,8 @@ lab.outcome("04b-3-best-beta", best, below=levels, otherwise="the largest β: it
 # At β = 1 the sum of the two *is* $-\text{ELBO}$, so one would expect the lowest −ELBO there. After these 200 steps it is
 # lowest at β = {{best:g}}: {{rows[best]["−ELBO, test"]:.1f}} nats on test images and {{rows[best]["−ELBO, train"]:.1f}} on
 # training images, where β = 1 has {{rows[1.0]["−ELBO, test"]:.1f}} and {{rows[1.0]["−ELBO, train"]:.1f}}. With so little time
-# a cheap code is learned sooner. (C27 in `docs/claims.md` trains twice as long.) And the curve belongs to this network
+# a cheap code is learned sooner. (C27 in `docs/claims.md` trains twice as long, over five seeds: there β = 1 has the lowest.)
+# And the curve belongs to this network
 # and these steps: a larger one, or more steps, moves all of it down.
 #
 # ### Drag β
@@ -891,7 +892,7 @@ lab.quiz(
 # | 003 AE beside VAE | AE codes leave gaps, VAE codes overlap (C29) | section 1 | right under a condition: about gaps in two dimensions |
 # | 002 *Convolutional Variational …* | encodings follow a unit Gaussian (C24) | section 1 | right under a condition: the draws together, and only roughly |
 # | 002 *… evenly spaced* | intermediates are plausible (C26) | section 2 | right under a condition: a plain AE's are as good, and the ends are better |
-# | 003 | $J$ = reconstruction + β·KL compete (C27) | section 3 | right under a condition: the curve is flat at its low-β end |
+# | 003 | $J$ = reconstruction + β·KL compete (C27) | section 3 | right |
 # | 003 | β too low memorises, too high reconstructs poorly (C28) | section 3 | right under a condition: low, with few images; high always |
 # | 002 | μ and σ may be large (>20) (C25) | Deeper · More than 20 dimensions | right; it need not pay |
 # | 003 | interpretable dimensions; complex priors (C30) | Deeper · Dimensions one can read | right under a condition: no better than PCA's; priors, yes |
