@@ -90,9 +90,9 @@ def experiment(seed: int) -> Figures:
 
 
 def verdict(rows: Rows) -> Verdict:
-    """Right where, with two numbers, the autoencoder has wider gaps, more holes, less mixed classes, less even steps, and
-    with 20 numbers a blind draw lies farther from known codes than the VAE's; conditional where the first holds, but with
-    20 numbers the VAE's draws lie farther; wrong where with two numbers all four are turned round."""
+    """Right where, with two numbers, the autoencoder has wider gaps, more holes, less mixed classes, less even steps,
+    and with 20 numbers a blind draw lies farther from known codes than the VAE's; conditional where the first holds,
+    but with 20 numbers the VAE's draws lie farther; wrong where with two numbers all four are turned round."""
     pairs = [
         ("gap_ae", "gap_vae"),
         ("hole_ae", "hole_vae"),
