@@ -183,6 +183,10 @@ def feedback(lab: Lab, course: CourseFolder = ASSIGNMENTS, db: Database = "") ->
 def export(
     lab: Lab,
     format: Annotated[str, typer.Option(help="csv (a table) or gradescope (a results.json each).")] = "csv",
+    into: Annotated[Path | None, typer.Option(help="A platform's own file of marks, downloaded: fill a copy.")] = None,
+    column: Annotated[str, typer.Option(help="With --into: the heading for the marks, or a part of it.")] = "",
+    partial: Annotated[bool, typer.Option("--partial", help="With --into: also while parts are to be marked.")] = False,
+    scale: Annotated[bool, typer.Option("--scale", help="With --into: to what the column counts to.")] = False,
     course: CourseFolder = ASSIGNMENTS,
     db: Database = "",
 ) -> None:
@@ -191,7 +195,13 @@ def export(
         from autoencoder_lab.commands import grading
         from autoencoder_lab.grading.folders import Course
 
-        typer.echo(grading.export(lab, format, Course(course, db)))
+        place = Course(course, db)
+        if into is None:
+            if column or partial or scale:
+                raise ValueError("--column, --partial and --scale go with --into DOWNLOADED.csv")
+            typer.echo(grading.export(lab, format, place))
+        else:
+            typer.echo(grading.export_into(lab, into, place, column=column, partial=partial, scale=scale))
 
 
 @app.command()

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
+from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading import report as reporting
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Result, read_paper
@@ -179,6 +180,30 @@ def export(lab: str, form: str, course: Course) -> str:
         exporting.write_gradescope(results, course, lab, folder / lab)
         return _with_those_apart(f"Marks in {folder / lab}, one file a student", results, course, lab)
     raise LabError(f"--format is csv or gradescope, got {form!r}")
+
+
+def export_into(
+    lab: str, downloaded: Path, course: Course, *, column: str = "", partial: bool = False, scale: bool = False
+) -> str:
+    """Fill a platform's own file of marks, and say who was not found; the file that was downloaded stays as it is.
+
+    See `platforms.filling.filled`. Raises LabError, OSError.
+    """
+    from autoencoder_lab.grading.platforms.filling import filled
+
+    marks = totals(course, lab)
+    if not marks:
+        raise LabError(f"nothing of {lab} is in the gradebook; autoencoder-lab grade {lab} SUBMISSIONS")
+    made = filled(downloaded.read_bytes(), marks, lab, column=column, partial=partial, scale=scale)
+    open_ones = any(one.waiting for one in marks.values())
+    name = f"{lab}-{made.platform}{'-partial' if open_ones else ''}{downloaded.suffix or '.csv'}"
+    path = course.root / "exports" / name
+    if path.resolve() == downloaded.resolve():
+        raise LabError(f"{downloaded} would be replaced by what is made of it; lay it elsewhere")
+    path.parent.mkdir(exist_ok=True)
+    write_whole(path, made.content)
+    said = [f"{len(made.entered)} of {len(marks)} marks in {path}, column {made.column!r}", *made.notes]
+    return _with_those_apart("\n".join(map(printable, said)), _results(course, lab), course, lab)
 
 
 def report(lab: str, course: Course) -> str:

@@ -98,6 +98,16 @@ def test_from_release_to_exported_marks(course: Path, sandbox: Sandbox) -> None:
     assert typed(course, "export", "small", "--format", "gradescope").exit_code == 0
     assert json.loads((course / "exports" / "small" / "bob.json").read_text(encoding="utf-8"))["score"] == 9
     assert "1 × sum for mean" in typed(course, "report", "small").output
+    into = ["--into", str(course.parent / "downloaded.csv")]
+    Path(into[1]).write_bytes(b'"Username","Small [Total Pts: 14 Score] |7"\r\n"bob",""\r\n"eve",""\r\n')
+    filled = typed(course, "export", "small", *into)
+    assert (
+        filled.exit_code == 0 and "1 of 4 marks in " in filled.output and "ada: has a mark and no row" in filled.output
+    )
+    exported = course / "exports" / "small-blackboard.csv"
+    assert exported.read_bytes() == Path(into[1]).read_bytes().replace(b'"bob",""', b'"bob","9.00"')
+    again = typed(course, "export", "small", "--into", str(exported))
+    assert again.exit_code == 1 and "would be replaced" in again.output
     # once more, and nobody is graded twice: the files are not even written again
     files = {path: path.stat().st_mtime_ns for path in (course / "results" / "small").glob("*.json")}
     assert typed(course, "grade", "small", handed_in, "--allow-root").exit_code == 0
@@ -174,6 +184,8 @@ def test_without_isolation_nothing_is_graded(course: Path, monkeypatch: pytest.M
         (["release", "smal"], "there is no lab 'smal'; there are small"),
         (["grade", "small", "nowhere", "--allow-root"], "small has not been released; autoencoder-lab release small"),
         (["feedback", "small"], "nothing of small has been graded"),
+        (["export", "small", "--partial"], "go with --into DOWNLOADED.csv"),
+        (["export", "small", "--into", "nowhere.csv"], "nothing of small is in the gradebook"),
         (["export", "small", "--format", "pdf"], "--format is csv or gradescope, got 'pdf'"),
         (["grade", "small", "nowhere", "--part", "mse"], "--part goes with --dry-run"),
     ],
