@@ -33,7 +33,7 @@ from autoencoder_lab.grading.containers import (
     the_notebook,
 )
 from autoencoder_lab.grading.manifest import MANIFEST, rows_of, text_of
-from autoencoder_lab.grading.names import MOODLE, is_of_nobody, platform_name, same
+from autoencoder_lab.grading.names import MOODLE, are_a_platforms, is_of_nobody, platform_name, same
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _in_class_folder(place: Path, lab: str, around: list[str]) -> Entries:
     notes = _passed(junk)
     if names == folders and len(names) == 1 and not platform_name(names[0]):
         inside = _unwrapped(place, names[0])
-        if inside and all(platform_name(top) for top in _tops(inside)):
+        if are_a_platforms(_tops(inside)):
             entries, more, outer, inner = _in_class_folder(place / names[0], lab, [*around, names[0]])
             within = f"{place / names[0]} was taken for the class's folder: all in it has names that a platform gives"
             return entries, rows + more, outer, [*notes, within, *inner]
@@ -213,7 +213,7 @@ def _are_a_class(members: Sequence[Member], lab: str) -> bool:
     one whose cells are marked, or an archive. Entries that are called as versions of one's own work are no students.
     """
     tops = _tops(members)
-    if tops and all(map(platform_name, tops)):
+    if are_a_platforms(tops):
         return True
     if any(same(NOTEBOOK.sub("", top)) == same(lab) for top in tops):
         return False

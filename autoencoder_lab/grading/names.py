@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Collection
 from pathlib import PurePosixPath
 
 LONGEST_ID = 200  # bytes: with an ending, a file's name has at most 255
@@ -16,6 +17,12 @@ ENDING = re.compile(
 # Moodle: "Jane Doe_123_assignsubmission_file_"; Canvas: "doejane_LATE_123_456_lab1.ipynb"
 MOODLE = re.compile(r"^(.*?)_assignsubmission_(file|onlinetext)_?")
 CANVAS = re.compile(r"^([^_\W]+)(?:_LATE)?_(\d{3,})_\d{3,}_(?=.)")  # a year and a month are none of its numbers
+ANONYMOUS = re.compile(r"^(?:LATE_)?(anon_[^\W_]+)_\d+_(?=.)")  # Canvas; the second number is the file's
+BLACKBOARD = re.compile(r"^.+?_(?P<own>[^_]+)_attempt_(?P<when>\d{4}(?:-\d\d){5})(?:_(?=.)|(?=\.txt$))")
+BRIGHTSPACE = re.compile(
+    r"^(?P<id>\d+)-\d+ - (?P<own>.+?) - (?P<when>\w{3} \d{1,2}, \d{4} \d{3,4} [AP]M)(?: - (?=.)|$)"
+)
+GRADESCOPE, METADATA = re.compile(r"submission_\d+"), "submission_metadata.yml"
 OF_NOBODY = re.compile(  # what people call a version of a notebook, or a folder of them, and nobody's name
     r"\d{1,2}|(?:\d{1,2}[\W_]++)?(?:(?:old|new|older|newest|latest|previous|original|orig|first|last|final|drafts?|"
     r"versions?|v|copy|copies|of|my|back|up|backups?|bak|save[ds]?|scratch|te?mp|work|tests?|tries|try|attempt|notes?|"
@@ -30,8 +37,30 @@ def platform_name(name: str) -> str:
     """What a platform put before a student's own file name, e.g. "Jane Doe_123"; "" where none did."""
     if moodle := MOODLE.match(name):
         return moodle[1]
+    if anonymous := ANONYMOUS.match(name):
+        return anonymous[1]
+    if brightspace := BRIGHTSPACE.match(name):
+        return f"{brightspace['own']}_{brightspace['id']}"
+    if blackboard := BLACKBOARD.match(name):
+        return blackboard["own"]
     canvas = CANVAS.match(name)
     return f"{canvas[1]}_{canvas[2]}" if canvas else ""
+
+
+def own_name(name: str) -> str:
+    """What a student called a file, without what a platform put before it."""
+    for form in (MOODLE, ANONYMOUS, BRIGHTSPACE, BLACKBOARD, CANVAS):
+        if found := form.match(name):
+            return name[found.end() :]
+    return name
+
+
+def are_a_platforms(tops: Collection[str]) -> bool:
+    """Whether all that lies in a folder has names that one of the platforms gives, so that the folder is a class's."""
+    if METADATA in tops:
+        return all(top == METADATA or GRADESCOPE.fullmatch(top) for top in tops)
+    own = [top for top in tops if top != "index.html"]  # Brightspace's
+    return bool(own) and all(map(platform_name, own))
 
 
 def student_of(name: str, lab: str) -> str:

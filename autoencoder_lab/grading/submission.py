@@ -25,14 +25,19 @@ from autoencoder_lab.grading.containers import (
 from autoencoder_lab.grading.inert import printable
 from autoencoder_lab.grading.manifest import MANIFEST, assigned
 from autoencoder_lab.grading.names import (
+    BLACKBOARD,
+    BRIGHTSPACE,
+    METADATA,
     MOODLE,
     as_written,
     is_id,
     kept_apart,
+    own_name,
     platform_name,
     same,
     student_of,
 )
+from autoencoder_lab.grading.platforms.downloads import submitters, when_of
 
 __all__ = ["LARGEST_FILE", "Submission", "Unreadable"]
 __all__ += ["collect", "find", "is_id", "student_of"]
@@ -42,7 +47,8 @@ __all__ += ["collect", "find", "is_id", "student_of"]
 class Submission:
     """student: an id that is safe as a folder's name; origin: where it was found, for people to read.
 
-    read: gives the file's bytes, raises Unreadable. timestamp: naive UTC, from the manifest, never from the file.
+    read: gives the file's bytes, raises Unreadable. timestamp: naive UTC, from the manifest or the platform, never from
+    the file.
     """
 
     student: str
@@ -71,25 +77,56 @@ def collect(place: Path, lab: str) -> tuple[list[Submission], list[str]]:
     entries, rows, around, notes = entries_of(place, lab)
     if not entries:
         raise FileNotFoundError(f"no submissions: {place} holds no .ipynb and no .zip")
-    groups: dict[str, list[Entry]] = {}  # several files that a platform put down as one student's are one submission
-    for entry in entries:
-        of = platform_name(entry.name)
-        groups.setdefault(f"{student_of(entry.name, lab)}/" if of else f"/{entry.name}", []).append(entry)
     try:
+        groups, told_by = _grouped(entries, lab, str(place))
         found, left_over = assigned(rows, [[one.name for one in group] for group in groups.values()], around, lab)
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
     students: dict[str, dict[str, list[_Group]]] = {}
-    for group, row in zip(groups.values(), found, strict=True):
-        student = row.student if row else student_of(group[0].name, lab)
-        written = same(student) if row else as_written(group[0].name, lab)
-        one = _Group(student, group, row.timestamp if row else None)
+    for (key, group), row in zip(groups.items(), found, strict=True):
+        name, when = told_by.get(key, (group[0].name, None))
+        student = row.student if row else student_of(name, lab)
+        written = same(student) if row else as_written(name, lab)
+        newest, attempt = _newest(group, student, notes)
+        one = _Group(student, newest, row.timestamp if row else when or attempt)
         students.setdefault(same(student), {}).setdefault(written, []).append(one)
     submissions = [_submission(one, lab, notes) for them in students.values() for one in _apart(them, notes)]
     likely = [entry.name for entry in entries if entry.name.casefold() == MANIFEST]
     notes += [f"{name} was taken for a student's; a manifest is called {MANIFEST}, in small letters" for name in likely]
     told = [printable(note) for note in notes + left_over]  # a file's name may hold what is no text at all
     return sorted(submissions, key=lambda submission: submission.student), told
+
+
+def _grouped(
+    entries: Sequence[Entry], lab: str, where: str
+) -> tuple[dict[str, list[Entry]], dict[str, tuple[str, datetime | None]]]:
+    """Several files that a platform put down as one student's are one group; of Gradescope's, (student, time) too."""
+    people = submitters(entries, where)
+    groups: dict[str, list[Entry]] = {}
+    told_by: dict[str, tuple[str, datetime | None]] = {}
+    of_brightspace = any(BRIGHTSPACE.match(entry.name) for entry in entries)
+    for entry in entries:
+        if (people and entry.name == METADATA) or (of_brightspace and entry.name == "index.html"):
+            continue
+        for one in people.get(entry.name, []):
+            key = f"{entry.name}/{one.name}"
+            groups[key], told_by[key] = [entry], (re.sub(r"[/\\\\]", " ", one.name), one.when)
+        if not people.get(entry.name):
+            of = platform_name(entry.name)
+            groups.setdefault(f"{student_of(entry.name, lab)}/" if of else f"/{entry.name}", []).append(entry)
+    return groups, told_by
+
+
+def _newest(group: Sequence[Entry], student: str, notes: list[str]) -> tuple[list[Entry], datetime | None]:
+    """(the files of a student's newest attempt, its time); without the text that Blackboard lays beside them."""
+    times = {entry.name: when_of(entry.name) for entry in group}
+    known = [when for when in times.values() if when]
+    last = max(known, default=None)
+    newest = [entry for entry in group if times[entry.name] == last]
+    if earlier := [entry.name for entry in group if entry not in newest]:
+        notes.append(f"{student}: the newest attempt counts; an earlier one was not read: {', '.join(earlier[:9])}")
+    files = [entry for entry in newest if not (BLACKBOARD.match(entry.name) and own_name(entry.name) == ".txt")]
+    return files or newest, last
 
 
 @dataclass(frozen=True)
@@ -162,8 +199,7 @@ def _together(entries: Sequence[Entry]) -> list[Member]:
     """The files of one student whom a platform gives several entries, under the names the student gave them."""
     found = []
     for entry in entries:
-        own = entry.name[len(platform_name(entry.name)) :] if entry.opened else ""
-        own = re.sub(r"^(_assignsubmission_file)?_|^_(LATE_)?\d+_", "", own)
+        own = own_name(entry.name) if entry.opened else ""
         if entry.files is not None:
             found += entry.files()
         else:
