@@ -63,7 +63,7 @@ def submitters(entries: Sequence[Any], where: str) -> dict[str, list[HandedIn]]:
 def _loaded(content: bytes, where: str) -> Mapping[Any, Any]:
     import yaml
 
-    class Loader(yaml.SafeLoader):
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
         """Ruby's own kinds of objects are read as the plain data they are made of."""
 
     Loader.add_multi_constructor("!ruby/", lambda loader, suffix, node: _plain(loader, node))
