@@ -98,8 +98,16 @@ def _errors_in_a_line() -> Iterator[None]:
 
 
 @app.command()
-def release(lab: Lab, course: CourseFolder = ASSIGNMENTS, db: Database = "") -> None:
-    """Make the students' notebook of a lab, without solutions, in release/LAB; the gradebook is not asked for it."""
+def release(
+    lab: Lab,
+    course: CourseFolder = ASSIGNMENTS,
+    solutions: Annotated[bool, typer.Option("--solutions", help="With solutions, for after the deadline.")] = False,
+    db: Database = "",
+) -> None:
+    """Make the students' notebook of a lab, without solutions, in release/LAB; the gradebook is not asked for it.
+
+    With --solutions it is solutions/LAB/LAB.ipynb instead; release/ stays as it is.
+    """
     with _errors_in_a_line():
         from autoencoder_lab.grading import lab_source
         from autoencoder_lab.grading.folders import Course
@@ -107,6 +115,10 @@ def release(lab: Lab, course: CourseFolder = ASSIGNMENTS, db: Database = "") -> 
 
         place = Course(course, db)
         source = lab_source.source_notebook(place.text(lab))
+        if solutions:
+            lab_source.write(lab_source.with_solutions(source), place.solutions(lab))
+            typer.echo(f"When nobody can hand in any more, give out {place.solutions(lab)}")
+            return
         lab_source.write(source, place.source(lab))
         limits = load_judge(place.judge(lab)).limits
         lab_source.write(lab_source.released(source, limits), place.release(lab))

@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import get_args
 
 from autoencoder_lab.grading import report as reporting
+from autoencoder_lab.grading.backup import back_up
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.grade import Result, read_paper
 from autoencoder_lab.grading.gradebook import prepare, record
@@ -16,6 +17,7 @@ from autoencoder_lab.grading.lab_source import LabError
 from autoencoder_lab.grading.manifest import naive_utc
 from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.notes import keep_notes, notes_on
+from autoencoder_lab.grading.progress import note, shown
 from autoencoder_lab.grading.sandbox import Isolation, Sandbox
 from autoencoder_lab.grading.submission import Submission, Unreadable, collect
 from autoencoder_lab.grading.totals import ON_TIME, POLICIES, Late, totals
@@ -66,11 +68,15 @@ def grade(
     _may_run(isolation, allow_root)
     found, unread = collect(submissions, lab)
     _prove(isolation, scheduler)
+    log = course.root / "results" / f"{lab}.log"
+    copy = back_up(course)
+    note(log, f"{len(found)} submissions to grade{f'; the gradebook of before: {copy.name}' if copy else ''}")
     prepare(course)
     graded = grade_class(task, found, course.results(lab), workers, scheduler or None, force)
-    results = sorted(_shown(graded, len(found), lab), key=lambda result: result.student)
+    results = sorted(shown(graded, len(found), lab, log), key=lambda result: result.student)
     keep_notes(_notes(course, lab), results, record(results, course, lab, late), unread)
-    return reporting.report(results, lab, _to_look_at(course, lab, results))
+    note(log, "the gradebook is written")
+    return reporting.report(results, lab, _to_look_at(course, lab, results), _given(course, lab))
 
 
 def dry_run(
@@ -100,7 +106,7 @@ def dry_run(
     if parts:
         _may_run(isolation, allow_root)
         _prove(isolation, scheduler)
-        tried = _shown(try_parts(task, found, names, workers, scheduler or None), len(found), lab)
+        tried = shown(try_parts(task, found, names, workers, scheduler or None), len(found), lab)
         lines += ["", f"what {', '.join(names)} would give now:"]
         for result in sorted(tried, key=lambda result: result.student):
             lines += _compared(result, read_result(course.results(lab) / f"{result.student}.json"), names)
@@ -149,13 +155,6 @@ def _prove(isolation: Isolation, scheduler: str) -> None:
             print(sandbox.bounds, file=sys.stderr)
 
 
-def _shown(graded: Iterable[Result], of: int, lab: str) -> Iterable[Result]:
-    """The results as they come, under a bar where there is a terminal."""
-    from tqdm import tqdm
-
-    return tqdm(graded, total=of, desc=lab, unit="submission", disable=not sys.stderr.isatty())
-
-
 def feedback(lab: str, course: Course) -> str:
     """Write the students' pages."""
     from autoencoder_lab.grading.feedback import write_feedback
@@ -184,7 +183,7 @@ def export(lab: str, form: str, course: Course) -> str:
 def report(lab: str, course: Course) -> str:
     """How the class did."""
     results = stored(course, lab)
-    return reporting.report(results, lab, _to_look_at(course, lab, results))
+    return reporting.report(results, lab, _to_look_at(course, lab, results), _given(course, lab))
 
 
 def _to_look_at(course: Course, lab: str, results: Sequence[Result]) -> list[str]:
@@ -210,6 +209,12 @@ def stored(course: Course, lab: str) -> list[Result]:
 def _results(course: Course, lab: str) -> list[Result]:
     files = sorted(course.results(lab).glob("*.json"))
     return [result for path in files if (result := read_result(path)) is not None]
+
+
+def _given(course: Course, lab: str) -> list[str]:
+    """The cells that everybody was given; none where the lab is not released any more."""
+    release = course.release(lab)
+    return [cell.source for cell in cells_of(release.read_bytes())] if release.is_file() else []
 
 
 def _notes(course: Course, lab: str) -> Path:

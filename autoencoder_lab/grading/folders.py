@@ -41,6 +41,10 @@ class Course:
         """The students' notebook."""
         return self.root / "release" / lab / f"{lab}.ipynb"
 
+    def solutions(self, lab: str) -> Path:
+        """The notebook with solutions, for release after the deadline."""
+        return self.root / "solutions" / lab / f"{lab}.ipynb"
+
     def released(self, lab: str) -> Path:
         """The students' notebook; LabError where there is none yet."""
         path = self.release(lab)

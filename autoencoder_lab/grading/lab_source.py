@@ -18,6 +18,7 @@ from autoencoder_lab.grading.sandbox import Limits
 from autoencoder_lab.protocol import CODE_STUB, TEXT_STUB, limits_told
 
 NBGRADER_SCHEMA = 3
+SOLUTION_MARKS = ("### BEGIN SOLUTION", "### END SOLUTION")
 USUAL = Limits()
 PREPROCESSORS = (  # those of `nbgrader generate_assignment`, in its order, without its database and its header
     "CheckCellMetadata",
@@ -104,6 +105,25 @@ def released(source: Any, limits: Limits = USUAL) -> Any:
         raise LabError(f"the release would still hold {left[0]}")
     if notebook.cells and notebook.cells[0].cell_type == "markdown" and not _name(notebook.cells[0]):
         notebook.cells[0].source += f"\n\n{limits_told(limits.cell, limits.cpu)}"
+    return notebook
+
+
+def with_solutions(source: Any) -> Any:
+    """The notebook to give out after the deadline: solutions and model answers, without the marks around them.
+
+    What hidden tests and mark schemes hold stays the instructor's. `source` is left as it is.
+    """
+    from copy import deepcopy
+
+    from nbgrader import preprocessors
+
+    notebook, resources = deepcopy(source), dict[str, Any]()
+    for name in ("ClearOutput", "ClearHiddenTests", "ClearMarkScheme"):
+        notebook, resources = getattr(preprocessors, name)().preprocess(notebook, resources)
+    for cell in notebook.cells:
+        lines = cell.source.split("\n")
+        cell.source = "\n".join(line for line in lines if line.strip() not in SOLUTION_MARKS)
+        cell.metadata.pop("nbgrader", None)  # what is to be read is nothing to hand in
     return notebook
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 
 from autoencoder_lab.grading.grade import Result
 from autoencoder_lab.grading.inert import printable
+from autoencoder_lab.grading.likeness import MOST, alike
 from autoencoder_lab.grading.names import same
 
 WIDTH = 40
@@ -18,8 +19,11 @@ LITERAL = (
 LONG = 2_000  # bytes: a few hundred weights
 
 
-def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> str:
-    """The report as text; automatic points only, since people's marks stand in formgrader."""
+def report(results: Sequence[Result], lab: str, notes: Sequence[str] = (), released: Sequence[str] = ()) -> str:
+    """The report as text; automatic points only, since people's marks stand in formgrader.
+
+    released: the sources of the cells that everybody was given.
+    """
     graded = [result for result in results if not result.reason]
     lines = [f"{lab}: {len(results)} submissions, {len(results) - len(graded)} of them could not be graded"]
     lines += [f"  {result.student}: {result.reason}" for result in results if result.reason]
@@ -37,6 +41,12 @@ def report(results: Sequence[Result], lab: str, notes: Sequence[str] = ()) -> st
         lines += ["", "an id that is not the row's own, where most state theirs:", *others]
     if groups := _equal_answers(graded):
         lines += ["", "the same answers in every part, word for word:", *groups]
+    if pairs := _alike(graded, released):
+        lines += [
+            "",
+            "programs of one shape, whatever their names, numbers and comments (no verdict: read both):",
+            *pairs,
+        ]
     if literals := _long_literals(graded):
         lines += ["", "long literals in an answer, in which something made elsewhere could be kept:", *literals]
     if notes:
@@ -102,6 +112,14 @@ def _equal_answers(graded: Sequence[Result]) -> list[str]:
         if result.points:
             groups.setdefault(answers, []).append(result.student)
     return [f"  {', '.join(students)}" for students in groups.values() if len(students) > 1]
+
+
+def _alike(graded: Sequence[Result], released: Sequence[str]) -> list[str]:
+    """Pairs whose code is alike beyond word for word: for a person to look at, no verdict."""
+    answers = {one.student: [cell["source"] for cell in one.cells if cell["kind"] == "code"] for one in graded}
+    pairs = alike({student: sources for student, sources in answers.items() if sources}, released)
+    lines = [f"  {share:4.0%}  {one}, {other}" for share, one, other in pairs[:MOST]]
+    return lines + [f"  and {len(pairs) - MOST:,} more pairs"] * (len(pairs) > MOST)
 
 
 def _long_literals(graded: Sequence[Result]) -> list[str]:

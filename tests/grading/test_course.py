@@ -13,12 +13,14 @@ from typing import Any
 
 import nbformat
 import pytest
+from typer.testing import CliRunner
 
 pytest.importorskip(
     "nbgrader", reason="the instructor's commands need nbgrader: pip install 'autoencoder_lab[grading]'"
 )
 
 from autoencoder_lab.commands import grading as commands
+from autoencoder_lab.commands.cli import app
 from autoencoder_lab.grading import export, feedback
 from autoencoder_lab.grading import gradebook as gradebook_module
 from autoencoder_lab.grading.folders import Course
@@ -141,6 +143,18 @@ def test_the_release_is_that_of_nbgrader(course: Course) -> None:
 def test_the_release_has_stubs_in_place_of_solutions(course: Course) -> None:
     cells = {cell.grade_id: cell.source for cell in cells_of(course.release("small").read_bytes())}
     assert cells["mse"].endswith(f'error."""\n    {CODE_STUB}') and cells["words"] == TEXT_STUB
+
+
+def test_the_notebook_with_solutions_is_another_one(course: Course) -> None:
+    before = course.release("small").read_bytes()
+    said = CliRunner().invoke(app, ["release", "small", "--solutions", "--course", str(course.root)])
+    assert said.exit_code == 0 and str(course.solutions("small")) in said.output.replace("\n", "")
+    cells = nbformat.read(course.solutions("small"), as_version=4).cells
+    code = next(cell.source for cell in cells if cell.source.startswith("def mse"))
+    assert "return ((x - y) ** 2).mean()" in code and "SOLUTION" not in code and CODE_STUB not in code
+    assert any(cell.source.startswith("A model answer") for cell in cells)
+    assert not any("nbgrader" in cell.metadata for cell in cells)
+    assert course.release("small").read_bytes() == before
 
 
 @pytest.mark.parametrize(
