@@ -136,7 +136,10 @@ def grade(
     ] = "bwrap",
     scheduler: Annotated[str, typer.Option(help="A Dask scheduler's address, to use its workers.")] = "",
     due: Annotated[str, typer.Option(help="Until when, ISO 8601; times come from manifest.csv.")] = "",
-    late: Annotated[str, typer.Option(help="none: late ones count in full; zero: they count nothing.")] = "none",
+    late: Annotated[
+        str, typer.Option(help="none: late ones count in full; zero: nothing; 10%: less, a day begun.")
+    ] = "none",
+    grace: Annotated[float, typer.Option(help="Hours after --due in which work is still in time.")] = 0.0,
     allow_root: Annotated[bool, typer.Option(help="Grade as root, who is bound by fewer limits.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Grade once more what is graded already.")] = False,
     part: Annotated[list[str] | None, typer.Option(help="With --dry-run: a part to try; may be repeated.")] = None,
@@ -154,7 +157,7 @@ def grade(
 
         if part and not dry_run:
             raise ValueError("--part goes with --dry-run; marks are made anew for all parts together, by --force")
-        place, walls, by_when = Course(course, db), grading.isolation_of(isolation), grading.late_of(due, late)
+        place, walls, by_when = Course(course, db), grading.isolation_of(isolation), grading.late_of(due, late, grace)
         if dry_run:
             said = grading.dry_run(
                 lab,

@@ -1,5 +1,6 @@
 """What the instructor's commands do, as functions: each returns what is printed."""
 
+import math
 import os
 import sys
 from collections.abc import Collection, Sequence
@@ -18,9 +19,10 @@ from autoencoder_lab.grading.manifest import naive_utc
 from autoencoder_lab.grading.notebook_file import cells_of
 from autoencoder_lab.grading.notes import keep_notes, notes_on
 from autoencoder_lab.grading.progress import note, shown
+from autoencoder_lab.grading.roster import extensions, members, roll_call
 from autoencoder_lab.grading.sandbox import Isolation, Sandbox
 from autoencoder_lab.grading.submission import Submission, Unreadable, collect
-from autoencoder_lab.grading.totals import ON_TIME, POLICIES, Late, totals
+from autoencoder_lab.grading.totals import ON_TIME, Late, is_policy, totals
 from autoencoder_lab.grading.walls import SandboxError
 from autoencoder_lab.grading.whole_class import Task, grade_class, read_result, try_parts
 
@@ -36,12 +38,15 @@ def isolation_of(text: str) -> Isolation:
     return "none" if text == "none" else "bwrap"
 
 
-def late_of(due: str, policy: str) -> Late:
-    """What --due and --late say. Raises LabError."""
-    if policy not in POLICIES:
-        raise LabError(f"--late is none or zero, got {policy!r}")
+def late_of(due: str, policy: str, grace: float = 0.0) -> Late:
+    """What --due, --late and --grace say; grace: hours. Raises LabError."""
+    policy = f"{policy}%" if is_policy(f"{policy}%") else policy
+    if not is_policy(policy):
+        raise LabError(f"--late is none, zero or per cent a day such as 10%, got {policy!r}")
+    if not 0 <= grace < math.inf:
+        raise LabError(f"--grace is a number of hours, 0 or more, got {grace:g}")
     try:
-        return Late(naive_utc(due) if due else None, policy)
+        return Late(naive_utc(due) if due else None, policy, grace)
     except ValueError:
         raise LabError(f"--due is a time such as 2026-11-30T23:59+01:00, got {due!r}") from None
 
@@ -67,6 +72,7 @@ def grade(
     task = Task(course.judge(lab), course.released(lab), course.seed(), isolation)
     _may_run(isolation, allow_root)
     found, unread = collect(submissions, lab)
+    extensions(course.root, lab), members(course.root)  # a faulty line is told now, not when all is graded
     _prove(isolation, scheduler)
     log = course.root / "results" / f"{lab}.log"
     copy = back_up(course)
@@ -103,6 +109,7 @@ def dry_run(
     found, unread = collect(submissions, lab)
     lines = [f"{one.origin} → {one.student} → {_readable(one)}" for one in found]
     lines += [f"ignored: {note}" for note in unread]
+    lines += roll_call(course.root, lab, [one.student for one in found])
     if parts:
         _may_run(isolation, allow_root)
         _prove(isolation, scheduler)
@@ -191,7 +198,13 @@ def _to_look_at(course: Course, lab: str, results: Sequence[Result]) -> list[str
     marks = totals(course, lab)
     late = [f"{one.student}: {marks[one.student].lateness}" for one in results if one.student in marks]
     late = [note for note in late if not note.endswith(": ")]
-    return notes_on(_notes(course, lab), results) + late + reporting.apart(results, marks, lab)
+    here = [one.student for one in results]
+    return (
+        notes_on(_notes(course, lab), results)
+        + late
+        + roll_call(course.root, lab, here)
+        + reporting.apart(results, marks, lab)
+    )
 
 
 def _with_those_apart(said: str, results: Sequence[Result], course: Course, lab: str) -> str:

@@ -8,7 +8,8 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from autoencoder_lab.grading.totals import late_policy
+from autoencoder_lab.grading.roster import due_of, extensions
+from autoencoder_lab.grading.totals import hours_late, late_policy, taken
 
 
 def tell_formgrader() -> None:
@@ -42,31 +43,35 @@ def _one(api: Any, row: Any) -> Any:
 
 def _counted(api: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of submissions, or of notebooks of them, with the score that counts."""
-    taken = _taken(api)
+    lost = _taken(api)
     for row in rows:
-        if row.get("id") and (row["student"], row["name"]) in taken:
-            row["score"] = 0.0
+        if row.get("id"):
+            row["score"] -= lost.get((row["student"], row["name"]), 0.0)
     return rows
 
 
 def _students(api: Any, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    taken = _taken(api)
+    lost = _taken(api)
     for row in rows:
-        row["score"] -= sum(points for (student, _), points in taken.items() if student == row["id"])
+        row["score"] -= sum(points for (student, _), points in lost.items() if student == row["id"])
     return rows
 
 
 def _taken(api: Any) -> dict[tuple[str, str], float]:
-    """{(student, lab): points} that count nothing, for they are late."""
+    """{(student, lab): points} that lateness takes."""
     root = Path(api.coursedir.root)
+    found = {}
     with api.gradebook as gradebook:
-        return {
-            (submission.student_id, lab.name): submission.score
-            for lab in gradebook.assignments
-            if lab.duedate and late_policy(root, lab.name) == "zero"
-            for submission in lab.submissions
-            if submission.timestamp and submission.timestamp > lab.duedate
-        }
+        for lab in gradebook.assignments:
+            late = late_policy(root, lab.name)
+            if not lab.duedate or late.policy == "none":
+                continue
+            longer = extensions(root, lab.name)
+            for submission in lab.submissions:
+                due = due_of(str(submission.student_id), lab.duedate, longer)
+                hours = hours_late(submission.timestamp, due, late.grace)
+                found[submission.student_id, lab.name] = taken(submission.score, hours, late.policy)
+    return found
 
 
 _TOLD = {

@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from autoencoder_lab.grading.inert import printable
 from autoencoder_lab.grading.lab_source import LabError, write
 from autoencoder_lab.grading.manifest import naive_utc
 from autoencoder_lab.grading.names import is_id
-from autoencoder_lab.grading.totals import ON_TIME, POLICIES, Late, hours_late, keep_policy, late_policy, opened
+from autoencoder_lab.grading.roster import due_of, extensions
+from autoencoder_lab.grading.totals import ON_TIME, Late, hours_late, keep_policy, late_policy, opened, taken
 
 AT_ONCE = 50  # students written in one transaction
 
@@ -49,7 +51,7 @@ def record(results: Iterable[Result], course: Course, lab: str, late: Late = ON_
 
     _reach_alembic()
     release = nbformat.read(course.released(lab), as_version=4)
-    results = list(results)
+    results, longer = list(results), extensions(course.root, lab)
     _check_results(results, release)
     with warnings.catch_warnings(), opened(course) as gradebook:
         warnings.filterwarnings("ignore", message="Object of type .* not in session")  # nbgrader's own way of adding
@@ -59,14 +61,17 @@ def record(results: Iterable[Result], course: Course, lab: str, late: Late = ON_
         if late.policy != "none" and not due:
             raise LabError(f"--late {late.policy} needs to know until when: --due 2026-11-30T23:59+01:00")
         before = late_policy(course.root, lab)
-        keep_policy(course.root, lab, late.policy)
-        changed = again and before != late.policy
-        notes = [f"from this run on, {POLICIES[late.policy]}; before, {POLICIES[before]}"] * changed
+        keep_policy(course.root, lab, late)
+        changed = again and before != replace(late, due=None)
+        notes = [f"from this run on, {late.told}; before, {before.told}"] * changed
         # nbgrader commits after every row, and the disk is waited for each time; here once for so many students
         commit, gradebook.db.commit = gradebook.db.commit, gradebook.db.flush
         for first in range(0, len(results), AT_ONCE):
             batch = results[first : first + AT_ONCE]
-            told = [_enter(gradebook, result, release, course, lab, Late(due, late.policy)) for result in batch]
+            told = [
+                _enter(gradebook, one, release, course, lab, replace(late, due=due_of(one.student, due, longer)))
+                for one in batch
+            ]
             commit()
             # after the commit: what was written before tells whether a text has changed, so it must not be ahead
             for result, (look_at, above) in zip(batch, told, strict=True):
@@ -160,13 +165,13 @@ def _enter(gradebook: Any, result: Result, release: Any, course: Course, lab: st
     said = _comments(result, release)
     for comment in paper.comments:
         comment.auto_comment = said.get(comment.name)
-    hours = hours_late(submission.timestamp, late.due)
+    hours = hours_late(submission.timestamp, late.due, late.grace)
     reached = sum(
         (grade.auto_score or 0.0 if grade.manual_score is None else grade.manual_score) + (grade.extra_credit or 0.0)
         for grade in paper.grades
     )
-    paper.late_submission_penalty = reached if hours and late.policy == "zero" else None
-    return notes, f"Handed in {hours:.1f} hours after the due date: {POLICIES[late.policy]}." if hours else ""
+    paper.late_submission_penalty = taken(reached, hours, late.policy) or None
+    return notes, f"Handed in {hours:.1f} hours after the due date: {late.told}." if hours else ""
 
 
 def _enter_score(grade: Any, part: PartResult, student: str) -> list[str]:

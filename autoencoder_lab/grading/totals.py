@@ -5,6 +5,8 @@ of the last `grade` says, at the moment of asking: nothing about lateness is sto
 """
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,16 +17,44 @@ from typing import Any
 from autoencoder_lab.files import write_whole
 from autoencoder_lab.grading.folders import Course
 from autoencoder_lab.grading.lab_source import LabError
+from autoencoder_lab.grading.roster import due_of, extensions
 
 POLICIES = {"none": "late work counts in full", "zero": "late work counts nothing"}
+A_DAY = re.compile(r"(\d{1,3}(?:\.\d+)?)%")
 
 
 @dataclass(frozen=True)
 class Late:
-    """due: naive UTC, or None for what the gradebook says; policy: "none" (late ones count in full) or "zero"."""
+    """due: naive UTC, or None for what the gradebook says; grace: hours after it in which work is still in time.
+
+    policy: "none" (late ones count in full), "zero", or per cent of the points reached for each day begun: "10%".
+    """
 
     due: datetime | None = None
     policy: str = "none"
+    grace: float = 0.0
+
+    @property
+    def told(self) -> str:
+        """In words what late work counts."""
+        in_time = f"; up to {self.grace:g} hours after the due date count as in time" if self.grace else ""
+        takes = f"each day begun after the due date takes {self.policy} of the points reached"
+        return POLICIES.get(self.policy, takes) + in_time
+
+
+def is_policy(text: str) -> bool:
+    """Whether it is none, zero or a percentage from 0 to 100."""
+    a_day = A_DAY.fullmatch(text)
+    return text in POLICIES or bool(a_day and float(a_day[1]) <= 100)
+
+
+def taken(reached: float, hours: float, policy: str) -> float:
+    """The points that lateness takes. reached: without it; hours: after the due date, 0 for what is in time."""
+    if not hours or policy == "none":
+        return 0.0
+    if policy == "zero":
+        return reached
+    return round(reached * min(1.0, float(policy.rstrip("%")) / 100 * math.ceil(hours / 24)), 2)
 
 
 ON_TIME = Late()
@@ -82,12 +112,12 @@ class Total:
     @property
     def penalty(self) -> float:
         """What lateness takes."""
-        return self.reached if self.late and self.policy == "zero" else 0.0
+        return taken(self.reached, self.late, self.policy)
 
     @property
     def points(self) -> float:
         """What counts."""
-        return self.reached - self.penalty
+        return round(self.reached - self.penalty, 6)
 
     @property
     def of(self) -> float:
@@ -117,29 +147,38 @@ def lateness(hours: float, policy: str, reached: float) -> str:
     """Late work in words; "" where nothing was late. hours: after the due date; reached: points without lateness."""
     if not hours:
         return ""
-    counts = f"so none of its {reached:g} points count" if policy == "zero" else "and counts in full"
+    counts = {"none": "and counts in full", "zero": f"so none of its {reached:g} points count"}.get(policy, "")
+    if not counts:
+        days = math.ceil(hours / 24)
+        takes = f"{policy} for each of {days} days begun" if days > 1 else f"{policy} for the day begun"
+        counts = f"which takes {taken(reached, hours, policy):g} of its {reached:g} points ({takes})"
     return f"{hours:.1f} hours late, {counts}"
 
 
-def hours_late(when: datetime | None, due: datetime | None) -> float:
-    """Hours after the due date, at least a tenth of one; 0.0 where it is in time or one of the two is unknown."""
+def hours_late(when: datetime | None, due: datetime | None, grace: float = 0.0) -> float:
+    """Hours after the due date, at least a tenth of one; 0.0 where it is in time or one of the two is unknown.
+
+    grace: hours after it in which work is in time. What comes after them is late by all the hours since the due date.
+    """
     seconds = (when - due).total_seconds() if when and due else 0.0
-    return max(0.1, seconds / 3600) if seconds > 0 else 0.0
+    return max(0.1, seconds / 3600) if seconds > 3600 * grace else 0.0
 
 
-def late_policy(root: Path, lab: str) -> str:
-    """What the last `grade` of a lab said of late work; "none" where it said nothing."""
+def late_policy(root: Path, lab: str) -> Late:
+    """What the last `grade` of a lab said of late work, without a due date; ON_TIME where it said nothing."""
     try:
-        said = json.loads((root / "results" / f"{lab}-late.json").read_text(encoding="utf-8"))["policy"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return "none"
-    return said if said in POLICIES else "none"
+        said = json.loads((root / "results" / f"{lab}-late.json").read_text(encoding="utf-8"))
+        policy, grace = str(said["policy"]), float(said.get("grace", 0.0))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ON_TIME
+    return Late(None, policy, grace) if is_policy(policy) else ON_TIME
 
 
-def keep_policy(root: Path, lab: str, policy: str) -> None:
+def keep_policy(root: Path, lab: str, late: Late) -> None:
     """Let `late_policy` say this from now on."""
     (root / "results").mkdir(parents=True, exist_ok=True)
-    write_whole(root / "results" / f"{lab}-late.json", json.dumps({"policy": policy}) + "\n")
+    said = json.dumps({"policy": late.policy, "grace": late.grace})
+    write_whole(root / "results" / f"{lab}-late.json", f"{said}\n")
 
 
 @contextmanager
@@ -189,7 +228,7 @@ def totals(course: Course, lab: str) -> dict[str, Total]:
     """
     from nbgrader.api import MissingEntry
 
-    policy = late_policy(course.root, lab)
+    late, longer = late_policy(course.root, lab), extensions(course.root, lab)
     with opened(course) as gradebook:
         try:
             assignment = gradebook.find_assignment(lab)
@@ -197,7 +236,9 @@ def totals(course: Course, lab: str) -> dict[str, Total]:
             return {}
         found = {}
         for submission in sorted(assignment.submissions, key=lambda one: str(one.student_id)):
-            total = found[str(submission.student_id)] = total_of(submission, assignment.duedate, policy)
+            total = found[str(submission.student_id)] = total_of(
+                submission, due_of(str(submission.student_id), assignment.duedate, longer), late
+            )
             (paper,) = submission.notebooks
             if (paper.late_submission_penalty or 0.0) != total.penalty:
                 paper.late_submission_penalty = total.penalty or None
@@ -205,8 +246,8 @@ def totals(course: Course, lab: str) -> dict[str, Total]:
     return found
 
 
-def total_of(submission: Any, due: datetime | None, policy: str) -> Total:
-    """The Total of one of nbgrader's submissions."""
+def total_of(submission: Any, due: datetime | None, late: Late) -> Total:
+    """The Total of one of nbgrader's submissions. due: this student's."""
     (paper,) = submission.notebooks
     comments = {comment.name: comment.manual_comment or "" for comment in paper.comments}
     parts = {
@@ -223,4 +264,5 @@ def total_of(submission: Any, due: datetime | None, policy: str) -> Total:
         for grade in paper.grades
     }
     when = submission.timestamp
-    return Total(submission.student_id, parts, hours_late(when, due), policy, when.isoformat() if when else "")
+    hours = hours_late(when, due, late.grace)
+    return Total(submission.student_id, parts, hours, late.policy, when.isoformat() if when else "")
