@@ -5,8 +5,11 @@ import re
 import subprocess
 import sys
 import tarfile
+import threading
 import tomllib
 import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +147,9 @@ def test_second_make_lab_installs_nothing_and_passes_arguments_on(clone: Path) -
 @pytest.mark.parametrize("changed", ["pyproject.toml", "constraints.txt"])
 def test_changed_requirements_are_installed_again(clone: Path, changed: str) -> None:
     (clone / changed).touch()
-    assert "pip install -c constraints.txt -e .\n" in make("--dry-run", "lab", folder=clone).stdout
-    assert "pip install -c constraints.txt -e '.[test,dev,grading]'\n" in make("--dry-run", "test", folder=clone).stdout
+    assert "pip install -c constraints.txt $index -e .\n" in make("--dry-run", "lab", folder=clone).stdout
+    shown = make("--dry-run", "test", folder=clone).stdout
+    assert "pip install -c constraints.txt $index -e '.[test,dev,grading]'\n" in shown
 
 
 def test_an_interrupted_venv_is_made_again(clone: Path) -> None:
@@ -166,6 +170,111 @@ def test_too_old_or_missing_python_is_said_first(clone: Path) -> None:
     refused = make("lab", f"PYTHON={old}", folder=clone)
     assert refused.returncode != 0 and "Python 3.11 or newer is needed, but" in refused.stderr
     assert "venv" not in refused.stdout
+
+
+# --- which PyTorch ---------------------------------------------------------------------------------
+
+PIP = "pip was asked to"  # what the environment's Python of these tests says in place of installing
+
+
+class Answer(BaseHTTPRequestHandler):
+    """An index of packages that has torch."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/whl/cpu/torch/" else 404)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing is said of a request."""
+
+
+@pytest.fixture
+def index() -> Iterator[str]:
+    """The address of an index of packages that answers."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/whl/cpu"
+        server.shutdown()
+
+
+def installed_with(clone: Path, system: str = "Linux", driver: bool = False, **variables: str) -> tuple[str, str]:
+    """What pip would be asked to install on that system, and what make says; proxies of this machine aside."""
+    tools = clone / "tools"
+    tools.mkdir(exist_ok=True)
+    for path, script in {
+        tools / "uname": f"echo {system}",
+        clone / ".venv/bin/python": f'if [ "$1" = -c ]; then exec {sys.executable} "$@"; fi; echo {PIP} "$@"',
+        clone / ".venv/bin/autoencoder-lab": "true",
+    }.items():
+        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        path.chmod(0o755)
+    (clone / ".venv/installed").unlink(missing_ok=True)
+    at = clone / "driver"
+    if driver:
+        at.touch()
+    given = [f"{name}={value}" for name, value in {"NVIDIA_DRIVER": f"{clone}/none {at}", **variables}.items()]
+    command = ["make", f"--directory={clone}", "--no-print-directory", "lab", *given]
+    environment = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "no_proxy": "127.0.0.1"}
+    made = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False, env=environment)
+    asked = [line.removeprefix(f"{PIP} ") for line in made.stdout.splitlines() if line.startswith(PIP)]
+    return "".join(asked), made.stdout + made.stderr
+
+
+USUAL = "-m pip install -c constraints.txt -e ."
+
+
+def test_without_an_nvidia_driver_linux_gets_the_small_pytorch(clone: Path, index: str) -> None:
+    asked, said = installed_with(clone, TORCH_INDEX=index)
+    assert asked == f"-m pip install -c constraints.txt --extra-index-url {index} -e ."
+    assert "PyTorch for the CPU, 3 GB smaller. The other one: make TORCH=cuda\n" in said
+
+
+@pytest.mark.parametrize(
+    "here", [{"driver": True}, {"system": "Darwin"}, {"TORCH": "cuda"}], ids=["a driver", "a Mac", "TORCH=cuda"]
+)
+def test_a_driver_another_system_or_a_wish_gets_the_usual_pytorch(
+    clone: Path, index: str, here: dict[str, Any]
+) -> None:
+    asked, said = installed_with(clone, TORCH_INDEX=index, **here)
+    assert asked == USUAL and "index" not in said.replace("index=", "")
+
+
+@pytest.mark.parametrize("answer", ["refused", "not there"])
+def test_where_pytorch_s_index_does_not_answer_the_install_goes_on(clone: Path, index: str, answer: str) -> None:
+    address = "http://127.0.0.1:9/whl/cpu" if answer == "refused" else f"{index}/elsewhere"
+    asked, said = installed_with(clone, TORCH_INDEX=address)
+    assert asked == USUAL
+    assert "PyTorch's own index did not answer within 3 seconds: PyTorch comes with CUDA, 3 GB more to download" in said
+
+
+def test_another_word_for_torch_is_refused(clone: Path) -> None:
+    asked, said = installed_with(clone, TORCH="gpu")
+    assert asked == "" and "TORCH=gpu is not known: leave it out, or say TORCH=cuda" in said
+
+
+def test_no_index_but_pytorch_s_own_is_named() -> None:
+    named = set(re.findall(r"https?://[^\s\"']+", text("Makefile")))
+    assert named == {"https://download.pytorch.org/whl/cpu"}
+
+
+# --- the oldest and the newest versions ------------------------------------------------------------
+
+
+def test_the_oldest_versions_are_the_lower_bounds(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / ".ci" / "lower_bounds.py")]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    asked = {line for line in [*PROJECT["dependencies"], *EXTRAS["test"], *EXTRAS["dev"], *EXTRAS["grading"]]}
+    assert sorted(lines) == sorted(line.replace(">=", "==") for line in asked) and "torch==2.6" in lines
+
+
+@pytest.mark.parametrize("age", ["oldest", "newest"])
+def test_oldest_and_newest_have_environments_of_their_own(clone: Path, age: str) -> None:
+    (clone / f".venv-{age}.txt").touch()  # which the line above it makes, in earnest
+    shown = make("--dry-run", age, folder=clone).stdout
+    assert f"rm -rf .venv-{age} .venv-{age}.txt\n" in shown
+    assert "pip install -c constraints.txt" not in shown and ".venv/" not in shown
+    assert f"-m pip install -c .venv-{age}.txt $index -e '.[test,dev,grading]'\n" in shown
+    assert f".venv-{age}/bin/mypy\n" in shown and " notebooks/00_start_here.ipynb\n" in shown
 
 
 # --- the wheel -------------------------------------------------------------------------------------
