@@ -1,4 +1,4 @@
-"""Write the tables of notebooks and labs into README.md and docs/: python -m notebooks.tables [--check]
+"""Write the tables into README.md, docs/ and pyproject.toml: python -m notebooks.tables [--check]
 
 A table stands between two comments and is made from the catalogue, so that the sources alone are edited. --check writes
 nothing, names each page that is out of step, and then exits with status 1.
@@ -16,6 +16,7 @@ from notebooks.read_sources import ROOT, LabEntry, NotebookEntry, lab_entries, n
 
 BEGIN = "<!-- table of {}: begin, made by python -m notebooks.tables -->"
 END = "<!-- table of {}: end -->"
+COMMENT = re.compile("<!-- (.*) -->")  # which a page in TOML writes as "# …"
 
 
 def _table(heads: list[str], rows: Iterable[list[str]]) -> str:
@@ -216,6 +217,12 @@ def graded(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
     )
 
 
+def constraints(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For pyproject.toml: the tested versions once more, for uv."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return "\n".join(f'    "{line}",' for line in lines if not line.startswith("#"))
+
+
 Table = Callable[[list[NotebookEntry], list[LabEntry]], str]
 PAGES: dict[str, dict[str, Table]] = {
     "README.md": {"hours": hours, "notebooks": tour},
@@ -228,13 +235,17 @@ PAGES: dict[str, dict[str, Table]] = {
     },
     "docs/sources.md": {"decks": decks},
     "docs/instructors.md": {"labs": graded},
+    "pyproject.toml": {"constraints": constraints},
 }
 
 
-def with_tables(text: str, tables: dict[str, str]) -> str:
-    """A page's text with these tables in their places. Raises ValueError where a place is not marked once."""
+def with_tables(text: str, tables: dict[str, str], toml: bool = False) -> str:
+    """A page's text with these tables in their places. Raises ValueError where a place is not marked once.
+
+    toml: whether it is a page in TOML, not in Markdown; its comments look otherwise.
+    """
     for name, table in tables.items():
-        begin, end = BEGIN.format(name), END.format(name)
+        begin, end = (COMMENT.sub(r"# \1", one) if toml else one for one in (BEGIN.format(name), END.format(name)))
         if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
             raise ValueError(f"expected one line '{begin}' and below it one line '{end}'")
         before, _, rest = text.partition(begin)
@@ -250,7 +261,8 @@ def write(root: Path = ROOT, check: bool = False) -> list[str]:
         page = root / name
         text = page.read_text(encoding="utf-8")
         try:
-            wanted = with_tables(text, {mark: table(notebooks, labs) for mark, table in tables.items()})
+            made = {mark: table(notebooks, labs) for mark, table in tables.items()}
+            wanted = with_tables(text, made, toml=page.suffix == ".toml")
         except ValueError as error:
             raise ValueError(f"{page}: {error}") from None
         if wanted != text:

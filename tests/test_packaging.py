@@ -253,8 +253,29 @@ def test_another_word_for_torch_is_refused(clone: Path) -> None:
 
 
 def test_no_index_but_pytorch_s_own_is_named() -> None:
-    named = set(re.findall(r"https?://[^\s\"']+", text("Makefile")))
-    assert named == {"https://download.pytorch.org/whl/cpu"}
+    addresses = set(re.findall(r"https?://[^\s\"']+", text("Makefile") + text("pyproject.toml")))
+    assert addresses == {"https://download.pytorch.org/whl/cpu", REPOSITORY}
+
+
+# --- uv, which reads pyproject.toml alone ----------------------------------------------------------
+
+UV = PYPROJECT["tool"]["uv"]
+
+
+def test_uv_keeps_to_the_tested_versions() -> None:
+    lines = text("constraints.txt").splitlines()
+    assert UV["constraint-dependencies"] == [line for line in lines if not line.startswith("#")]
+    assert "uv.lock" in text(".gitignore").splitlines()
+
+
+def test_uv_takes_the_small_pytorch_where_it_is_asked_to_and_nothing_else_from_its_index() -> None:
+    both = [line for line in PROJECT["dependencies"] if Requirement(line).name in ("torch", "torchvision")]
+    assert EXTRAS["cpu"] == EXTRAS["cuda"] == both and len(both) == 2
+    assert UV["conflicts"] == [[{"extra": "cpu"}, {"extra": "cuda"}]]
+    (index,) = UV["index"]
+    assert index["explicit"] and f"TORCH_INDEX ?= {index['url']}\n" in text("Makefile")
+    source = [{"index": index["name"], "extra": "cpu", "marker": "sys_platform == 'linux'"}]
+    assert UV["sources"] == {"torch": source, "torchvision": source}
 
 
 # --- the oldest and the newest versions ------------------------------------------------------------
