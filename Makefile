@@ -48,6 +48,7 @@ notebooks: $(VENV)/installed-test
 	$(BIN)/python -m notebooks.exercises
 	$(BIN)/python -m notebooks.labs
 	$(BIN)/python notebooks/build.py $(ARGS)
+	$(BIN)/python -m notebooks.doors
 	$(BIN)/python -m notebooks.tables
 
 bench: $(VENV)/installed-test

@@ -18,7 +18,6 @@ import re
 import shutil
 import sys
 import tempfile
-import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -33,6 +32,7 @@ sys.path.insert(0, str(ROOT))  # run as a script, Python looks beside this file 
 from autoencoder_lab.commands.notebook_runner import CellFailed, run_cells  # noqa: E402
 from autoencoder_lab.files import write_whole  # noqa: E402
 from autoencoder_lab.grading.dependencies import Tree  # noqa: E402
+from notebooks.doors import colab_cells, repository  # noqa: E402
 from notebooks.prose_numbers import (  # noqa: E402
     PLACEHOLDER,
     answered,
@@ -88,38 +88,6 @@ def without_solutions(source: str) -> str:
     if inside:
         raise ValueError(f"'# solution-begin' without '# solution-end' in the cell:\n{source}")
     return "\n".join(kept)
-
-
-def repository() -> str:
-    """The repository's address, https://github.com/OWNER/NAME, from pyproject.toml."""
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        address: str = tomllib.load(file)["project"]["urls"]["Repository"]
-    return address.removesuffix("/").removesuffix(".git")
-
-
-def colab_badge(name: str, alt: str) -> str:
-    """The picture that opens a notebook in Colab, in Markdown."""
-    slug = repository().removeprefix("https://github.com/")
-    link = f"https://colab.research.google.com/github/{slug}/blob/main/notebooks/{name}.ipynb"
-    return f"[![{alt}](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
-
-
-def colab_cells(name: str) -> list[NotebookNode]:
-    """The badge, and the cell that installs the course on Colab and does nothing elsewhere."""
-    address = repository()
-    install = f"""# On Google Colab this installs the course; everywhere else it does nothing.
-import sys
-
-if "google.colab" in sys.modules:
-    %pip install --quiet "autoencoder_lab @ git+{address}"
-    from google.colab import output
-
-    output.enable_custom_widget_manager()"""
-    metadata = {"tags": ["colab"]}
-    return [
-        nbformat.v4.new_markdown_cell(colab_badge(name, "Open this notebook in Colab"), metadata=metadata),
-        nbformat.v4.new_code_cell(install, metadata=metadata),
-    ]
 
 
 def student_notebook(source: Path, seconds: float = 0.0, numbers: Mapping[str, str] | None = None) -> NotebookNode:
@@ -435,9 +403,17 @@ def stamped(source: Path, run: NotebookNode, stored: dict[str, Any]) -> Notebook
 
 
 def _take_outputs(fresh: NotebookNode, old: NotebookNode) -> bool:
-    """Copy the outputs over if both notebooks have the same code cells in the same order."""
+    """Copy the outputs over if both notebooks have the same code cells in the same order.
+
+    What the cell for Colab says does not count: here it does nothing, and it changes with every release.
+    """
+
+    def compared(cell: NotebookNode) -> tuple[str, list[str]]:
+        _, _, source, tags = _identity(cell)
+        return ("" if tags == ["colab"] else source), tags
+
     pairs = [[cell for cell in notebook.cells if cell.cell_type == "code"] for notebook in (fresh, old)]
-    if [_identity(cell)[2:] for cell in pairs[0]] != [_identity(cell)[2:] for cell in pairs[1]]:
+    if [*map(compared, pairs[0])] != [*map(compared, pairs[1])]:
         return False
     for new_cell, old_cell in zip(*pairs, strict=True):
         new_cell.outputs, new_cell.execution_count = old_cell.outputs, old_cell.execution_count

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from autoencoder_lab.files import write_whole
-from notebooks.build import colab_badge
+from notebooks import doors
 from notebooks.read_sources import ROOT, LabEntry, NotebookEntry, lab_entries, notebook_entries
 
 BEGIN = "<!-- table of {}: begin, made by python -m notebooks.tables -->"
@@ -44,11 +44,29 @@ def tour(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
                 one.about,
                 _minutes(one.minutes),
                 _labs(one.labs),
-                colab_badge(one.name, "Open in Colab"),
+                doors.colab_badge(one.name, "Open in Colab"),
             ]
             for one in notebooks
         ],
     )
+
+
+def without_installing(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For README.md: the doors that need no installation."""
+    first = notebooks[0].name
+    return _table(
+        ["where", "what it opens", ""],
+        [
+            ["Colab", "one notebook; its first cell installs the course", doors.colab_badge(first, "Open in Colab")],
+            ["Binder", "the whole course in JupyterLab; it is gone when you close it", doors.binder_badge(first)],
+            ["Codespaces", "the repository in VS Code, with the course in `my-course/`", doors.codespaces_badge()],
+        ],
+    )
+
+
+def hub(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For README.md: the link for nbgitpuller."""
+    return f"```\n{doors.hub_link('https://YOUR-HUB', notebooks[0].name)}\n```"
 
 
 def load(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
@@ -225,7 +243,7 @@ def constraints(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
 
 Table = Callable[[list[NotebookEntry], list[LabEntry]], str]
 PAGES: dict[str, dict[str, Table]] = {
-    "README.md": {"hours": hours, "notebooks": tour},
+    "README.md": {"hours": hours, "notebooks": tour, "doors": without_installing, "hub": hub},
     "docs/syllabus.md": {
         "notebooks": load,
         "days": two_days,

@@ -27,6 +27,7 @@ from notebook_tools import (
 )
 
 from autoencoder_lab.explorer import bundle
+from notebooks import doors
 
 EXAMPLE = Path(__file__).parent / "fixtures" / "00_example.py"
 each_source = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
@@ -217,8 +218,7 @@ def test_the_built_example(example: tuple[Path, Path]) -> None:
     notebook = nbformat.read(example[1], as_version=4)
     title, badge, install, set_up = notebook.cells[:4]
     assert re.search(r"^# 00 · (?s:.*)about \d+ minutes, of which \d+0 s are execution", title.source)
-    slug = build.repository().removeprefix("https://github.com/")
-    assert f"](https://colab.research.google.com/github/{slug}/blob/main/notebooks/00_example.ipynb)" in badge.source
+    assert badge.source == doors.colab_badge("00_example", "Open this notebook in Colab")
     assert '"google.colab" in sys.modules' in install.source and install.outputs == []
     assert set_up.outputs[0].text.startswith("autoencoder_lab ")
 
@@ -250,6 +250,12 @@ def test_only_what_changed_is_built(
     then, now = (nbformat.reads(text, as_version=4) for text in (before.decode(), target.read_text(encoding="utf-8")))
     assert [cell.get("outputs") for cell in then.cells] == [cell.get("outputs") for cell in now.cells]
     assert sum(a.id != b.id for a, b in zip(then.cells, now.cells, strict=True)) == 1, "an edit changes one cell"
+
+    with monkeypatch.context() as later:
+        later.setattr(doors, "release", lambda: "v9.9.9")
+        assert build.check(prose, target).failures, "the cell for Colab names the release"
+        assert build.build(prose, target).action == "prose"
+        assert build.check(prose, target) == ([], []) and "@v9.9.9" in target.read_text(encoding="utf-8")
 
     ran: list[NotebookNode] = []
 

@@ -24,6 +24,7 @@ def autoencoder_lab() -> None:
 def open_(
     context: typer.Context,
     dir: Annotated[Path, typer.Option(help="Your folder; made if there is none.")] = Path("my-course"),
+    copy_only: Annotated[bool, typer.Option("--copy-only", help="Start nothing: for VS Code and others.")] = False,
 ) -> None:
     """Copy the course into a folder of yours and start JupyterLab there.
 
@@ -37,7 +38,8 @@ def open_(
         raise typer.Exit(1) from None
     if said:
         typer.echo(f"In {folder}:\n  " + "\n  ".join(said))
-    start_jupyterlab(folder, context.args)
+    if not copy_only:
+        start_jupyterlab(folder, context.args)
 
 
 def start_jupyterlab(folder: Path, arguments: list[str]) -> None:

@@ -50,6 +50,12 @@ def test_open_copies_the_course_and_starts_jupyterlab_there(started: list[list[s
     ]
 
 
+def test_open_can_copy_and_start_nothing(started: list[list[str]], tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["open", "--copy-only", "--dir", "mine"])
+    assert result.exit_code == 0 and (tmp_path / "work" / "mine" / FIRST).exists()
+    assert started == [] and Path.cwd() == tmp_path / "work"
+
+
 def test_open_again_says_nothing(started: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     CliRunner().invoke(cli.app, ["open"])
     monkeypatch.chdir(tmp_path / "work")
