@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from autoencoder_lab.files import write_whole
-from notebooks import doors
+from notebooks import credits, doors
 from notebooks.read_sources import ROOT, LabEntry, NotebookEntry, lab_entries, notebook_entries
 
 BEGIN = "<!-- table of {}: begin, made by python -m notebooks.tables -->"
@@ -241,6 +241,26 @@ def constraints(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
     return "\n".join(f'    "{line}",' for line in lines if not line.startswith("#"))
 
 
+def credited(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For docs/credits.md: the data sets."""
+    return _table(["`lab.load(…)`", "what it is", "licence", "how it comes"], credits.data_sets())
+
+
+def photographed(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For docs/credits.md: the photographs."""
+    return _table(["photograph", "by", "licence", "file"], credits.photographs())
+
+
+def trained(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For docs/credits.md: the weights."""
+    return _table(["file", "trained on", "how", "licence"], credits.trained())
+
+
+def pictured(notebooks: list[NotebookEntry], labs: list[LabEntry]) -> str:
+    """For docs/credits.md: the pictures of the documents."""
+    return _table(["picture", "made by", "shows"], credits.pictures())
+
+
 Table = Callable[[list[NotebookEntry], list[LabEntry]], str]
 PAGES: dict[str, dict[str, Table]] = {
     "README.md": {"hours": hours, "notebooks": tour, "doors": without_installing, "hub": hub},
@@ -253,6 +273,12 @@ PAGES: dict[str, dict[str, Table]] = {
     },
     "docs/sources.md": {"decks": decks},
     "docs/instructors.md": {"labs": graded},
+    "docs/credits.md": {
+        "data sets": credited,
+        "photographs": photographed,
+        "weights": trained,
+        "pictures": pictured,
+    },
     "pyproject.toml": {"constraints": constraints},
 }
 

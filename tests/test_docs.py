@@ -2,14 +2,19 @@
 
 import ast
 import re
+import subprocess
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
+import skimage.data
+import sklearn.datasets
 import torch
 
-from notebooks import read_sources, tables
+import autoencoder_lab as lab
+from autoencoder_lab.data.datasets import PHOTOS
+from notebooks import credits, read_sources, tables
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -233,6 +238,68 @@ def test_the_sources_are_linked_where_slides_are_named() -> None:
 def test_a_slide_follows_the_matter_in_brackets(page: str) -> None:
     text = " ".join(read(ROOT / page).split())
     assert [text[at.start() - 40 : at.end()] for at in re.finditer(r"(?<!\()[Ss]lides? 00\d", text)] == []
+
+
+# --- credits ---------------------------------------------------------------------------------------
+
+
+def tracked() -> list[str]:
+    """The paths of the files that git tracks."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+    return listed.stdout.split("\0")[:-1]
+
+
+def credit(name: str) -> str:
+    """The row of docs/credits.md that begins with this name."""
+    (row,) = re.findall(rf"(?m)^\| `{re.escape(name)}` \|.*$", read(DOCS / "credits.md"))
+    return str(row)
+
+
+def test_every_data_set_and_photograph_has_its_source_and_licence() -> None:
+    for entry in lab.datasets().reset_index().to_dict("records"):
+        name = str(entry.get("name", entry.get("index")))
+        assert entry["source"] in credit(name) and entry["licence"] in credit(name)
+    for name in lab.load("photos").train.classes:
+        assert len([cell for cell in credit(name).split("|") if cell.strip()]) == 4
+    assert sorted(credits.TAKEN_BY) == sorted(lab.load("photos").train.classes)
+
+
+# Ground truth: what the packages that bring the photographs say of them
+SAID = {
+    "astronaut": ("astronaut", "public domain"),
+    "galaxies": ("hubble_deep_field", "public domain"),
+    "retina": ("retina", "CC0"),
+    "rocket": ("rocket", "public domain"),
+    "tissue": ("immunohistochemistry", "No known copyright restrictions"),
+    "coffee": ("coffee", "CC0"),
+    "cat": ("chelsea", "CC0"),
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_licence_is_the_one_that_scikit_image_states(name: str) -> None:
+    function, licence = SAID[name]
+    assert licence in (getattr(skimage.data, function).__doc__ or "")
+    assert f"| {licence} |".casefold() in credit(name).casefold()
+
+
+@pytest.mark.parametrize("name", ["flower", "temple"])
+def test_a_licence_is_the_one_that_scikit_learn_states(name: str) -> None:
+    said = read(Path(sklearn.datasets.__file__).parent / "images" / "README.txt")
+    part = said.partition(f"Image: {PHOTOS[name].file}")[2].partition("Image: ")[0]
+    address = re.search(r"flickr\.com/photos/(\w+)/\d+", part)
+    assert "licenses/by/2.0/" in part and "| CC BY 2.0 |" in credit(name) and address and address[0] in credit(name)
+
+
+def test_whatever_is_no_text_of_ours_is_credited() -> None:
+    ours = re.compile(r"\.(py|md|ipynb|json|jsonl|toml|txt|yml|cfg|cff)$|^(LICENSE|Makefile|\.gitignore|\.ci/\w+)$")
+    others = [path for path in tracked() if not ours.search(path)]
+    own = [path for path in others if re.search(r"^(autoencoder_lab|tests)/.*\.(js|css)$", path)]
+    for path in own:
+        assert not re.search(r"(?i)@license|copyright|\bMIT\b|apache", read(ROOT / path)), f"{path} is not ours"
+    text = read(DOCS / "credits.md")
+    assert [path for path in others if path not in own and Path(path).name not in text] == []
+    assert {"digit_classifier.npz", "explorer.png", "overview.png"} <= {Path(path).name for path in others}
 
 
 # --- glossary and notation -------------------------------------------------------------------------

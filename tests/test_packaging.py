@@ -251,6 +251,46 @@ def test_no_index_but_pytorch_s_own_is_named() -> None:
     assert addresses == {"https://download.pytorch.org/whl/cpu", REPOSITORY}
 
 
+# --- workflows -------------------------------------------------------------------------------------
+
+
+def workflow(name: str) -> dict[Any, Any]:
+    """A workflow's file, read; YAML takes its key `on` for True."""
+    found: dict[Any, Any] = yaml.safe_load(text(f".github/workflows/{name}.yml"))
+    return found
+
+
+def test_oldest_and_newest_run_every_week() -> None:
+    weekly = workflow("weekly")
+    (times,) = weekly[True]["schedule"]
+    assert re.fullmatch(r"\d+ \d+ \* \* \d", times["cron"])
+    job = weekly["jobs"]["versions"]
+    rows = job["strategy"]["matrix"]["include"]
+    assert {row["target"]: row["python"] for row in rows} == {"oldest": "3.11", "newest": "3.14"}
+    assert job["steps"][-1]["run"] == "make ${{ matrix.target }} PYTHON=python"
+
+
+def test_a_tag_of_another_version_makes_no_release() -> None:
+    release = workflow("release")
+    assert release[True]["push"] == {"tags": ["v*"]}
+    (line,) = [step["run"] for step in release["jobs"]["wheel"]["steps"] if "version" in step.get("name", "")]
+    found = re.fullmatch(r"""python -c '(.+)' "\$GITHUB_REF_NAME\"""", line)
+    assert found
+    for tag, status in {f"v{PROJECT['version']}": 0, "v9.9.9": 1, PROJECT["version"]: 1}.items():
+        assert subprocess.run([sys.executable, "-c", found[1], tag], cwd=ROOT, check=False).returncode == status
+
+
+def test_a_report_asks_for_what_the_doctor_says() -> None:
+    form = yaml.safe_load(text(".github/ISSUE_TEMPLATE/something_is_wrong.yml"))
+    doctor = form["body"][0]
+    assert "autoencoder-lab doctor" in doctor["attributes"]["description"] and doctor["validations"]["required"]
+
+
+def test_the_changelog_has_this_version_for_students_and_for_instructors() -> None:
+    part = text("CHANGELOG.md").partition(f"## {PROJECT['version']}")[2].partition("\n## ")[0]
+    assert "### For students\n" in part and "### For instructors\n" in part
+
+
 # --- uv, which reads pyproject.toml alone ----------------------------------------------------------
 
 UV = PYPROJECT["tool"]["uv"]
@@ -270,6 +310,34 @@ def test_uv_takes_the_small_pytorch_where_it_is_asked_to_and_nothing_else_from_i
     assert index["explicit"] and f"TORCH_INDEX ?= {index['url']}\n" in text("Makefile")
     source = [{"index": index["name"], "extra": "cpu", "marker": "sys_platform == 'linux'"}]
     assert UV["sources"] == {"torch": source, "torchvision": source}
+
+
+# --- where there is no make ------------------------------------------------------------------------
+
+
+def typed(clone: Path, target: str, *arguments: str) -> list[str]:
+    """What make would type for a target, the install aside; without the folder of the environment."""
+    lines = make("--dry-run", target, *arguments, folder=clone).stdout.splitlines()
+    return [line.removeprefix(".venv/bin/") for line in lines]
+
+
+def test_windows_and_macos_run_what_make_quick_runs(clone: Path) -> None:
+    job = yaml.safe_load(text(".github/workflows/ci.yml"))["jobs"]["quick"]
+    assert job["strategy"]["matrix"] == {"system": ["windows-latest", "macos-latest"], "python": ["3.11", "3.14"]}
+    install, *rest = [step["run"] for step in job["steps"] if "run" in step]
+    assert install == "python -m pip install -c constraints.txt -e '.[test,dev,grading]'"
+    assert rest == typed(clone, "quick")
+
+
+def test_the_readme_has_lines_for_windows_for_every_target_it_names(clone: Path) -> None:
+    readme = text("README.md")
+    windows = [line.removeprefix(".venv\\Scripts\\") for line in re.findall(r"\.venv\\Scripts\\[^`\n]+", readme)]
+    for target in ("lab", "quick", "test", "bench"):
+        expected = [one.replace("autoencoder-lab open ", "autoencoder-lab open") for one in typed(clone, target)]
+        assert [one.strip() for one in expected if one.strip() not in windows] == []
+    named = set(re.findall(r"`make (\w+)", readme)) | set(re.findall(r"(?m)^make (\w+)", readme))
+    table = re.findall(r"(?m)^\| `make (\w+)", readme)
+    assert named - {*table} == {"lab", "quick"}, "a target without a line for Windows"
 
 
 # --- the oldest and the newest versions ------------------------------------------------------------
@@ -296,8 +364,8 @@ def test_oldest_and_newest_have_environments_of_their_own(clone: Path, age: str)
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The names in a wheel built from what the sdist holds, as an installer without a ready wheel does it."""
+def wheel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from what the sdist holds, as an installer without a ready wheel does it."""
     folder = tmp_path_factory.mktemp("wheel")
 
     def build(kind: str, source: Path) -> Path:
@@ -308,7 +376,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     with tarfile.open(build("sdist", ROOT)) as sdist:
         # our own archive; the filter came with Python 3.11.4
         sdist.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
-    return zipfile.ZipFile(build("wheel", next(folder.glob("*/pyproject.toml")).parent)).namelist()
+    return build("wheel", next(folder.glob("*/pyproject.toml")).parent)
+
+
+@pytest.fixture(scope="module")
+def wheel(wheel_file: Path) -> list[str]:
+    """The names in the wheel."""
+    return zipfile.ZipFile(wheel_file).namelist()
+
+
+def test_wheel_and_clone_stay_small(wheel_file: Path) -> None:
+    assert wheel_file.stat().st_size <= 30e6
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+    sizes = {name: (ROOT / name).stat().st_size for name in listed.stdout.split("\0") if (ROOT / name).is_file()}
+    assert sum(sizes.values()) <= 60e6, sorted(sizes.items(), key=lambda pair: -pair[1])[:10]
 
 
 def test_wheel_carries_the_whole_course(wheel: list[str]) -> None:
