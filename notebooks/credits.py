@@ -1,7 +1,7 @@
 """Whose pictures and weights the course uses: the rows of docs/credits.md, which python -m notebooks.tables writes.
 
-Data sets are those of the library's own table, photographs those of its list, weights those that the package ships, each
-with the provenance that its file keeps. Only what none of these says stands here: who took a photograph.
+Data sets are those of the library's own table, photographs those of its list, weights those that the package ships,
+each with the provenance that its file keeps. Only what none of these says stands here: who took a photograph.
 """
 
 import json

@@ -1,8 +1,9 @@
 """The doors that need no installation, and the copies of the notebooks behind them: python -m notebooks.doors [--check]
 
-The copies lie in course/. They are what `autoencoder-lab open` lays, byte for byte: without outputs, because in these the
-answer stands below its question. Every door that can leads to the release of pyproject.toml's version, so that a notebook
-and the library it runs with belong together. --check writes nothing, and exits with status 1 where a copy is out of step.
+The copies lie in course/. They are what `autoencoder-lab open` lays, byte for byte: without outputs, because in these
+the answer stands below its question. Every door that can leads to the release of pyproject.toml's version, so that a
+notebook and the library it runs with belong together. --check writes nothing, and exits with status 1 where a copy is
+out of step.
 """
 
 import argparse
@@ -134,7 +135,9 @@ def main(arguments: list[str] | None = None) -> int:
     changed = write_copies([built_path(source) for source in notebook_sources()], check=options.check)
     for name in changed:
         place = f"{COPIES.name}/{name}"
-        print(f"FAILED  {place} is out of step; run python -m notebooks.doors" if options.check else f"{place}: in step")
+        print(
+            f"FAILED  {place} is out of step; run python -m notebooks.doors" if options.check else f"{place}: in step"
+        )
     return int(options.check and bool(changed))
 
 

@@ -12,8 +12,7 @@ import skimage.data
 import sklearn.datasets
 import torch
 
-import autoencoder_lab as lab
-from autoencoder_lab.data.datasets import PHOTOS
+from autoencoder_lab.data.datasets import PHOTOS, table
 from notebooks import credits, read_sources, tables
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -256,12 +255,11 @@ def credit(name: str) -> str:
 
 
 def test_every_data_set_and_photograph_has_its_source_and_licence() -> None:
-    for entry in lab.datasets().reset_index().to_dict("records"):
-        name = str(entry.get("name", entry.get("index")))
-        assert entry["source"] in credit(name) and entry["licence"] in credit(name)
-    for name in lab.load("photos").train.classes:
+    for name, entry in table().iterrows():
+        assert entry["source"] in credit(str(name)) and entry["licence"] in credit(str(name))
+    for name in PHOTOS:
         assert len([cell for cell in credit(name).split("|") if cell.strip()]) == 4
-    assert sorted(credits.TAKEN_BY) == sorted(lab.load("photos").train.classes)
+    assert sorted(credits.TAKEN_BY) == sorted(PHOTOS)
 
 
 # Ground truth: what the packages that bring the photographs say of them
