@@ -423,6 +423,13 @@ ROWS: dict[str, list[Row]] = {
         Row(lambda g: lab.Loss(g.x.sum(), [g.x.sum()]), "its parts by name"),
     ],
     ".play": wrong_whole("rounds", lambda n: at_hand().game.play(n), zero=False),
+    ".log_density": [
+        Row(lambda g: g.mixture.log_density(g.z), "not fitted yet", RuntimeError),
+        Row(lambda g: g.fitted.log_density(g.split), "codes must be a tensor"),
+        Row(lambda g: g.fitted.log_density([1.0, 2.0]), "codes must be a tensor"),
+        Row(lambda g: g.fitted.log_density(g.z[0]), r"z\[None\] makes a batch", ValueError),
+        Row(lambda g: g.fitted.log_density(g.x), "codes of shape", ValueError),
+    ],
     ".step": [Row(lambda g: g.game.step("critic"), "look must be a function")],
     ".noise": wrong_whole("n", lambda n: at_hand().game.noise(n)),
     ".real": wrong_whole("n", lambda n: at_hand().game.real(n)),

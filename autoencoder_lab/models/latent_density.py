@@ -117,8 +117,12 @@ class LatentMixture(OnCodes):
         return self
 
     def log_density(self, z: Tensor) -> Tensor:
-        """log p(z) of codes z (B, d) in nats: (B,), double precision."""
+        """log p(z) of codes z (B, d) in nats: (B,), double precision. TypeError or ValueError for what is no codes."""
         self._check_fitted()
+        z = arguments.tensor("codes", z, f"(B, {self.latent})")
+        if z.ndim != 2 or z.shape[1] != self.latent:
+            advice = "; z[None] makes a batch of one code" if tuple(z.shape) == (self.latent,) else ""
+            raise ValueError(f"the density is of codes of shape (B, {self.latent}), got {tuple(z.shape)}{advice}")
         gaussians = torch.distributions.MultivariateNormal(self.means, scale_tril=self.factors)
         each: Tensor = gaussians.log_prob(z.double()[:, None])
         return torch.logsumexp(self.weights.log() + each, dim=1)
